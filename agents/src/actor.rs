@@ -1,0 +1,268 @@
+//! The actor: a state encoder, a backbone, and their optimisers.
+
+use burn::module::Module;
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Tensor};
+use rmtl_envs::Schema;
+
+use crate::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions};
+use crate::batch::StateBatch;
+use crate::encoder::{EncoderConfig, NumericField, StateEncoder, host, n_fields};
+use crate::loss::{LossInput, LossTerm, task_bce};
+use crate::optimizer::{OptimizerConfig, gradient_norm};
+use crate::pass::Pass;
+use crate::stream::Streams;
+use crate::weighting::{LossWeighting, WeightingInput};
+use crate::weights::{self, NamedTensor, NamedTensors, WeightsError};
+
+/// What an actor is built from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActorConfig {
+    /// The backbone and its settings.
+    pub backbone: BackboneConfig,
+    /// The state encoder.
+    pub encoder: EncoderConfig,
+    /// The optimiser of the dense parameters, and the tables' learning rate.
+    pub optimizer: OptimizerConfig,
+}
+
+impl ActorConfig {
+    /// What the backbone is built for.
+    pub fn input(&self, schema: &Schema) -> Input {
+        Input {
+            n_fields: n_fields(schema),
+            dim: self.encoder.dim,
+            parents: schema.parents(),
+        }
+    }
+}
+
+/// The dense parameters of an actor.
+#[derive(Module, Debug)]
+struct Network {
+    /// One per view.
+    numeric: Vec<NumericField>,
+    backbone: AnyBackbone,
+}
+
+impl Network {
+    fn forward(
+        &self,
+        fields: Vec<Tensor<3>>,
+        numeric: Option<&Tensor<2>>,
+        pass: &mut Pass<'_>,
+    ) -> Predictions {
+        let views: Vec<_> = fields
+            .into_iter()
+            .zip(&self.numeric)
+            .map(|(fields, field)| field.append(fields, numeric))
+            .collect();
+        self.backbone.forward(&views, pass)
+    }
+}
+
+/// A policy π: state → probability per task, and what trains it. A clone is a full snapshot, optimisers included.
+#[derive(Clone)]
+pub struct Actor {
+    encoder: StateEncoder,
+    network: Network,
+    optimizer: ModuleOptimizer,
+    config: OptimizerConfig,
+    parents: Vec<Option<usize>>,
+}
+
+/// One training batch.
+pub struct ActorBatch<'a> {
+    /// The states.
+    pub states: &'a StateBatch,
+    /// `[batch, task]` of zeros and ones.
+    pub labels: Tensor<2>,
+    /// Q_k(s, π_k(s)), `[batch, task]` without a graph; where the weighting needs it.
+    pub q_values: Option<Tensor<2>>,
+}
+
+/// What happened in one update of the actor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActorStep {
+    /// The whole loss.
+    pub loss: f64,
+    /// Unweighted BCE per task, mean over the batch.
+    pub task_losses: Vec<f64>,
+    /// The same with the weights.
+    pub weighted_losses: Vec<f64>,
+    /// Value of every extra term, in the order they were given.
+    pub terms: Vec<f64>,
+    /// The weights, `[batch, task]` row-major.
+    pub weights: Vec<f32>,
+    /// Euclidean norm of the dense gradients; when asked for.
+    pub dense_gradient_norm: Option<f64>,
+    /// Euclidean norm of the tables' gradients.
+    pub embedding_gradient_norm: f64,
+}
+
+impl Actor {
+    /// An untrained actor. Its parameters come from the streams `init/encoder` and `init/backbone`.
+    pub fn new(config: &ActorConfig, schema: &Schema, streams: &Streams, device: &Device) -> Self {
+        let device = device.clone().autodiff();
+        let n_views = config.backbone.n_views(schema.n_tasks());
+        let mut stream = streams.named("init/encoder");
+        let encoder = StateEncoder::new(schema, &config.encoder, n_views, &mut stream, &device);
+        let numeric = (0..n_views)
+            .map(|_| NumericField::new(schema, config.encoder.dim, &mut stream, &device))
+            .collect();
+        let backbone = config.backbone.init(
+            &config.input(schema),
+            &mut streams.named("init/backbone"),
+            &device,
+        );
+        let network = Network { numeric, backbone };
+        let optimizer = config.optimizer.init();
+        Self {
+            encoder,
+            network,
+            optimizer,
+            config: config.optimizer,
+            parents: schema.parents(),
+        }
+    }
+
+    /// π(s): probabilities in evaluation mode, outside any graph.
+    ///
+    /// # Shapes
+    /// - output: `[batch, task]`
+    pub fn predict(&self, states: &StateBatch) -> Tensor<2> {
+        let fields = self.encoder.fields(states);
+        self.network
+            .valid()
+            .forward(fields, states.numeric.as_ref(), &mut Pass::evaluation())
+            .probabilities
+    }
+
+    /// One update along `Σ_k mean_i w_ik · BCE_ik + Σ terms`, the weights taken as constants.
+    pub fn step(
+        &mut self,
+        batch: ActorBatch<'_>,
+        weighting: &mut dyn LossWeighting,
+        terms: &[Box<dyn LossTerm>],
+        pass: &mut Pass<'_>,
+        with_gradient_norm: bool,
+    ) -> ActorStep {
+        let leaves = self.encoder.leaves(batch.states);
+        let predictions = self
+            .network
+            .forward(leaves.fields.clone(), batch.states.numeric.as_ref(), pass);
+        let losses = task_bce(predictions.probabilities.clone(), &batch.labels);
+        let weights = weighting.weights(&WeightingInput {
+            losses: losses.clone().inner(),
+            q_values: batch.q_values,
+        });
+        let task_losses = losses.clone().inner().mean_dim(0);
+        let weighted = (losses * weights.clone()).mean_dim(0);
+        let weighted_losses = weighted.clone().inner();
+        let mut total = weighted.sum();
+        let input = LossInput {
+            predictions: &predictions,
+            labels: &batch.labels,
+            parents: &self.parents,
+        };
+        let terms: Vec<Tensor<1>> = terms.iter().map(|term| term.value(&input)).collect();
+        let term_values = terms.iter().map(|term| scalar(term.clone())).collect();
+        for term in terms {
+            total = total + term;
+        }
+        let loss = scalar(total.clone());
+        let mut gradients = total.backward();
+        let embedding_gradient_norm = self.encoder.step(
+            &leaves,
+            &mut gradients,
+            self.config.embedding_learning_rate,
+            |_, _, _| {},
+        );
+        let gradients = GradientsParams::from_grads(gradients, &self.network);
+        let dense_gradient_norm = with_gradient_norm.then(|| gradient_norm(&self.network, &gradients));
+        let network = self.network.clone();
+        self.network = self.optimizer.step(self.config.learning_rate, network, gradients);
+        ActorStep {
+            loss,
+            task_losses: per_task(task_losses),
+            weighted_losses: per_task(weighted_losses),
+            terms: term_values,
+            weights: host(weights),
+            dense_gradient_norm,
+            embedding_gradient_norm,
+        }
+    }
+
+    /// The same parameters with fresh optimisers.
+    pub fn with_fresh_optimizers(mut self) -> Self {
+        self.optimizer = self.config.init();
+        self.encoder.reset_optimizers();
+        self
+    }
+
+    /// Parameters outside the tables.
+    pub fn n_dense_parameters(&self) -> usize {
+        self.network.num_params()
+    }
+
+    /// Parameters in the tables.
+    pub fn n_embedding_parameters(&self) -> usize {
+        self.encoder.n_parameters()
+    }
+
+    /// Its state encoder.
+    pub fn encoder(&self) -> &StateEncoder {
+        &self.encoder
+    }
+
+    /// Every parameter by name: `embedding.<view>` and the network's paths.
+    pub fn weights(&self) -> NamedTensors {
+        let mut tensors = NamedTensors::new();
+        self.encoder.collect("embedding", &mut tensors);
+        weights::collect(&self.network, "network", &mut tensors);
+        tensors
+    }
+
+    /// Takes over parameters saved with [`Actor::weights`]; the optimisers start afresh.
+    pub fn load(mut self, tensors: &NamedTensors) -> Result<Self, WeightsError> {
+        self.encoder.restore("embedding", tensors)?;
+        self.network = weights::restore(self.network, "network", tensors)?;
+        Ok(self.with_fresh_optimizers())
+    }
+}
+
+/// `[1, task]` as one number per task.
+fn per_task(values: Tensor<2>) -> Vec<f64> {
+    host(values).into_iter().map(f64::from).collect()
+}
+
+/// The one element of a tensor.
+pub(crate) fn scalar(tensor: Tensor<1>) -> f64 {
+    f64::from(tensor.into_scalar::<f32>())
+}
+
+impl StateEncoder {
+    /// Adds the tables to `into`, as `<prefix>.<view>`.
+    pub(crate) fn collect(&self, prefix: &str, into: &mut NamedTensors) {
+        for (index, view) in self.views.iter().enumerate() {
+            let shape = vec![view.table.n_rows(), view.table.dim()];
+            into.insert(
+                format!("{prefix}.{index}"),
+                NamedTensor {
+                    shape,
+                    values: view.table.weights().to_vec(),
+                },
+            );
+        }
+    }
+
+    /// Takes over tables saved with [`StateEncoder::collect`].
+    pub(crate) fn restore(&mut self, prefix: &str, from: &NamedTensors) -> Result<(), WeightsError> {
+        for (index, view) in self.views.iter_mut().enumerate() {
+            let shape = [view.table.n_rows(), view.table.dim()];
+            let values = weights::values(from, &format!("{prefix}.{index}"), &shape)?;
+            view.table.weights_mut().copy_from_slice(values);
+        }
+        Ok(())
+    }
+}

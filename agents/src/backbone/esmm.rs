@@ -1,0 +1,71 @@
+//! ESMM (Ma et al., *Entire Space Multi-Task Model*, SIGIR 2018): shared tables, a bottom and a tower per task, and
+//! probabilities multiplied along the task chain.
+//!
+//! `p_k = Π_{j ≤ k} σ(tower_j(bottom_j(x)))`: CTR = σ_1, CTCVR = σ_1 · σ_2. With more than two tasks the product runs
+//! over a task and its ancestors.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::heads::{Towers, Widths, chained, check_chain, flatten, last};
+use super::{Backbone, Input, Predictions, Settings};
+use crate::layer::ExpertMlp;
+use crate::pass::Pass;
+use crate::stream::Stream;
+
+/// `[backbone.esmm]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Widths of a bottom's layers.
+    pub bottom: Vec<usize>,
+    /// Widths of a tower's hidden layers.
+    pub tower: Vec<usize>,
+    /// Dropout rate after every hidden layer.
+    pub dropout: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { bottom: vec![512, 256], tower: vec![128, 64], dropout: 0.2 }
+    }
+}
+
+impl Config {
+    fn widths(&self) -> Widths<'_> {
+        Widths { bottom: &self.bottom, tower: &self.tower, dropout: self.dropout }
+    }
+}
+
+impl Settings for Config {
+    type Model = Model;
+
+    fn check(&self, input: &Input) -> Result<(), String> {
+        check_chain("esmm", input)?;
+        self.widths().check()
+    }
+
+    fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Model {
+        let n_tasks = input.n_tasks();
+        let bottoms = ExpertMlp::new(n_tasks, input.width(), &self.bottom, self.dropout, stream, device);
+        let towers = Towers::new(n_tasks, last(&self.bottom), self.widths(), stream, device);
+        Model { bottoms, towers, parents: input.parents.clone() }
+    }
+}
+
+/// The network.
+#[derive(Module, Debug)]
+pub struct Model {
+    bottoms: ExpertMlp,
+    towers: Towers,
+    #[module(skip)]
+    parents: Vec<Option<usize>>,
+}
+
+impl Backbone for Model {
+    fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
+        let bottoms = self.bottoms.forward(flatten(&views[0]), pass);
+        chained(self.towers.forward(bottoms, pass), &self.parents)
+    }
+}

@@ -1,0 +1,84 @@
+//! MMoE (Ma et al., *Modeling Task Relationships in Multi-task Learning with Multi-gate Mixture-of-Experts*, KDD
+//! 2018): E experts, a softmax gate and a tower per task.
+//!
+//! `f_k = Σ_e g_k(x)_e · expert_e(x)`, `g_k = softmax(W_k x + b_k)`, `p_k = σ(tower_k(f_k))`.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::heads::{Towers, Widths, flatten, independent, last};
+use super::{Backbone, Input, Predictions, Settings};
+use crate::layer::{ExpertMlp, linear};
+use crate::pass::Pass;
+use crate::stream::Stream;
+
+/// `[backbone.mmoe]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Number of experts E.
+    pub n_experts: usize,
+    /// Widths of an expert's layers.
+    pub bottom: Vec<usize>,
+    /// Widths of a tower's hidden layers.
+    pub tower: Vec<usize>,
+    /// Dropout rate after every hidden layer.
+    pub dropout: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { n_experts: 8, bottom: vec![512, 256], tower: vec![128, 64], dropout: 0.2 }
+    }
+}
+
+impl Config {
+    fn widths(&self) -> Widths<'_> {
+        Widths { bottom: &self.bottom, tower: &self.tower, dropout: self.dropout }
+    }
+}
+
+impl Settings for Config {
+    type Model = Model;
+
+    fn check(&self, _input: &Input) -> Result<(), String> {
+        if self.n_experts == 0 {
+            return Err("`n_experts` must be at least 1; found 0".into());
+        }
+        self.widths().check()
+    }
+
+    fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Model {
+        let n_tasks = input.n_tasks();
+        let experts = ExpertMlp::new(self.n_experts, input.width(), &self.bottom, self.dropout, stream, device);
+        // One product for all gates: column block k is the gate of task k.
+        let gates = linear(input.width(), n_tasks * self.n_experts, stream, device);
+        let towers = Towers::new(n_tasks, last(&self.bottom), self.widths(), stream, device);
+        Model { experts, gates, towers, n_experts: self.n_experts }
+    }
+}
+
+/// The network.
+#[derive(Module, Debug)]
+pub struct Model {
+    experts: ExpertMlp,
+    gates: Linear,
+    towers: Towers,
+    #[module(skip)]
+    n_experts: usize,
+}
+
+impl Backbone for Model {
+    fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
+        let x = flatten(&views[0]);
+        let experts = self.experts.forward(x.clone(), pass); // [expert, batch, hidden]
+        let gates = self.gates.forward(x);
+        let [batch, width] = gates.dims();
+        let gates = softmax(gates.reshape([batch, width / self.n_experts, self.n_experts]), 2);
+        let mixed = gates.matmul(experts.swap_dims(0, 1)); // [batch, task, hidden]
+        independent(self.towers.forward(mixed.swap_dims(0, 1), pass))
+    }
+}

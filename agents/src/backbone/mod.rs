@@ -1,0 +1,134 @@
+//! Multi-task backbones: the actors.
+//!
+//! A backbone is one file that exports `Config` and `Model`, and one line in the [`backbones!`] list below.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::pass::Pass;
+use crate::stream::Stream;
+
+mod heads;
+
+/// What a backbone predicts.
+#[derive(Clone, Debug)]
+pub struct Predictions {
+    /// Probability of every task's label, `[batch, task]`. Along a chain they are cumulative: P(click), P(click and buy).
+    pub probabilities: Tensor<2>,
+}
+
+/// A multi-task network from the fields of a state to a probability per task.
+pub trait Backbone {
+    /// # Shapes
+    /// - views: `[batch, field, dim]` each, as many as [`Settings::n_views`] asks for
+    /// - output: `[batch, task]`
+    fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions;
+}
+
+/// What a backbone is built for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Fields of a view, the numeric one included.
+    pub n_fields: usize,
+    /// Embedding dimension d.
+    pub dim: usize,
+    /// For every task, the task it depends on. A parent stands before its child.
+    pub parents: Vec<Option<usize>>,
+}
+
+impl Input {
+    /// Number of tasks K.
+    pub fn n_tasks(&self) -> usize {
+        self.parents.len()
+    }
+
+    /// Width of the flattened fields.
+    pub fn width(&self) -> usize {
+        self.n_fields * self.dim
+    }
+}
+
+/// The settings of a backbone: `[backbone.<name>]` of a run file.
+pub trait Settings {
+    /// The network these settings describe.
+    type Model: Backbone;
+
+    /// Table sets the backbone wants: one, unless its tasks share nothing.
+    fn n_views(&self, _n_tasks: usize) -> usize {
+        1
+    }
+
+    /// Why these settings cannot work for `input`, in words for the author of the run file.
+    fn check(&self, input: &Input) -> Result<(), String>;
+
+    /// The network with initial parameters from `stream`.
+    fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Self::Model;
+}
+
+macro_rules! backbones {
+    ($($file:ident => $name:ident: $summary:literal),+ $(,)?) => {
+        $(pub mod $file;)+
+
+        /// A backbone of the registry with its settings.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum BackboneConfig {
+            $(#[doc = concat!("See [`", stringify!($file), "`].")] $name($file::Config)),+
+        }
+
+        /// A backbone of the registry.
+        #[derive(Module, Debug)]
+        #[expect(clippy::large_enum_variant, reason = "one value a run, never in a collection")]
+        pub enum AnyBackbone {
+            $(#[doc = concat!("See [`", stringify!($file), "`].")] $name($file::Model)),+
+        }
+
+        impl BackboneConfig {
+            /// Every backbone of the registry with its default settings.
+            pub fn all() -> Vec<Self> {
+                vec![$(Self::$name($file::Config::default())),+]
+            }
+
+            /// The name in run files.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => stringify!($file)),+ }
+            }
+
+            /// One line for lists.
+            pub fn summary(&self) -> &'static str {
+                match self { $(Self::$name(_) => $summary),+ }
+            }
+
+            /// See [`Settings::n_views`].
+            pub fn n_views(&self, n_tasks: usize) -> usize {
+                match self { $(Self::$name(config) => config.n_views(n_tasks)),+ }
+            }
+
+            /// See [`Settings::check`].
+            pub fn check(&self, input: &Input) -> Result<(), String> {
+                match self { $(Self::$name(config) => config.check(input)),+ }
+            }
+
+            /// See [`Settings::init`].
+            pub fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> AnyBackbone {
+                match self { $(Self::$name(config) => AnyBackbone::$name(config.init(input, stream, device))),+ }
+            }
+        }
+
+        impl Backbone for AnyBackbone {
+            fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
+                match self { $(Self::$name(model) => model.forward(views, pass)),+ }
+            }
+        }
+    };
+}
+
+backbones! {
+    esmm => Esmm: "a bottom and a tower per task, probabilities multiplied along the task chain",
+    mmoe => Mmoe: "experts shared by the tasks, a softmax gate and a tower per task",
+    shared_bottom => SharedBottom: "one bottom, a tower per task",
+}
+
+#[cfg(test)]
+mod conformance;

@@ -1,0 +1,69 @@
+//! The one place where rows of the log become tensors.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rmtl_envs::{LogTable, Row, Schema};
+
+/// The states of a batch of rows.
+#[derive(Clone, Debug)]
+pub struct StateBatch {
+    /// Category ids `[batch, slot]`, row-major. They stay on the host, where the embedding tables are.
+    pub ids: Vec<u32>,
+    /// Standardised numeric columns `[batch, numeric]`, absent when the log has none.
+    pub numeric: Option<Tensor<2>>,
+    /// Rows in the batch.
+    pub n_rows: usize,
+}
+
+/// Reads batches of one split.
+#[derive(Clone)]
+pub struct BatchReader<'a> {
+    /// The split.
+    pub table: &'a LogTable,
+    schema: &'a Schema,
+    device: Device,
+}
+
+impl<'a> BatchReader<'a> {
+    /// A reader of `table` that puts its tensors on `device` (without autodiff: data is never differentiated).
+    pub fn new(table: &'a LogTable, schema: &'a Schema, device: &Device) -> Self {
+        Self {
+            table,
+            schema,
+            device: device.clone().inner(),
+        }
+    }
+
+    /// The states of `rows`.
+    pub fn states(&self, rows: &[Row]) -> StateBatch {
+        let mut ids = Vec::with_capacity(rows.len() * self.schema.n_slots());
+        let n_numeric = self.schema.n_numeric();
+        let mut numeric = Vec::with_capacity(rows.len() * n_numeric);
+        for &row in rows {
+            ids.extend_from_slice(self.table.categorical(row));
+            if n_numeric > 0 {
+                numeric.extend_from_slice(self.table.numeric(row));
+            }
+        }
+        let numeric = (n_numeric > 0).then(|| self.tensor(numeric, rows.len(), n_numeric));
+        StateBatch {
+            ids,
+            numeric,
+            n_rows: rows.len(),
+        }
+    }
+
+    /// The labels of `rows`, `[batch, task]` of zeros and ones.
+    pub fn labels(&self, rows: &[Row]) -> Tensor<2> {
+        let labels = rows
+            .iter()
+            .flat_map(|&row| self.table.labels(row))
+            .map(|&label| f32::from(label))
+            .collect::<Vec<_>>();
+        self.tensor(labels, rows.len(), self.schema.n_tasks())
+    }
+
+    /// `values` (row-major, `width` a row) on the reader's device.
+    pub fn tensor(&self, values: Vec<f32>, n_rows: usize, width: usize) -> Tensor<2> {
+        Tensor::from_data(TensorData::new(values, [n_rows, width]), &self.device)
+    }
+}

@@ -1,0 +1,266 @@
+//! TD learning on logs small enough for pencil and paper, and on one whose Q is known in closed form.
+
+use burn::tensor::{Device, Tensor};
+use rmtl_envs::{CategoricalField, LogTable, Reward, Row, RowValues, Schema, SessionEnd, Task};
+
+use super::{Critic, CriticConfig};
+use crate::batch::BatchReader;
+use crate::encoder::{EncoderConfig, StateEncoder, host};
+use crate::pass::Pass;
+use crate::replay::{ReplayBuffer, Transition, TransitionBatch};
+use crate::stream::Streams;
+use crate::transition::{FrozenPolicy, TransitionRule};
+
+const GAMMA: f64 = 0.5;
+
+fn schema(vocabulary_size: u32) -> Schema {
+    let task = |name: &str, after: Option<&str>| Task {
+        name: name.into(),
+        after: after.map(Into::into),
+    };
+    Schema {
+        categorical: vec![CategoricalField {
+            name: "position".into(),
+            vocabulary_size,
+            n_values: 1,
+        }],
+        numeric: vec![],
+        tasks: vec![task("click", None), task("buy", Some("click"))],
+    }
+}
+
+/// Rows of `(id, labels, end)`.
+fn table(schema: &Schema, rows: &[(u32, [u8; 2], SessionEnd)]) -> LogTable {
+    let values = rows.iter().zip(0..).map(|((id, labels, end), time)| RowValues {
+        categorical: std::slice::from_ref(id),
+        numeric: &[],
+        labels,
+        time,
+        end: *end,
+        oracle: &[],
+    });
+    LogTable::from_rows(schema, values)
+}
+
+fn critic(schema: &Schema, config: &CriticConfig) -> Critic {
+    let (device, streams) = (Device::default(), Streams::new(11));
+    let encoder = EncoderConfig {
+        dim: 8,
+        ..EncoderConfig::default()
+    };
+    let encoder = StateEncoder::new(schema, &encoder, 1, &mut streams.named("actor"), &device);
+    Critic::new(config, schema, &encoder, &[-0.5, -0.3], &streams, &device)
+}
+
+fn small() -> CriticConfig {
+    CriticConfig {
+        bottom: vec![32, 16],
+        tower: vec![8],
+        gamma: GAMMA,
+        ..CriticConfig::default()
+    }
+}
+
+/// Two sessions: rows 0–1 end, row 2 goes on to row 3, which is cut by the split.
+fn two_sessions(schema: &Schema) -> LogTable {
+    use SessionEnd::{Continues, Cut, Terminated};
+    table(
+        schema,
+        &[
+            (1, [1, 0], Continues),
+            (2, [0, 0], Terminated),
+            (3, [1, 1], Continues),
+            (1, [1, 0], Cut),
+        ],
+    )
+}
+
+fn policy() -> FrozenPolicy {
+    FrozenPolicy::new(vec![0.9, 0.1, 0.8, 0.2, 0.7, 0.3, 0.6, 0.4], 2)
+}
+
+fn sampled(rows: &[u32]) -> TransitionBatch {
+    let actions = rows.iter().flat_map(|_| [0.5, 0.25]).collect();
+    TransitionBatch {
+        rows: rows.iter().map(|&row| Row(row)).collect(),
+        actions,
+    }
+}
+
+const RULE: TransitionRule = TransitionRule {
+    reward: Reward::NegativeBce,
+    gamma: GAMMA,
+};
+
+#[test]
+fn td_target_by_hand_with_terminal_masking() {
+    let schema = schema(4);
+    let table = two_sessions(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let mut critic = critic(&schema, &small());
+    let transitions = RULE.read(&reader, &sampled(&[0, 1, 2]), &policy());
+
+    // r = y ln a + (1 − y) ln(1 − a) at a = (0.5, 0.25)
+    let (half, quarter, rest) = (0.5_f32.ln(), 0.25_f32.ln(), 0.75_f32.ln());
+    let rewards = [half, rest, half, rest, half, quarter];
+    for (found, expected) in host(transitions.rewards.clone()).iter().zip(rewards) {
+        assert!((found - expected).abs() < 1e-6, "{found} against {expected}");
+    }
+    // The target network equals the online one at the start; next states are rows 1 and 3 with the policy's actions.
+    let next = reader.states(&[Row(1), Row(3)]);
+    let actions = Tensor::from_floats([[0.8, 0.2], [0.6, 0.4]], &Device::default());
+    let q = host(critic.q_values(&next, actions));
+    let gamma = GAMMA as f32;
+    let expected = [
+        half + gamma * q[0],
+        rest + gamma * q[1],
+        half, // row 1 ends its session: nothing of row 2 may be seen
+        rest,
+        half + gamma * q[2],
+        quarter + gamma * q[3],
+    ];
+    for (found, expected) in host(critic.td_targets(&transitions)).iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-5, "{found} against {expected}");
+    }
+}
+
+#[test]
+fn a_transition_never_crosses_a_session() {
+    let schema = schema(4);
+    let table = two_sessions(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let transitions = RULE.read(&reader, &sampled(&[0, 1, 2]), &policy());
+    assert_eq!(
+        transitions.next_states.ids,
+        [2, 2, 1],
+        "row 1 stands in for its own next state"
+    );
+    assert_eq!(host(transitions.discounts), [0.5, 0.0, 0.5]);
+}
+
+#[test]
+#[should_panic(expected = "row 3 is cut by the split")]
+fn a_row_cut_by_the_split_has_no_transition() {
+    let schema = schema(4);
+    let table = two_sessions(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    RULE.read(&reader, &sampled(&[3]), &policy());
+}
+
+#[test]
+fn targets_move_with_soft_updates_alone_and_by_tau() {
+    let schema = schema(4);
+    let table = two_sessions(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let config = CriticConfig { tau: 1.0, ..small() };
+    let mut critic = critic(&schema, &config);
+    let transitions = RULE.read(&reader, &sampled(&[0, 1, 2]), &policy());
+    let before = host(critic.td_targets(&transitions));
+    for _ in 0..3 {
+        critic.step(&transitions, &mut Pass::evaluation(), false);
+    }
+    assert_eq!(
+        host(critic.td_targets(&transitions)),
+        before,
+        "no soft update yet"
+    );
+    critic.soft_update();
+    assert_eq!(critic.n_soft_updates(), 1);
+    // With τ = 1 the target is the online network, tables included.
+    let next = transitions.next_states.clone();
+    let q = host(critic.q_values(&next, transitions.next_actions.clone()));
+    let after = host(critic.td_targets(&transitions));
+    let (rewards, discounts) = (
+        host(transitions.rewards.clone()),
+        host(transitions.discounts.clone()),
+    );
+    for (index, found) in after.iter().enumerate() {
+        let expected = rewards[index] + discounts[index / 2] * q[index];
+        assert!((found - expected).abs() < 1e-5, "{found} against {expected}");
+    }
+    assert_ne!(after, before);
+}
+
+#[test]
+fn statistics_of_a_step_by_hand() {
+    let schema = schema(4);
+    let table = two_sessions(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let mut critic = critic(&schema, &small());
+    let transitions = RULE.read(&reader, &sampled(&[0, 1, 2]), &policy());
+    let q = host(critic.q_values(&transitions.states, transitions.actions.clone()));
+    let y = host(critic.td_targets(&transitions));
+    let step = critic.step(&transitions, &mut Pass::evaluation(), true);
+    for k in 0..2 {
+        let errors = [0, 1, 2].map(|row| f64::from(y[2 * row + k] - q[2 * row + k]));
+        let task = &step.tasks[k];
+        let close = |found: f64, expected: f64| {
+            assert!((found - expected).abs() < 1e-5, "{found} against {expected}")
+        };
+        close(task.td_error, errors.iter().sum::<f64>() / 3.0);
+        close(
+            task.td_error_absolute,
+            errors.iter().map(|error| error.abs()).sum::<f64>() / 3.0,
+        );
+        close(
+            task.loss,
+            errors.iter().map(|error| error * error).sum::<f64>() / 3.0,
+        );
+        assert_eq!(task.dead_share, 0.0);
+    }
+    assert!((step.loss - step.tasks[0].loss - step.tasks[1].loss).abs() < 1e-6);
+    assert!(step.dense_gradient_norm.unwrap() > 0.0 && step.embedding_gradient_norm > 0.0);
+}
+
+/// Sessions of three rows, told apart by their position; every action is 0.5, so every reward is ln 0.5 and
+/// Q(position p) = ln 0.5 · (1 + γ + … + γ^(2 − p)).
+fn learnt_q(end: SessionEnd) -> Vec<f32> {
+    use SessionEnd::Continues;
+    let schema = schema(4);
+    let session = |_| [(1, [1, 0], Continues), (2, [0, 0], Continues), (3, [1, 1], end)];
+    // One more row, so that a session whose end is not marked runs into the next one.
+    let mut rows: Vec<_> = (0..20).flat_map(session).collect();
+    rows.push((1, [1, 0], SessionEnd::Terminated));
+    let table = table(&schema, &rows);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let policy = FrozenPolicy::new(vec![0.5; 2 * rows.len()], 2);
+    let mut replay = ReplayBuffer::new(rows.len(), 2);
+    for row in 0..rows.len() as u32 - 1 {
+        replay.push(Transition {
+            row: Row(row),
+            action: &[0.5, 0.5],
+        });
+    }
+    let mut critic = critic(
+        &schema,
+        &CriticConfig {
+            learning_rate: 3e-3,
+            ..small()
+        },
+    );
+    let mut stream = Streams::new(3).named("replay");
+    let mut batch = TransitionBatch::default();
+    for _ in 0..400 {
+        replay.sample(64, &mut stream, &mut batch);
+        critic.step(
+            &RULE.read(&reader, &batch, &policy),
+            &mut Pass::evaluation(),
+            false,
+        );
+        critic.soft_update();
+    }
+    let states = reader.states(&[Row(0), Row(1), Row(2)]);
+    host(critic.q_values(&states, Tensor::full([3, 2], 0.5, &Device::default())))
+}
+
+#[test]
+fn critics_reach_the_closed_form_and_miss_it_when_terminals_are_ignored() {
+    let expected =
+        |position: usize| 0.5_f32.ln() * (0..3 - position).map(|t| 0.5_f32.powi(t as i32)).sum::<f32>();
+    let worst = |q: &[f32]| (0..6).map(|i| (q[i] - expected(i / 2)).abs()).fold(0.0, f32::max);
+    let learnt = learnt_q(SessionEnd::Terminated);
+    assert!(worst(&learnt) < 0.03, "{learnt:?}");
+    // Negative control: without the terminal flag the last row bootstraps through into the next session.
+    let ignored = learnt_q(SessionEnd::Continues);
+    assert!(worst(&ignored) > 0.3, "{ignored:?}");
+}

@@ -1,0 +1,210 @@
+//! The state encoder: host embedding tables as leaves of the graph, and the projection of the numeric columns.
+//!
+//! It stands outside the backbones: a lookup gives `[batch, field, dim]`; after `backward` the leaf's gradient goes
+//! to the sparse optimiser, which touches only the rows of the batch.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use rmtl_envs::Schema;
+use serde::{Deserialize, Serialize};
+
+use crate::batch::StateBatch;
+use crate::layer::linear;
+use crate::state::{EmbeddingTable, GradientCoalescer, Lookup, SparseOptimizer, SparseOptimizerConfig};
+use crate::stream::Stream;
+
+/// Settings of a state encoder, `[encoder]` of a run file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EncoderConfig {
+    /// Embedding dimension d.
+    pub dim: usize,
+    /// The optimiser of the tables.
+    pub optimizer: SparseOptimizerConfig,
+}
+
+impl Default for EncoderConfig {
+    fn default() -> Self {
+        Self {
+            dim: 128,
+            optimizer: SparseOptimizerConfig::default(),
+        }
+    }
+}
+
+/// Embedding tables, one set per view, with their optimisers.
+#[derive(Clone, Debug)]
+pub struct StateEncoder {
+    /// A view is what one part of a backbone sees; almost every backbone has one.
+    pub views: Vec<TableView>,
+    optimizer: SparseOptimizerConfig,
+    device: Device,
+}
+
+/// One table set and its optimiser.
+#[derive(Clone, Debug)]
+pub struct TableView {
+    /// The tables.
+    pub table: EmbeddingTable,
+    /// Their optimiser.
+    pub optimizer: SparseOptimizer,
+    coalescer: GradientCoalescer,
+}
+
+/// Looked-up fields that collect a gradient.
+#[derive(Debug)]
+pub struct Leaves {
+    lookup: Lookup,
+    /// `[batch, field, dim]` for every view.
+    pub fields: Vec<Tensor<3>>,
+}
+
+impl StateEncoder {
+    /// `n_views` table sets over the fields of `schema`.
+    pub fn new(
+        schema: &Schema,
+        config: &EncoderConfig,
+        n_views: usize,
+        stream: &mut Stream,
+        device: &Device,
+    ) -> Self {
+        let view = |stream: &mut Stream| {
+            let table = EmbeddingTable::new(schema, config.dim, stream);
+            let optimizer = SparseOptimizer::new(config.optimizer, table.n_rows(), table.dim());
+            TableView {
+                table,
+                optimizer,
+                coalescer: GradientCoalescer::default(),
+            }
+        };
+        let views = (0..n_views).map(|_| view(stream)).collect();
+        Self {
+            views,
+            optimizer: config.optimizer,
+            device: device.clone().inner(),
+        }
+    }
+
+    /// The fields of a batch in every view, outside any graph.
+    ///
+    /// # Shapes
+    /// - output: `[batch, field, dim]` per view
+    pub fn fields(&self, batch: &StateBatch) -> Vec<Tensor<3>> {
+        let lookup = self.views[0].table.indices(&batch.ids);
+        self.look_up(&lookup, batch.n_rows)
+    }
+
+    /// The fields of a batch as leaves of a new graph.
+    pub fn leaves(&self, batch: &StateBatch) -> Leaves {
+        let lookup = self.views[0].table.indices(&batch.ids);
+        let fields = self.look_up(&lookup, batch.n_rows);
+        let fields = fields
+            .into_iter()
+            .map(|fields| fields.autodiff().require_grad())
+            .collect();
+        Leaves { lookup, fields }
+    }
+
+    /// Lets the sparse optimisers step along the gradients of `leaves`; gives the Euclidean norm of those gradients
+    /// (coalesced by row, over all views).
+    ///
+    /// `before_write` is called with a view's index, its table and the rows about to change: where lazy target tables
+    /// catch up.
+    pub fn step(
+        &mut self,
+        leaves: &Leaves,
+        gradients: &mut Gradients,
+        learning_rate: f64,
+        mut before_write: impl FnMut(usize, &EmbeddingTable, &[u32]),
+    ) -> f64 {
+        let mut squares = 0.0;
+        for (index, (view, fields)) in self.views.iter_mut().zip(&leaves.fields).enumerate() {
+            let Some(gradient) = fields.grad_remove(gradients) else {
+                continue;
+            };
+            let gradient = view
+                .coalescer
+                .coalesce(&leaves.lookup, &host(gradient), view.table.dim());
+            squares += gradient
+                .values
+                .iter()
+                .map(|&value| f64::from(value).powi(2))
+                .sum::<f64>();
+            before_write(index, &view.table, &gradient.rows);
+            view.optimizer.step(&mut view.table, gradient, learning_rate);
+        }
+        squares.sqrt()
+    }
+
+    /// Puts the tables' optimisers back to their first step.
+    pub fn reset_optimizers(&mut self) {
+        for view in &mut self.views {
+            view.optimizer = SparseOptimizer::new(self.optimizer, view.table.n_rows(), view.table.dim());
+        }
+    }
+
+    /// Parameters in all tables.
+    pub fn n_parameters(&self) -> usize {
+        self.views.iter().map(|view| view.table.n_parameters()).sum()
+    }
+
+    /// Puts host values `[batch, field, dim]` on the encoder's device, without a graph.
+    pub fn tensor(&self, values: Vec<f32>, n_rows: usize) -> Tensor<3> {
+        let table = &self.views[0].table;
+        Tensor::from_data(
+            TensorData::new(values, [n_rows, table.n_fields(), table.dim()]),
+            &self.device,
+        )
+    }
+
+    fn look_up(&self, lookup: &Lookup, n_rows: usize) -> Vec<Tensor<3>> {
+        self.views
+            .iter()
+            .map(|view| self.tensor(view.table.lookup(lookup), n_rows))
+            .collect()
+    }
+}
+
+/// The numeric columns as one more field, `Linear(numeric → dim)`; nothing when the log has none.
+#[derive(Module, Debug)]
+pub struct NumericField {
+    projection: Option<Linear>,
+}
+
+impl NumericField {
+    /// A projection to `dim` where the schema has numeric columns.
+    pub fn new(schema: &Schema, dim: usize, stream: &mut Stream, device: &Device) -> Self {
+        let n = schema.n_numeric();
+        Self {
+            projection: (n > 0).then(|| linear(n, dim, stream, device)),
+        }
+    }
+
+    /// # Shapes
+    /// - fields: `[batch, field, dim]`
+    /// - numeric: `[batch, numeric]`
+    /// - output: `[batch, field + 1, dim]`, or `fields` as they are
+    pub fn append(&self, fields: Tensor<3>, numeric: Option<&Tensor<2>>) -> Tensor<3> {
+        match (&self.projection, numeric) {
+            (Some(projection), Some(numeric)) => {
+                let field = projection.forward(numeric.clone()).unsqueeze_dim::<3>(1);
+                Tensor::cat(vec![fields, field], 1)
+            }
+            _ => fields,
+        }
+    }
+}
+
+/// Fields a backbone sees: the categorical ones, and one for the numeric columns together.
+pub fn n_fields(schema: &Schema) -> usize {
+    schema.categorical.len() + usize::from(schema.n_numeric() > 0)
+}
+
+/// The values of a tensor on the host, row-major.
+pub fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor
+        .into_data()
+        .try_into_vec()
+        .expect("every tensor of this crate holds f32")
+}

@@ -1,0 +1,34 @@
+//! Initial parameters, drawn from a named stream and never from the device's process-wide generator.
+
+use burn::module::Param;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::RngExt;
+
+use crate::stream::Stream;
+
+/// A trainable parameter with independent entries from U(−bound, bound).
+///
+/// It is initialised here and now: burn's own initialisers are lazy, so their draws depend on who reads first.
+pub fn uniform<const D: usize>(
+    shape: [usize; D],
+    bound: f64,
+    stream: &mut Stream,
+    device: &Device,
+) -> Param<Tensor<D>> {
+    let bound = bound as f32;
+    let n = shape.iter().product();
+    let values: Vec<f32> = (0..n)
+        .map(|_| (2.0 * stream.random::<f32>() - 1.0) * bound)
+        .collect();
+    Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), device))
+}
+
+/// `Linear(d_input → d_output)` with weight and bias from U(±1/√d_input), PyTorch's default.
+pub fn linear(d_input: usize, d_output: usize, stream: &mut Stream, device: &Device) -> Linear {
+    let bound = 1.0 / (d_input as f64).sqrt();
+    Linear {
+        weight: uniform([d_input, d_output], bound, stream, device),
+        bias: Some(uniform([d_output], bound, stream, device)),
+    }
+}

@@ -1,0 +1,64 @@
+//! BPCM calibrator (eq. 12): a task must not be likelier than the task it depends on.
+//!
+//! `α · mean Σ_{child} max(ŷ_child − ŷ_parent, 0)`. The printed sign and index are slips: as printed the term would
+//! reward the violation.
+
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use serde::{Deserialize, Serialize};
+
+use super::{LossInput, LossTerm, check_has_pairs, column, pairs};
+
+/// `[losses.calibrator]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Strength α.
+    pub alpha: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { alpha: 0.6 }
+    }
+}
+
+impl LossTerm for Config {
+    fn value(&self, input: &LossInput<'_>) -> Tensor<1> {
+        let p = &input.predictions.probabilities;
+        let terms = pairs(input.parents).map(|(parent, child)| relu(column(p, child) - column(p, parent)).mean());
+        let total = terms.reduce(|a, b| a + b).expect("checked: at least one pair of dependent tasks");
+        total * self.alpha
+    }
+
+    fn check(&self, parents: &[Option<usize>]) -> Result<(), String> {
+        check_has_pairs("calibrator", parents)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backbone::Predictions;
+    use burn::tensor::Device;
+
+    fn value(probabilities: [[f32; 3]; 2]) -> f32 {
+        let device = Device::default();
+        let predictions = Predictions { probabilities: Tensor::from_floats(probabilities, &device) };
+        let labels = Tensor::zeros([2, 3], &device);
+        let input = LossInput { predictions: &predictions, labels: &labels, parents: &[None, Some(0), Some(1)] };
+        Config::default().value(&input).into_scalar()
+    }
+
+    #[test]
+    fn three_tasks_by_hand() {
+        // violations: 0.2 (task 2 over 1, row 1) and 0.4 (task 3 over 2, row 2): 0.6 · (0.2 + 0.4) / 2
+        let found = value([[0.5, 0.7, 0.1], [0.5, 0.2, 0.6]]);
+        assert!((found - 0.18).abs() < 1e-6, "{found}");
+    }
+
+    #[test]
+    fn monotone_predictions_cost_nothing() {
+        assert_eq!(value([[0.5, 0.4, 0.4], [0.9, 0.2, 0.0]]), 0.0);
+    }
+}

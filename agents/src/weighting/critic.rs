@@ -1,0 +1,69 @@
+//! RMTL: per-sample weights from the critics (Liu et al., *Multi-Task Recommendations with Reinforcement Learning*,
+//! WWW 2023).
+//!
+//! `w_k = 1 − λ · Q_k(s, π_k(s))`. Rewards are negative, so Q is too, and a row whose session is expected to go badly
+//! for task k counts more for task k.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::{LossWeighting, WeightingInput};
+
+/// `[weighting.critic]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Penalty λ; 0 gives equal weights.
+    pub lambda: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { lambda: 0.7 }
+    }
+}
+
+impl Config {
+    pub(super) fn init(&self) -> Critic {
+        Critic { lambda: self.lambda }
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.lambda.is_finite() && self.lambda >= 0.0 {
+            return Ok(());
+        }
+        Err(format!("`lambda` must be a number of at least 0; found {}", self.lambda))
+    }
+}
+
+/// `w = 1 − λQ`.
+#[derive(Debug)]
+pub struct Critic {
+    lambda: f64,
+}
+
+impl LossWeighting for Critic {
+    fn needs_q_values(&self) -> bool {
+        true
+    }
+
+    fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
+        let q_values = input.q_values.clone().expect("asked for by needs_q_values");
+        q_values * -self.lambda + 1.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    #[test]
+    fn weights_by_hand() {
+        let device = Device::default();
+        let q_values = Tensor::from_floats([[-1.0, -0.5], [0.0, -2.0]], &device);
+        let input = WeightingInput { losses: Tensor::zeros([2, 2], &device), q_values: Some(q_values) };
+        let weights = Config { lambda: 0.5 }.init().weights(&input).into_data().try_into_vec::<f32>().unwrap();
+        assert_eq!(weights, [1.5, 1.25, 1.0, 2.0]);
+    }
+}

@@ -1,0 +1,31 @@
+//! Equal weights: the baseline of every comparison.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::{LossWeighting, WeightingInput};
+
+/// `[weighting.equal]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {}
+
+impl Config {
+    pub(super) fn init(&self) -> Equal {
+        Equal
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// `w = 1`.
+#[derive(Debug)]
+pub struct Equal;
+
+impl LossWeighting for Equal {
+    fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
+        input.losses.ones_like()
+    }
+}

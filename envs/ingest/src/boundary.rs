@@ -1,0 +1,265 @@
+//! Where the splits meet, and what each of them then holds.
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
+use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::error::Result;
+use datafusion::prelude::SessionContext;
+use futures::StreamExt;
+use rmtl_envs::Split;
+
+use crate::IngestError;
+use crate::canonical::name;
+use crate::dataset_file::{DatasetFile, SplitRule, TimePoint};
+
+/// How a canonical row gets its split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Boundaries {
+    /// By its time.
+    Times { validation_from: i64, test_from: i64 },
+    /// By its split column.
+    Marked,
+}
+
+impl Boundaries {
+    pub(crate) fn split(self, time: i64, mark: Option<u8>) -> Split {
+        let index = match self {
+            Self::Times {
+                validation_from,
+                test_from,
+            } => u8::from(time >= validation_from) + u8::from(time >= test_from),
+            Self::Marked => mark.expect("rules that mark rows have a split column"),
+        };
+        Split::ALL[usize::from(index)]
+    }
+
+    /// The rows of `split`, as a condition in SQL.
+    pub(crate) fn condition(self, split: Split) -> String {
+        let time = name::TIME;
+        match (self, split) {
+            (Self::Marked, _) => format!("{} = {}", name::SPLIT, split as u8),
+            (Self::Times { validation_from, .. }, Split::Train) => format!("{time} < {validation_from}"),
+            (
+                Self::Times {
+                    validation_from,
+                    test_from,
+                },
+                Split::Validation,
+            ) => {
+                format!("{time} >= {validation_from} AND {time} < {test_from}")
+            }
+            (Self::Times { test_from, .. }, Split::Test) => format!("{time} >= {test_from}"),
+        }
+    }
+}
+
+/// Boundaries the dataset file states; none if the log's times decide.
+pub(crate) fn stated(file: &DatasetFile, time: &DataType) -> Result<Option<Boundaries>, IngestError> {
+    let at = |key: &str, point: &TimePoint| match point {
+        TimePoint::Number(time) => Ok(*time),
+        TimePoint::Text(text) if time.is_temporal() => match string_to_timestamp_nanos(text) {
+            Ok(nanoseconds) => Ok(nanoseconds.div_euclid(1_000_000)),
+            Err(_) => Err(file.setting(key, "a date or date and time such as 2022-05-01T12:00:00", text)),
+        },
+        TimePoint::Text(text) => {
+            let expected = format!(
+                "a number in the unit of column `{}`, whose type is {time}",
+                file.time
+            );
+            Err(file.setting(key, expected, format!("\"{text}\"")))
+        }
+    };
+    match &file.split {
+        SplitRule::TimeRatio { .. } => Ok(None),
+        SplitRule::Column { .. } | SplitRule::Random { .. } => Ok(Some(Boundaries::Marked)),
+        SplitRule::TimeBoundary {
+            validation_from,
+            test_from,
+        } => {
+            let (validation, test) = (
+                at("split.validation_from", validation_from)?,
+                at("split.test_from", test_from)?,
+            );
+            if validation >= test {
+                let found = format!("{test}, not later than validation_from = {validation}");
+                return Err(file.setting("split.test_from", "a later time than `validation_from`", found));
+            }
+            Ok(Some(Boundaries::Times {
+                validation_from: validation,
+                test_from: test,
+            }))
+        }
+    }
+}
+
+/// The changes of time nearest to the wanted shares of `rows` rows: exact counts, and equal times stay together.
+pub(crate) async fn by_ratio(context: &SessionContext, ratios: &[f64; 3], rows: u64) -> Result<Boundaries> {
+    let sum: f64 = ratios.iter().sum();
+    let wanted = |share: f64| (rows as f64 * (share / sum)).round() as u64;
+    let mut validation = Search::new(wanted(ratios[0]));
+    let mut test = Search::new(wanted(ratios[0] + ratios[1]));
+    let query = format!("SELECT {time} FROM rows ORDER BY {time}", time = name::TIME);
+    let mut stream = context.sql(&query).await?.execute_stream().await?;
+    let (mut last, mut before) = (None, 0);
+    while let Some(batch) = stream.next().await {
+        for &time in batch?.column(0).as_primitive::<Int64Type>().values() {
+            if last != Some(time) {
+                validation.offer(time, before);
+                test.offer(time, before);
+            }
+            last = Some(time);
+            before += 1;
+        }
+    }
+    // Where time never changes, everything is training, and the other splits are reported as empty.
+    let end = last.map_or(0, |time| time.saturating_add(1));
+    let at = |search: Search| search.nearest.map_or(end, |(time, _)| time);
+    Ok(Boundaries::Times {
+        validation_from: at(validation),
+        test_from: at(test),
+    })
+}
+
+/// The change of time with the number of rows before it nearest to the wanted one; the earlier of two.
+struct Search {
+    wanted: u64,
+    /// A time, and how many rows its boundary is off.
+    nearest: Option<(i64, u64)>,
+}
+
+impl Search {
+    fn new(wanted: u64) -> Self {
+        Self {
+            wanted,
+            nearest: None,
+        }
+    }
+
+    fn offer(&mut self, time: i64, rows_before: u64) {
+        let distance = rows_before.abs_diff(self.wanted);
+        // A boundary before the first row would leave a split empty whatever the ratio.
+        if rows_before > 0 && self.nearest.is_none_or(|(_, least)| distance < least) {
+            self.nearest = Some((time, distance));
+        }
+    }
+}
+
+/// Rows of each split, and the positives of each task among them, `[split][task]`.
+#[derive(Debug)]
+pub(crate) struct SplitCounts {
+    pub(crate) rows: [u64; 3],
+    pub(crate) positives: [Vec<u64>; 3],
+}
+
+pub(crate) async fn count(
+    context: &SessionContext,
+    boundaries: Boundaries,
+    n_tasks: usize,
+) -> Result<SplitCounts> {
+    let mut counts = SplitCounts {
+        rows: [0; 3],
+        positives: Default::default(),
+    };
+    let sums: String = (0..n_tasks)
+        .map(|task| format!(", coalesce(sum({}{task}), 0)", name::LABEL))
+        .collect();
+    for split in Split::ALL {
+        let query = format!(
+            "SELECT count(*){sums} FROM rows WHERE {}",
+            boundaries.condition(split)
+        );
+        let batches = context.sql(&query).await?.collect().await?;
+        let batch = batches
+            .iter()
+            .find(|batch| batch.num_rows() == 1)
+            .expect("an aggregate yields one row");
+        let numbers = (0..batch.num_columns()).map(|column| {
+            let number = datafusion::arrow::compute::cast(batch.column(column), &DataType::Int64)?;
+            Ok(number.as_primitive::<Int64Type>().value(0).unsigned_abs())
+        });
+        let mut numbers = numbers.collect::<Result<Vec<u64>>>()?.into_iter();
+        counts.rows[split as usize] = numbers.next().expect("the first column counts the rows");
+        counts.positives[split as usize] = numbers.collect();
+    }
+    Ok(counts)
+}
+
+/// A split without rows and a task without positives to learn from end the preparation before its longest steps.
+pub(crate) fn check(
+    file: &DatasetFile,
+    boundaries: Boundaries,
+    counts: &SplitCounts,
+) -> Result<(), IngestError> {
+    if let Some(split) = Split::ALL
+        .into_iter()
+        .find(|&split| counts.rows[split as usize] == 0)
+    {
+        let [train, validation, test] = counts.rows;
+        let meeting = match boundaries {
+            Boundaries::Times {
+                validation_from,
+                test_from,
+            } => {
+                format!(" (validation from time {validation_from}, test from time {test_from})")
+            }
+            Boundaries::Marked => String::new(),
+        };
+        let rule = format!("expected rows in all three, found {train}, {validation} and {test}{meeting}");
+        return Err(IngestError::EmptySplit {
+            split: split.name(),
+            rule,
+        });
+    }
+    let [rows, ..] = counts.rows;
+    match counts.positives[Split::Train as usize]
+        .iter()
+        .position(|&positives| positives == 0)
+    {
+        Some(task) => {
+            let (task, column) = (file.tasks[task].name.clone(), file.tasks[task].label.clone());
+            Err(IngestError::NoPositives { task, column, rows })
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn search(wanted: u64, changes: &[(i64, u64)]) -> Option<i64> {
+        let mut search = Search::new(wanted);
+        for &(time, before) in changes {
+            search.offer(time, before);
+        }
+        search.nearest.map(|(time, _)| time)
+    }
+
+    #[test]
+    fn the_boundary_is_the_nearest_change_of_time() {
+        // Ten rows at times 1 1 1 1 1 1 1 2 3 4: six wanted before the boundary, seven possible.
+        let changes = [(1, 0), (2, 7), (3, 8), (4, 9)];
+        assert_eq!(search(6, &changes), Some(2));
+        assert_eq!(search(8, &changes), Some(3));
+        // Never before the first row, even where that is nearest.
+        assert_eq!(search(1, &changes), Some(2));
+        assert_eq!(search(1, &changes[..1]), None);
+    }
+
+    #[test]
+    fn times_at_a_boundary_belong_to_the_later_split() {
+        let boundaries = Boundaries::Times {
+            validation_from: 10,
+            test_from: 20,
+        };
+        let splits = [9, 10, 19, 20].map(|time| boundaries.split(time, None));
+        assert_eq!(
+            splits,
+            [Split::Train, Split::Validation, Split::Validation, Split::Test]
+        );
+        assert_eq!(
+            boundaries.condition(Split::Validation),
+            "time >= 10 AND time < 20"
+        );
+    }
+}

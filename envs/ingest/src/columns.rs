@@ -1,0 +1,196 @@
+//! Which column of the query's result is what.
+
+use datafusion::arrow::datatypes::{DataType, Schema};
+
+use crate::IngestError;
+use crate::dataset_file::{DatasetFile, SplitRule};
+use crate::nearest::nearest;
+
+/// Positions of the dataset file's columns in the query's result, names and types checked.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    pub(crate) session: usize,
+    pub(crate) time: usize,
+    /// One per categorical and multi-valued field, in the schema's order.
+    pub(crate) ids: Vec<usize>,
+    pub(crate) numeric: Vec<usize>,
+    /// One per task.
+    pub(crate) labels: Vec<usize>,
+    /// One per task, or none.
+    pub(crate) oracle: Vec<usize>,
+    /// Of [`SplitRule::Column`].
+    pub(crate) split: Option<usize>,
+}
+
+/// A use of a column, and what it allows.
+struct Use {
+    key: &'static str,
+    expected: &'static str,
+    allows: fn(&DataType) -> bool,
+    advice: &'static str,
+}
+
+impl Columns {
+    pub(crate) fn of(file: &DatasetFile, result: &Schema) -> Result<Self, IngestError> {
+        check_unique(file, result)?;
+        let one = |used: &Use, name: &str| position(file, result, used, name);
+        let all =
+            |used: &Use, names: &[String]| names.iter().map(|name| one(used, name)).collect::<Result<_, _>>();
+        let mut ids: Vec<usize> = all(&CATEGORICAL, &file.categorical)?;
+        for field in &file.multi_valued {
+            ids.push(one(&MULTI_VALUED, &field.name)?);
+        }
+        let split = match &file.split {
+            SplitRule::Column { column, .. } => Some(one(&SPLIT, column)?),
+            _ => None,
+        };
+        let columns = Self {
+            session: one(&SESSION, &file.session)?,
+            time: one(&TIME, &file.time)?,
+            ids,
+            numeric: all(&NUMERIC, &file.numeric)?,
+            labels: file
+                .tasks
+                .iter()
+                .map(|task| one(&LABEL, &task.label))
+                .collect::<Result<_, _>>()?,
+            oracle: all(&ORACLE, &file.oracle)?,
+            split,
+        };
+        let ignored: Vec<usize> = all(&IGNORED, &file.ignore)?;
+        columns.check_all_listed(file, result, &ignored)?;
+        Ok(columns)
+    }
+
+    fn check_all_listed(
+        &self,
+        file: &DatasetFile,
+        result: &Schema,
+        ignored: &[usize],
+    ) -> Result<(), IngestError> {
+        let lists = [
+            &self.ids[..],
+            &self.numeric,
+            &self.labels,
+            &self.oracle,
+            self.split.as_slice(),
+            ignored,
+        ];
+        let listed = |column: &usize| {
+            lists.iter().any(|list| list.contains(column)) || [self.session, self.time].contains(column)
+        };
+        let unlisted: Vec<String> = (0..result.fields().len())
+            .filter(|column| !listed(column))
+            .map(|column| format!("`{}`", result.field(column).name()))
+            .collect();
+        if unlisted.is_empty() {
+            return Ok(());
+        }
+        Err(IngestError::UnlistedColumns {
+            path: file.path().to_owned(),
+            columns: unlisted.join(", "),
+        })
+    }
+}
+
+fn check_unique(file: &DatasetFile, result: &Schema) -> Result<(), IngestError> {
+    let names: Vec<&String> = result.fields().iter().map(|field| field.name()).collect();
+    match (1..names.len()).find(|&index| names[..index].contains(&names[index])) {
+        Some(index) => {
+            let found = format!("column `{}` twice; rename one with AS", names[index]);
+            Err(file.setting("query", "columns whose names differ", found))
+        }
+        None => Ok(()),
+    }
+}
+
+fn position(file: &DatasetFile, result: &Schema, used: &Use, name: &str) -> Result<usize, IngestError> {
+    let names = || result.fields().iter().map(|field| field.name().as_str());
+    let (path, key, column) = (file.path().to_owned(), used.key.to_owned(), name.to_owned());
+    let Some(index) = names().position(|found| found == name) else {
+        let likely = nearest(name, names()).map(str::to_owned);
+        let found = names().collect::<Vec<_>>().join(", ");
+        return Err(IngestError::MissingColumn {
+            path,
+            key,
+            column,
+            nearest: likely,
+            found,
+        });
+    };
+    let found = result.field(index).data_type();
+    if (used.allows)(found) {
+        return Ok(index);
+    }
+    let (expected, advice, found) = (used.expected, used.advice, found.to_string());
+    Err(IngestError::WrongType {
+        path,
+        key,
+        column,
+        expected,
+        found,
+        advice,
+    })
+}
+
+const SESSION: Use = Use {
+    key: "session",
+    ..CATEGORICAL
+};
+const TIME: Use = Use {
+    key: "time",
+    expected: "integers or timestamps",
+    allows: |found| {
+        found.is_integer()
+            || matches!(
+                found,
+                DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
+            )
+    },
+    advice: "; CAST it in the query: CAST(x AS BIGINT), CAST(x AS TIMESTAMP) or to_timestamp(x)",
+};
+const CATEGORICAL: Use = Use {
+    key: "categorical",
+    expected: "a simple type: text, integers, numbers, booleans, dates",
+    allows: is_simple,
+    advice: "; turn it into text in the query",
+};
+const MULTI_VALUED: Use = Use {
+    key: "multi_valued",
+    expected: "text or integers",
+    allows: |found| found.is_string() || found.is_integer(),
+    advice: "; turn it into text with a separator in the query",
+};
+const NUMERIC: Use = Use {
+    key: "numeric",
+    expected: "numbers",
+    allows: |found| found.is_numeric() || *found == DataType::Boolean,
+    advice: "; CAST(x AS DOUBLE) it in the query, or declare it in the long form of its table: types = { x = \"float\" }",
+};
+const LABEL: Use = Use {
+    key: "tasks.label",
+    expected: "booleans or the numbers 0 and 1",
+    ..NUMERIC
+};
+const ORACLE: Use = Use {
+    key: "oracle",
+    expected: "probabilities",
+    ..NUMERIC
+};
+const SPLIT: Use = Use {
+    key: "split.column",
+    ..CATEGORICAL
+};
+const IGNORED: Use = Use {
+    key: "ignore",
+    expected: "anything",
+    allows: |_| true,
+    advice: "",
+};
+
+fn is_simple(found: &DataType) -> bool {
+    found.is_string()
+        || found.is_numeric()
+        || found.is_temporal()
+        || matches!(found, DataType::Boolean | DataType::Null)
+}

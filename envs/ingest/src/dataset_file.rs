@@ -1,0 +1,140 @@
+//! What a person writes about a log: its tables, one query, and what the query's columns mean.
+
+mod check;
+mod parse;
+mod split_rule;
+mod table;
+mod vocabulary_rules;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use split_rule::{SplitRule, TimePoint};
+pub use table::{ColumnType, FileTable, Table};
+pub(crate) use vocabulary_rules::FieldRule;
+pub use vocabulary_rules::{FieldVocabulary, VocabularyRules};
+
+use crate::IngestError;
+
+/// A dataset file (`configs/datasets/*.toml`), read and checked.
+///
+/// Its keys are described in `configs/datasets/README.md`. Every column the query yields has exactly one use; only
+/// the session column and the time column may be features as well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetFile {
+    /// Name of the dataset, for reports.
+    pub name: String,
+    /// One SQL `SELECT` that yields one row per impression. Names are case-sensitive as written.
+    pub query: String,
+    /// Column with the session's key: rows that share it form one session.
+    pub session: String,
+    /// Column with the time: integers in any unit, or timestamps (stored in milliseconds).
+    pub time: String,
+    /// Columns of any simple type whose values become ids; `1` and `"1"` are the same value.
+    #[serde(default)]
+    pub categorical: Vec<String>,
+    /// Columns of numbers; standardised over the training rows.
+    #[serde(default)]
+    pub numeric: Vec<String>,
+    /// Columns of separated lists whose values become ids; they follow the categorical ones in the schema.
+    #[serde(default)]
+    pub multi_valued: Vec<MultiValued>,
+    /// True probabilities of a synthetic log, one column per task in the order of the tasks, each of the
+    /// cumulative label. No feature: they travel beside the labels.
+    #[serde(default)]
+    pub oracle: Vec<String>,
+    /// Columns the query yields and nobody wants.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// The labels, from the first step of the chain to the last.
+    pub tasks: Vec<TaskColumn>,
+    /// The query's tables, by name.
+    pub tables: BTreeMap<String, Table>,
+    /// Which rows are for training, validation and test.
+    #[serde(default)]
+    pub split: SplitRule,
+    /// How ids are given to values.
+    #[serde(default)]
+    pub vocabulary: VocabularyRules,
+    /// Where the file was read from: messages name it, its folder is the default root. Not part of its content.
+    #[serde(skip)]
+    pub(crate) path: PathBuf,
+}
+
+/// A column of separated lists: the tags of a video, the last items of a history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MultiValued {
+    /// Name of the column and the field.
+    pub name: String,
+    /// What stands between two values; blanks around values are dropped.
+    #[serde(default = "comma")]
+    pub separator: String,
+    /// How many values of a list are kept, the first ones; the number of slots of the field.
+    pub max_values: u32,
+}
+
+/// A task and its label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskColumn {
+    /// Name of the task.
+    pub name: String,
+    /// Column with the label: 0 or 1, in any type.
+    pub label: String,
+    /// An earlier task that must have happened before: the label becomes this AND that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+}
+
+impl DatasetFile {
+    /// Reads and checks the dataset file at `path`.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not valid TOML, has an unknown key, or contradicts itself.
+    pub fn read(path: &Path) -> Result<Self, IngestError> {
+        let text = std::fs::read_to_string(path).map_err(|source| IngestError::DatasetFile {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// The same from `text`; `path` is where it would stand.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn parse(text: &str, path: &Path) -> Result<Self, IngestError> {
+        let mut file = parse::parse(text, path)?;
+        file.path = path.to_owned();
+        file.check()?;
+        Ok(file)
+    }
+
+    /// Where the file was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Index of each task's `after`.
+    pub(crate) fn parents(&self) -> Vec<Option<usize>> {
+        let index = |name: &String| self.tasks.iter().position(|task| task.name == *name);
+        self.tasks
+            .iter()
+            .map(|task| task.after.as_ref().and_then(index))
+            .collect()
+    }
+
+    /// Names of the fields that have ids: categorical, then multi-valued.
+    pub(crate) fn id_fields(&self) -> impl Iterator<Item = &str> {
+        let single = self.categorical.iter().map(String::as_str);
+        single.chain(self.multi_valued.iter().map(|field| field.name.as_str()))
+    }
+}
+
+fn comma() -> String {
+    ",".into()
+}

@@ -1,0 +1,233 @@
+//! From a canonical row to a row of a table.
+
+use std::ops::Range;
+
+use datafusion::arrow::array::{
+    Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array,
+};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, UInt8Type, UInt64Type};
+use datafusion::arrow::error::ArrowError;
+use rmtl_envs::{
+    CategoricalField, NumericField, OUT_OF_VOCABULARY, PADDING, RowValues, Schema, SessionEnd, Split, Task,
+};
+
+use crate::boundary::Boundaries;
+use crate::canonical::name;
+use crate::dataset_file::DatasetFile;
+use crate::vocabulary::{Vocabulary, list_values};
+
+/// Turns values into ids, standardises numbers, and counts what did not fit.
+pub(crate) struct Encoder {
+    schema: Schema,
+    vocabularies: Vec<Vocabulary>,
+    /// Of the fields, in order; categorical ones have none.
+    separators: Vec<Option<String>>,
+    slots: Vec<Range<usize>>,
+    has_oracle: bool,
+    boundaries: Boundaries,
+    /// Values out of vocabulary, `[field][split]`.
+    pub(crate) unknown: Vec<[u64; 3]>,
+    /// Values looked up, `[field][split]`.
+    pub(crate) values: Vec<[u64; 3]>,
+    /// Rows whose list was longer than its slots, per field.
+    pub(crate) shortened: Vec<u64>,
+}
+
+/// A row, ready to be written once its session's next row is known.
+#[derive(Clone, Debug)]
+pub(crate) struct EncodedRow {
+    pub(crate) split: Split,
+    pub(crate) time: i64,
+    pub(crate) labels: Vec<u8>,
+    categorical: Vec<u32>,
+    numeric: Vec<f32>,
+    oracle: Vec<f32>,
+}
+
+/// A batch of canonical rows, its columns typed.
+pub(crate) struct CanonicalBatch {
+    pub(crate) position: UInt64Array,
+    pub(crate) time: Int64Array,
+    split: Option<UInt8Array>,
+    ids: Vec<StringArray>,
+    numeric: Vec<Float64Array>,
+    oracle: Vec<Float64Array>,
+    labels: Vec<UInt8Array>,
+}
+
+impl Encoder {
+    pub(crate) fn new(
+        file: &DatasetFile,
+        vocabularies: Vec<Vocabulary>,
+        numeric: Vec<NumericField>,
+        boundaries: Boundaries,
+    ) -> Self {
+        let single = file.categorical.iter().map(|_| (1, None));
+        let lists = file
+            .multi_valued
+            .iter()
+            .map(|field| (field.max_values, Some(field.separator.clone())));
+        let (lengths, separators): (Vec<u32>, Vec<Option<String>>) = single.chain(lists).unzip();
+        let categorical =
+            file.id_fields()
+                .zip(&vocabularies)
+                .zip(&lengths)
+                .map(|((name, vocabulary), &n_values)| CategoricalField {
+                    name: name.to_owned(),
+                    vocabulary_size: vocabulary.size(),
+                    n_values,
+                });
+        let tasks = file.tasks.iter().map(|task| Task {
+            name: task.name.clone(),
+            after: task.after.clone(),
+        });
+        let schema = Schema {
+            categorical: categorical.collect(),
+            numeric,
+            tasks: tasks.collect(),
+        };
+        let n_fields = vocabularies.len();
+        Self {
+            slots: (0..n_fields).map(|field| schema.slots(field)).collect(),
+            schema,
+            vocabularies,
+            separators,
+            has_oracle: !file.oracle.is_empty(),
+            boundaries,
+            unknown: vec![[0; 3]; n_fields],
+            values: vec![[0; 3]; n_fields],
+            shortened: vec![0; n_fields],
+        }
+    }
+
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    pub(crate) fn has_oracle(&self) -> bool {
+        self.has_oracle
+    }
+
+    /// A row to encode into.
+    pub(crate) fn blank(&self) -> EncodedRow {
+        EncodedRow {
+            split: Split::Train,
+            time: 0,
+            labels: vec![0; self.schema.n_tasks()],
+            categorical: vec![PADDING; self.schema.n_slots()],
+            numeric: vec![0.0; self.schema.n_numeric()],
+            oracle: vec![0.0; if self.has_oracle { self.schema.n_tasks() } else { 0 }],
+        }
+    }
+
+    pub(crate) fn encode(&mut self, batch: &CanonicalBatch, row: usize, target: &mut EncodedRow) {
+        target.time = batch.time.value(row);
+        target.split = self
+            .boundaries
+            .split(target.time, batch.split.as_ref().map(|marks| marks.value(row)));
+        for (field, ids) in batch.ids.iter().enumerate() {
+            let slots = &mut target.categorical[self.slots[field].clone()];
+            self.encode_field(field, ids.value(row), target.split, slots);
+        }
+        for ((target, values), field) in target
+            .numeric
+            .iter_mut()
+            .zip(&batch.numeric)
+            .zip(&self.schema.numeric)
+        {
+            *target = standardised(values.is_valid(row).then(|| values.value(row)), field);
+        }
+        for (target, labels) in target.labels.iter_mut().zip(&batch.labels) {
+            *target = labels.value(row);
+        }
+        for (target, probabilities) in target.oracle.iter_mut().zip(&batch.oracle) {
+            *target = probabilities.value(row) as f32;
+        }
+    }
+
+    fn encode_field(&mut self, field: usize, text: &str, split: Split, slots: &mut [u32]) {
+        let vocabulary = &self.vocabularies[field];
+        let mut filled = 0;
+        let mut fill = |value: &str| {
+            if let Some(slot) = slots.get_mut(filled) {
+                *slot = vocabulary.id(value);
+                self.unknown[field][split as usize] += u64::from(*slot == OUT_OF_VOCABULARY);
+            }
+            filled += 1;
+        };
+        match &self.separators[field] {
+            None => fill(text),
+            Some(separator) => list_values(text, separator).for_each(fill),
+        }
+        self.values[field][split as usize] += filled.min(slots.len()) as u64;
+        self.shortened[field] += u64::from(filled > slots.len());
+        slots[filled.min(slots.len())..].fill(PADDING);
+    }
+}
+
+/// A missing value stands at the mean.
+fn standardised(value: Option<f64>, field: &NumericField) -> f32 {
+    value.map_or(0.0, |value| {
+        ((value - field.mean) / field.standard_deviation) as f32
+    })
+}
+
+impl EncodedRow {
+    pub(crate) fn values(&self, end: SessionEnd) -> RowValues<'_> {
+        RowValues {
+            categorical: &self.categorical,
+            numeric: &self.numeric,
+            labels: &self.labels,
+            time: self.time,
+            end,
+            oracle: &self.oracle,
+        }
+    }
+}
+
+impl CanonicalBatch {
+    pub(crate) fn of(batch: &RecordBatch) -> Result<Self, ArrowError> {
+        let column = |name: &str| {
+            batch
+                .column_by_name(name)
+                .expect("canonical rows have their columns")
+        };
+        let family =
+            |prefix: &'static str| (0..).map_while(move |i| batch.column_by_name(&format!("{prefix}{i}")));
+        let texts = family(name::ID).map(|ids| Ok(cast(ids, &DataType::Utf8)?.as_string::<i32>().clone()));
+        Ok(Self {
+            position: column(name::POSITION).as_primitive::<UInt64Type>().clone(),
+            time: column(name::TIME).as_primitive::<Int64Type>().clone(),
+            split: batch
+                .column_by_name(name::SPLIT)
+                .map(|marks| marks.as_primitive::<UInt8Type>().clone()),
+            ids: texts.collect::<Result<_, ArrowError>>()?,
+            numeric: family(name::NUMERIC)
+                .map(|values| values.as_primitive::<Float64Type>().clone())
+                .collect(),
+            oracle: family(name::ORACLE)
+                .map(|values| values.as_primitive::<Float64Type>().clone())
+                .collect(),
+            labels: family(name::LABEL)
+                .map(|values| values.as_primitive::<UInt8Type>().clone())
+                .collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_numbers_stand_at_the_mean() {
+        let field = NumericField {
+            name: "x".into(),
+            mean: 10.0,
+            standard_deviation: 2.0,
+        };
+        assert_eq!(standardised(Some(14.0), &field), 2.0);
+        assert_eq!(standardised(None, &field), 0.0);
+    }
+}

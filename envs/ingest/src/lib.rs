@@ -1,0 +1,60 @@
+//! Raw recommendation logs to prepared datasets.
+//!
+//! A [`DatasetFile`] names tables (CSV, gzipped CSV, Parquet, globs of them, or a synthetic log) and ONE SQL query
+//! over them. [`prepare`] runs the query, checks what comes out, splits it, fits vocabularies and standardisation
+//! on the training rows, sorts by session and time, and writes the folder [`rmtl_envs::Dataset::open`] reads:
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use rmtl_ingest::{DatasetFile, prepare};
+//!
+//! let file = DatasetFile::read(Path::new("configs/datasets/kuairand_pure.toml"))?;
+//! let logs = Path::new("/data/kuairand_pure");
+//! let prepared = prepare(&file, Some(logs), Path::new("prepared/kuairand_pure"), &|_| {})?;
+//! let dataset = rmtl_envs::Dataset::open(&prepared.directory)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The format of the file, key by key: `configs/datasets/README.md`.
+//!
+//! This crate is the only one that knows of DataFusion, and none of its public items is generic or async, so that
+//! a change elsewhere never recompiles DataFusion's. Everything streams and spills to disk: the log may be larger
+//! than memory, the vocabularies and the smaller sides of joins may not. The same input gives the same bytes,
+//! whatever the number of cores.
+
+mod adjacent;
+mod boundary;
+mod canonical;
+mod columns;
+mod content_hash;
+mod dataset_file;
+mod encode;
+mod engine;
+mod error;
+mod findings;
+mod join_order;
+mod labels;
+mod materialise;
+mod moments;
+mod nearest;
+mod prepare;
+mod progress;
+mod query;
+mod register;
+mod source;
+mod split_marks;
+mod staging;
+mod vocabulary;
+mod warnings;
+mod write;
+
+pub mod toml_file;
+
+pub use dataset_file::{
+    ColumnType, DatasetFile, FieldVocabulary, FileTable, MultiValued, SplitRule, Table, TaskColumn,
+    TimePoint, VocabularyRules,
+};
+pub use error::{IngestError, OffendingValue};
+pub use prepare::{Prepared, prepare};
+pub use progress::Progress;

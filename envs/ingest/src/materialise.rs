@@ -1,0 +1,66 @@
+//! Runs the query once, in order, and keeps its checked rows on disk for every later step.
+
+use std::fs::File;
+
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::basic::Compression;
+use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::prelude::DataFrame;
+use futures::StreamExt;
+
+use crate::canonical::Canonical;
+use crate::columns::Columns;
+use crate::dataset_file::DatasetFile;
+use crate::findings::Findings;
+use crate::query::run_error;
+use crate::staging::Staging;
+use crate::{IngestError, Progress};
+
+/// Rows of a row group: what the writer holds in memory, and what a later step reads in parallel.
+const GROUP_ROWS: usize = 1 << 17;
+
+/// Name of the file with the query's rows, in the scratch folder, and of its table.
+pub(crate) const ROWS_FILE: &str = "rows.parquet";
+
+/// Streams the result of `query` through the checks into a Parquet file.
+pub(crate) async fn materialise(
+    query: DataFrame,
+    columns: Columns,
+    file: &DatasetFile,
+    staging: &Staging,
+    progress: &dyn Fn(Progress),
+) -> Result<Findings, IngestError> {
+    let result = query.schema().as_arrow();
+    let names: Vec<String> = result.fields().iter().map(|field| field.name().clone()).collect();
+    let canonical = Canonical::new(file, columns, result);
+    let mut findings = Findings::new(file);
+    let written = write(query, &canonical, staging, &mut findings, progress).await;
+    written.map_err(|error| run_error(file, staging, &error))?;
+    findings.check(file, &names)?;
+    Ok(findings)
+}
+
+async fn write(
+    query: DataFrame,
+    canonical: &Canonical,
+    staging: &Staging,
+    findings: &mut Findings,
+    progress: &dyn Fn(Progress),
+) -> Result<()> {
+    let target = File::create(staging.scratch().join(ROWS_FILE))?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::LZ4_RAW)
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .build();
+    let mut writer = ArrowWriter::try_new(target, canonical.schema(), Some(properties))?;
+    let mut stream = query.execute_stream().await?;
+    while let Some(batch) = stream.next().await {
+        let batch: RecordBatch = canonical.convert(&batch?, findings)?;
+        writer.write(&batch)?;
+        progress(Progress::Querying { rows: findings.rows });
+    }
+    writer.close().map_err(DataFusionError::from)?;
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! The name somebody probably meant.
+
+/// Names less alike than this are not suggested: a wrong suggestion misleads more than none.
+const LEAST_SIMILARITY: f64 = 0.5;
+
+/// The candidate most like `name`, if one is alike at all; case does not count.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            (
+                strsim::normalized_damerau_levenshtein(&name, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|&(similarity, _)| similarity >= LEAST_SIMILARITY)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, candidate)| candidate)
+}
+
+/// ` (did you mean `x`?)` for the end of a message, or nothing.
+pub(crate) fn suggestion(nearest: Option<&str>) -> String {
+    nearest
+        .map(|name| format!(" (did you mean `{name}`?)"))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typo_finds_its_name_and_nonsense_finds_none() {
+        let keys = ["query", "session", "time"];
+        assert_eq!(nearest("qeury", keys), Some("query"));
+        assert_eq!(nearest("Sesion", keys), Some("session"));
+        assert_eq!(nearest("xyzzy", keys), None);
+        assert_eq!(suggestion(nearest("tiem", keys)), " (did you mean `time`?)");
+        assert_eq!(suggestion(None), "");
+    }
+}

@@ -1,0 +1,195 @@
+//! The whole way from raw files to a prepared dataset.
+
+use std::path::{Path, PathBuf};
+
+use datafusion::error::DataFusionError;
+use datafusion::prelude::{ParquetReadOptions, SessionContext};
+use rmtl_envs::{FORMAT_VERSION, Manifest};
+
+use crate::boundary::{self, Boundaries};
+use crate::columns::Columns;
+use crate::dataset_file::{DatasetFile, SplitRule};
+use crate::encode::Encoder;
+use crate::engine::{Engine, default_memory};
+use crate::materialise::{ROWS_FILE, materialise};
+use crate::query::run_error;
+use crate::register::file_url;
+use crate::source::Sources;
+use crate::staging::{Staging, VOCABULARY_DIR, existing};
+use crate::write::WriteError;
+use crate::{
+    IngestError, Progress, content_hash, moments, query, register, source, vocabulary, warnings, write,
+};
+
+/// A prepared dataset.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Its folder.
+    pub directory: PathBuf,
+    /// What it holds.
+    pub manifest: Manifest,
+    /// Whether it was there already, made from the same dataset file and the same bytes.
+    pub reused: bool,
+}
+
+/// Prepares the log that `file` describes in folder `out`, unless it is there already.
+///
+/// Paths of tables are relative to `root`, or to the dataset file's folder. `progress` is called from this thread.
+/// Everything is written beside `out` and renamed into place when it is whole; an older dataset at `out` is replaced
+/// then and not before.
+///
+/// # Errors
+/// Any [`IngestError`]; `out` is then as it was, and nothing is left beside it.
+///
+/// # Panics
+/// If called from within a tokio runtime.
+pub fn prepare(
+    file: &DatasetFile,
+    root: Option<&Path>,
+    out: &Path,
+    progress: &dyn Fn(Progress),
+) -> Result<Prepared, IngestError> {
+    prepare_within(default_memory(), file, root, out, progress)
+}
+
+/// The same with DataFusion's memory limited to `memory` bytes.
+pub(crate) fn prepare_within(
+    memory: usize,
+    file: &DatasetFile,
+    root: Option<&Path>,
+    out: &Path,
+    progress: &dyn Fn(Progress),
+) -> Result<Prepared, IngestError> {
+    let sources = source::resolve(file, root)?;
+    let content_hash = content_hash::of(file, &sources, progress)?;
+    if let Some(manifest) = existing(out).filter(|manifest| manifest.content_hash == content_hash) {
+        return Ok(Prepared {
+            directory: out.to_owned(),
+            manifest,
+            reused: true,
+        });
+    }
+    let staging = Staging::beside(out)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| IngestError::output("start threads for", out, error))?;
+    let manifest = runtime.block_on(build(memory, file, &sources, content_hash, &staging, progress))?;
+    // Nothing may still be writing into the folder when it is renamed.
+    drop(runtime);
+    staging.publish()?;
+    Ok(Prepared {
+        directory: out.to_owned(),
+        manifest,
+        reused: false,
+    })
+}
+
+async fn build(
+    memory: usize,
+    file: &DatasetFile,
+    sources: &Sources,
+    content_hash: String,
+    staging: &Staging,
+    progress: &dyn Fn(Progress),
+) -> Result<Manifest, IngestError> {
+    let failed = |error: DataFusionError| run_error(file, staging, &error);
+    let engine = Engine::new(&staging.scratch(), memory).map_err(failed)?;
+    let context = engine.in_order();
+    register::tables(&context, file, sources).await?;
+    let query = query::plan(&context, file).await?;
+    let columns = Columns::of(file, query.schema().as_arrow())?;
+    let stated = boundary::stated(file, query.schema().field(columns.time).data_type())?;
+    let mut findings = materialise(query, columns, file, staging, progress).await?;
+
+    let (in_order, in_parallel) = (engine.in_order(), engine.in_parallel());
+    for context in [&in_order, &in_parallel] {
+        register_rows(context, staging).await.map_err(failed)?;
+    }
+    progress(Progress::Splitting);
+    let boundaries = match (stated, &file.split) {
+        (None, SplitRule::TimeRatio { ratios }) => boundary::by_ratio(&in_parallel, ratios, findings.rows)
+            .await
+            .map_err(failed)?,
+        (stated, _) => stated.unwrap_or(Boundaries::Marked),
+    };
+    let counts = boundary::count(&in_parallel, boundaries, file.tasks.len())
+        .await
+        .map_err(failed)?;
+    boundary::check(file, boundaries, &counts)?;
+
+    let folder = staging.dataset();
+    let vocabularies = vocabulary::fit(
+        &in_parallel,
+        file,
+        boundaries,
+        &folder.join(VOCABULARY_DIR),
+        progress,
+    );
+    let vocabularies = vocabularies.await.map_err(failed)?;
+    progress(Progress::FittingNumeric);
+    let (numeric, constant) = moments::fit(&in_order, &file.numeric, boundaries)
+        .await
+        .map_err(failed)?;
+    findings.constant_numeric = constant;
+    let mut encoder = Encoder::new(file, vocabularies, numeric, boundaries);
+    let written = write::tables(&in_parallel, &mut encoder, &folder, findings.rows, progress).await;
+    let (splits, oddities) = written.map_err(|error| match error {
+        WriteError::DataFusion(error) => failed(error),
+        WriteError::Envs(error) => error.into(),
+    })?;
+
+    let manifest = Manifest {
+        format_version: FORMAT_VERSION,
+        name: file.name.clone(),
+        content_hash,
+        schema: encoder.schema().clone(),
+        oracle: encoder.has_oracle(),
+        warnings: warnings::all(file, &findings, &oddities, &encoder, &splits),
+        splits,
+    };
+    manifest.write(&folder)?;
+    Ok(manifest)
+}
+
+async fn register_rows(context: &SessionContext, staging: &Staging) -> Result<(), DataFusionError> {
+    let path = file_url(&staging.scratch().join(ROWS_FILE))?;
+    context
+        .register_parquet("rows", path, ParquetReadOptions::default())
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows whose sort needs several times the memory given.
+    fn log() -> String {
+        let row = |row: u64| {
+            let random = row.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+            format!(
+                "user {:020},{row},{},{}\n",
+                random % 50_021,
+                random % 1000,
+                random % 2
+            )
+        };
+        "user,time,item,click\n".to_owned() + &(0..600_000).map(row).collect::<String>()
+    }
+
+    #[test]
+    fn a_log_larger_than_memory_spills_and_gives_the_same_tables() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("log.csv"), log()).unwrap();
+        let text = "name = \"large\"\nquery = \"SELECT * FROM log\"\nsession = \"user\"\ntime = \"time\"\n\
+                    categorical = [\"user\", \"item\"]\ntasks = [{ name = \"click\", label = \"click\" }]\n\
+                    tables = { log = \"log.csv\" }\n";
+        let file = DatasetFile::parse(text, &folder.path().join("large.toml")).unwrap();
+        let tables = [32 << 20, 4 << 30].map(|memory| {
+            let out = folder.path().join(format!("prepared_{memory}"));
+            prepare_within(memory, &file, None, &out, &|_| {}).unwrap_or_else(|error| panic!("{error}"));
+            std::fs::read(out.join("train.arrow")).unwrap()
+        });
+        assert!(tables[0] == tables[1]);
+    }
+}

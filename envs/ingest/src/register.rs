@@ -1,0 +1,179 @@
+//! Makes the tables of a dataset file known to DataFusion.
+
+mod text;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::datasource::MemTable;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::prelude::SessionContext;
+use rand::SeedableRng;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rmtl_envs::SyntheticConfig;
+
+use crate::IngestError;
+use crate::dataset_file::{DatasetFile, Table};
+use crate::source::{SourceFile, Sources, unreadable};
+
+/// How a table's files are to be read.
+enum Format {
+    Text { extension_delimiter: char, gzip: bool },
+    Parquet,
+}
+
+pub(crate) async fn tables(
+    context: &SessionContext,
+    file: &DatasetFile,
+    sources: &Sources,
+) -> Result<(), IngestError> {
+    for (name, table) in &file.tables {
+        match table {
+            Table::Synthetic(config) => synthetic(context, name, config)?,
+            Table::Files(files) => {
+                let sources = &sources[name];
+                let (format, schema) = match format_of(name, sources)? {
+                    Format::Parquet => parquet(context, name, sources).await?,
+                    Format::Text {
+                        extension_delimiter,
+                        gzip,
+                    } => {
+                        let delimiter = files.delimiter.unwrap_or(extension_delimiter);
+                        text::read(context, name, files, sources, delimiter, gzip).await?
+                    }
+                };
+                listing(context, name, sources, format, schema)
+                    .map_err(|error| unreadable(name, &sources[0].path, &error.strip_backtrace()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn synthetic(context: &SessionContext, name: &str, config: &SyntheticConfig) -> Result<(), IngestError> {
+    config.validate()?;
+    let batch = rmtl_envs::generate(config, &mut Xoshiro256PlusPlus::seed_from_u64(config.seed));
+    let table = MemTable::try_new(batch.schema(), vec![vec![batch]]).expect("a batch has its own schema");
+    context
+        .register_table(name, Arc::new(table))
+        .expect("table names are unique");
+    Ok(())
+}
+
+fn format_of(table: &str, sources: &[SourceFile]) -> Result<Format, IngestError> {
+    let extension = |file: &SourceFile| {
+        let name = file.name.to_lowercase();
+        let (name, gzip) = name
+            .strip_suffix(".gz")
+            .map_or((name.as_str(), ""), |name| (name, ".gz"));
+        let last = name.rsplit_once('.').map_or("", |(_, last)| last);
+        format!(".{last}{gzip}")
+    };
+    let wrong = |file: &SourceFile, message: String| {
+        Err(IngestError::Source {
+            table: table.to_owned(),
+            path: file.path.clone(),
+            message,
+        })
+    };
+    let first = extension(&sources[0]);
+    if let Some(other) = sources.iter().find(|file| extension(file) != first) {
+        let message = format!(
+            "expected a `{first}` file like the table's others, found `{}`",
+            extension(other)
+        );
+        return wrong(other, message);
+    }
+    let text = |extension_delimiter| {
+        Ok(Format::Text {
+            extension_delimiter,
+            gzip: first.ends_with(".gz"),
+        })
+    };
+    match first.trim_end_matches(".gz") {
+        ".parquet" if !first.ends_with(".gz") => Ok(Format::Parquet),
+        ".csv" | ".txt" => text(','),
+        ".tsv" => text('\t'),
+        _ => wrong(
+            &sources[0],
+            "expected the extension .csv, .tsv, .txt (or one of them .gz) or .parquet".into(),
+        ),
+    }
+}
+
+async fn parquet(
+    context: &SessionContext,
+    table: &str,
+    sources: &[SourceFile],
+) -> Result<(Arc<dyn FileFormat>, SchemaRef), IngestError> {
+    let format: Arc<dyn FileFormat> = Arc::new(ParquetFormat::default());
+    let mut schemas = Vec::new();
+    for file in sources {
+        let schema = schema_of(context, &format, file).await;
+        schemas.push(schema.map_err(|error| unreadable(table, &file.path, &error.strip_backtrace()))?);
+    }
+    for (file, schema) in sources.iter().zip(&schemas) {
+        if schema.fields() != schemas[0].fields() {
+            let first = &sources[0].name;
+            let message =
+                format!("its columns are not those of {first}; all files of a table share their columns");
+            return Err(IngestError::Source {
+                table: table.to_owned(),
+                path: file.path.clone(),
+                message,
+            });
+        }
+    }
+    Ok((format, schemas.swap_remove(0)))
+}
+
+async fn schema_of(
+    context: &SessionContext,
+    format: &Arc<dyn FileFormat>,
+    file: &SourceFile,
+) -> Result<SchemaRef> {
+    listing_options(format.clone())
+        .infer_schema(&context.state(), &url(file)?)
+        .await
+}
+
+fn listing(
+    context: &SessionContext,
+    name: &str,
+    sources: &[SourceFile],
+    format: Arc<dyn FileFormat>,
+    schema: SchemaRef,
+) -> Result<()> {
+    let urls = sources.iter().map(url).collect::<Result<Vec<_>>>()?;
+    let config = ListingTableConfig::new_with_multi_paths(urls)
+        .with_listing_options(listing_options(format))
+        .with_schema(schema);
+    context.register_table(name, Arc::new(ListingTable::try_new(config)?))?;
+    Ok(())
+}
+
+/// Files are listed one by one, so their extension no longer matters.
+fn listing_options(format: Arc<dyn FileFormat>) -> ListingOptions {
+    ListingOptions::new(format).with_file_extension("")
+}
+
+fn url(file: &SourceFile) -> Result<ListingTableUrl> {
+    ListingTableUrl::parse(file_url(&file.path)?)
+}
+
+/// A `file:` address: DataFusion would search a plain path for glob characters.
+pub(crate) fn file_url(path: &Path) -> Result<String> {
+    let path = path
+        .to_str()
+        .ok_or_else(|| DataFusionError::Plan(format!("path {} is not UTF-8", path.display())))?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+    let encoded = path.bytes().map(|byte| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    });
+    Ok(format!("file://{}", encoded.collect::<String>()))
+}

@@ -1,0 +1,127 @@
+//! From values to ids, fitted on the training rows.
+
+mod counter;
+mod file;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use datafusion::error::{DataFusionError, Result};
+use datafusion::prelude::SessionContext;
+use rmtl_envs::OUT_OF_VOCABULARY;
+
+use self::counter::Counter;
+pub(crate) use self::counter::list_values;
+use crate::Progress;
+use crate::boundary::Boundaries;
+use crate::dataset_file::{DatasetFile, FieldRule, MultiValued};
+
+/// The ids of one field.
+#[derive(Debug)]
+pub(crate) enum Vocabulary {
+    /// Ids from 1 in order of falling frequency, ties in order of their bytes; other values have
+    /// [`OUT_OF_VOCABULARY`].
+    Fitted(HashMap<Box<str>, u32>),
+    /// Ids from 1 by hash.
+    Hashed { buckets: u32 },
+}
+
+impl Vocabulary {
+    pub(crate) fn id(&self, value: &str) -> u32 {
+        match self {
+            Self::Fitted(ids) => ids.get(value).copied().unwrap_or(OUT_OF_VOCABULARY),
+            Self::Hashed { buckets } => {
+                let hash = blake3::hash(value.as_bytes());
+                let bytes = hash.as_bytes()[..8].try_into().expect("a hash has 32 bytes");
+                let bucket = u64::from_le_bytes(bytes) % u64::from(*buckets);
+                1 + u32::try_from(bucket).expect("a bucket is less than their number")
+            }
+        }
+    }
+
+    /// Number of ids, [`OUT_OF_VOCABULARY`] included.
+    pub(crate) fn size(&self) -> u32 {
+        1 + match self {
+            Self::Fitted(ids) => u32::try_from(ids.len()).expect("as many values as ids given"),
+            Self::Hashed { buckets } => *buckets,
+        }
+    }
+}
+
+/// Fits every field and writes `folder/<field>.csv`: value, id and count, in the order of the ids.
+pub(crate) async fn fit(
+    context: &SessionContext,
+    file: &DatasetFile,
+    boundaries: Boundaries,
+    folder: &Path,
+    progress: &dyn Fn(Progress),
+) -> Result<Vec<Vocabulary>> {
+    let lists = file.multi_valued.iter().map(Some);
+    let lists: Vec<Option<&MultiValued>> = file.categorical.iter().map(|_| None).chain(lists).collect();
+    let mut vocabularies = Vec::new();
+    for (index, (field, list)) in file.id_fields().zip(lists).enumerate() {
+        progress(Progress::FittingVocabulary {
+            field: field.to_owned(),
+        });
+        vocabularies.push(match file.vocabulary.of(field) {
+            FieldRule::Hashed { buckets } => Vocabulary::Hashed { buckets },
+            FieldRule::Fitted { min_count, max_size } => {
+                let counter = Counter {
+                    context,
+                    field: index,
+                    boundaries,
+                    min_count,
+                    max_size,
+                };
+                let counts = match list {
+                    None => counter.values().await?,
+                    Some(list) => counter.list_values(list).await?,
+                };
+                file::write(&folder.join(format!("{field}.csv")), &counts).map_err(DataFusionError::from)?;
+                numbered(counts)?
+            }
+        });
+    }
+    Ok(vocabularies)
+}
+
+fn numbered(counts: Vec<(Box<str>, u64)>) -> Result<Vocabulary> {
+    let too_many =
+        || DataFusionError::Execution("a vocabulary has more values than there are ids; set max_size".into());
+    let n_values = u32::try_from(counts.len())
+        .ok()
+        .filter(|&count| count < u32::MAX - 1)
+        .ok_or_else(too_many)?;
+    Ok(Vocabulary::Fitted(
+        counts
+            .into_iter()
+            .map(|(value, _)| value)
+            .zip(1..=n_values)
+            .collect(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashed_ids_start_at_one_and_fill_the_buckets() {
+        let vocabulary = Vocabulary::Hashed { buckets: 7 };
+        let mut seen: Vec<u32> = (0..1000).map(|value| vocabulary.id(&value.to_string())).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(vocabulary.size(), 8);
+    }
+
+    #[test]
+    fn unknown_values_share_id_zero() {
+        let vocabulary = numbered(vec![("a".into(), 5), ("b".into(), 5), ("".into(), 1)]).unwrap();
+        assert_eq!(
+            ["a", "b", "", "c"].map(|value| vocabulary.id(value)),
+            [1, 2, 3, 0]
+        );
+        assert_eq!(vocabulary.size(), 4);
+    }
+}

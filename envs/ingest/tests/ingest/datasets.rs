@@ -1,0 +1,214 @@
+//! The dataset files that come with the project.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rmtl_envs::{Dataset, Manifest};
+use rmtl_ingest::{DatasetFile, prepare};
+
+use crate::case::{Case, ids, labels, times, warned};
+
+fn dataset_file(name: &str) -> DatasetFile {
+    DatasetFile::read(&folder().join(name)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/datasets")
+}
+
+/// A real log's folder, or a printed reason why there is none.
+fn real_log(name: &str) -> Option<PathBuf> {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let data = std::env::var_os("RMTL_DATA_DIR")
+        .map_or(shared, PathBuf::from)
+        .join(name);
+    if !data.exists() {
+        eprintln!("skipped: {} is not there (set RMTL_DATA_DIR)", data.display());
+        return None;
+    }
+    Some(data)
+}
+
+fn total(manifest: &Manifest, of: impl Fn(&rmtl_envs::SplitSummary) -> u64) -> u64 {
+    manifest.splits.iter().map(of).sum()
+}
+
+#[test]
+fn all_of_them_are_valid() {
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let names: Vec<String> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .map(|path| {
+            DatasetFile::read(&path)
+                .unwrap_or_else(|error| panic!("{error}"))
+                .name
+        })
+        .collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+}
+
+#[test]
+fn kuairand_pure() {
+    let Some(root) = real_log("kuairand_pure") else {
+        return;
+    };
+    let out = tempfile::tempdir().unwrap();
+    let prepared = prepare(
+        &dataset_file("kuairand_pure.toml"),
+        Some(&root),
+        &out.path().join("p"),
+        &|_| {},
+    )
+    .unwrap();
+    let manifest = &prepared.manifest;
+    let rows = total(manifest, |split| split.rows);
+    assert_eq!(rows, 228_329);
+    let share = |split: usize| manifest.splits[split].rows as f64 / rows as f64;
+    assert!((share(0) - 0.6).abs() < 1e-4 && (share(1) - 0.2).abs() < 1e-4);
+    let click = total(manifest, |split| split.positives[0]) as f64 / rows as f64;
+    assert!((click - 0.442).abs() < 5e-4, "{click}");
+    assert_eq!(warned(&manifest.warnings, "chain_breaks"), [250]);
+    // 5,460 rows repeat another in all 19 columns of the log, 423 more in all columns that are used.
+    assert_eq!(warned(&manifest.warnings, "duplicate_rows"), [5_883]);
+    let train = &manifest.splits[0];
+    let cut = train.cut_sessions as f64 / train.sessions as f64;
+    assert!((cut - 0.808).abs() < 5e-4, "{cut}");
+    // Every row found its user and its video.
+    let degree = fs::read_to_string(prepared.directory.join("vocabulary/user_active_degree.csv")).unwrap();
+    assert!(
+        degree.contains("full_active") && !degree.contains("\"\""),
+        "{degree}"
+    );
+}
+
+#[test]
+fn retailrocket_buyers() {
+    let Some(root) = real_log("retailrocket_buyers") else {
+        return;
+    };
+    let out = tempfile::tempdir().unwrap();
+    let file = dataset_file("retailrocket_buyers.toml");
+    let manifest = prepare(&file, Some(&root), &out.path().join("p"), &|_| {})
+        .unwrap()
+        .manifest;
+    let rows = total(&manifest, |split| split.rows);
+    assert_eq!(rows, 75_374);
+    let cart = total(&manifest, |split| split.positives[0]) as f64 / rows as f64;
+    assert!((cart - 0.144).abs() < 5e-4, "{cart}");
+    // Of 772 pairs bought without a cart 512 were viewed; those count as not bought.
+    assert_eq!(warned(&manifest.warnings, "chain_breaks"), [512]);
+    let bought = (total(&manifest, |split| split.positives[1]) + 512) as f64 / rows as f64;
+    assert!((bought - 0.112).abs() < 5e-4, "{bought}");
+}
+
+#[test]
+fn synthetic() {
+    let out = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(folder().join("synthetic.toml")).unwrap();
+    let small = text.replace("{ seed = 0 }", "{ seed = 0, n_sessions = 300 }");
+    let file = DatasetFile::parse(&small, Path::new("synthetic.toml")).unwrap();
+    let prepared = prepare(&file, None, &out.path().join("p"), &|_| {}).unwrap();
+    assert_eq!(warned(&prepared.manifest.warnings, "chain_breaks"), [0; 0]);
+    let dataset = Dataset::open(&prepared.directory).unwrap();
+    let table = &dataset.train;
+    // The oracle's mean is the labels' mean, within five standard deviations of a mean of coin tosses.
+    for task in 0..3 {
+        let oracle: f64 = table
+            .rows()
+            .map(|row| f64::from(table.oracle(row).unwrap()[task]))
+            .sum();
+        let positives: u64 = table.rows().map(|row| u64::from(table.labels(row)[task])).sum();
+        let tolerance = 5.0 * (table.n_rows() as f64 / 4.0).sqrt();
+        assert!(
+            (oracle - positives as f64).abs() < tolerance,
+            "task {task}: {oracle} and {positives}"
+        );
+    }
+}
+
+/// The raw Kaggle layout in miniature. Features and labels by hand.
+#[test]
+fn retailrocket_raw_layout() {
+    const HOUR: i64 = 3_600_000;
+    // Visitor 1 views item 10 twice and carts it between; visitor 2 buys item 10 without a cart, then views item 11,
+    // whose cart came before the view; visitor 3 carts and buys item 11; visitor 4 only views.
+    let events = format!(
+        "timestamp,visitorid,event,itemid,transactionid\n\
+         {},1,view,10,\n{},1,addtocart,10,\n{},2,view,10,\n{},2,transaction,10,77\n\
+         {},2,addtocart,11,\n{},2,view,11,\n{},3,view,11,\n{},3,addtocart,11,\n\
+         {},3,transaction,11,78\n{},1,view,10,\n{},4,view,10,\n{},4,view,11,\n",
+        HOUR,
+        2 * HOUR,
+        3 * HOUR,
+        4 * HOUR,
+        5 * HOUR,
+        6 * HOUR,
+        7 * HOUR,
+        8 * HOUR,
+        9 * HOUR,
+        10 * HOUR,
+        11 * HOUR,
+        12 * HOUR,
+    );
+    let part_1 = format!(
+        "timestamp,itemid,property,value\n{},10,categoryid,500\n{},10,available,1\n",
+        2 * HOUR,
+        2 * HOUR
+    );
+    let part_2 = format!(
+        "timestamp,itemid,property,value\n{},10,categoryid,501\n{},11,888,n24.000 7\n",
+        10 * HOUR,
+        HOUR
+    );
+    let case = Case::new()
+        .with("events.csv", events)
+        .with("item_properties_part1.csv", part_1)
+        .with("item_properties_part2.csv", part_2)
+        .with("category_tree.csv", "categoryid,parentid\n500,9\n501,\n");
+    let text = fs::read_to_string(folder().join("retailrocket.toml")).unwrap();
+    let text = text.replace("visitorid = { min_count = 3 }\nitemid = { min_count = 3 }\n", "");
+    let dataset = case.dataset(&text.replace("ratios = [6, 2, 2]", "ratios = [4, 1, 1]"));
+    // Six pairs: (1,10) at 1 h, (2,10) at 3 h, (2,11) at 6 h, (3,11) at 7 h | (4,10) at 11 h | (4,11) at 12 h.
+    assert_eq!(times(&dataset.train), [1, 3, 6, 7].map(|hour| hour * HOUR));
+    assert_eq!(times(&dataset.validation), [11 * HOUR]);
+    // (1,10) carted; (2,10) bought without cart; (2,11) carted before its view only; (3,11) carted and bought.
+    assert_eq!(labels(&dataset.train), [[1, 0], [0, 0], [0, 0], [1, 1]]);
+    assert_eq!(warned(&dataset.manifest.warnings, "chain_breaks"), [1]);
+    let field = |name: &str| {
+        let index = dataset
+            .manifest
+            .schema
+            .categorical
+            .iter()
+            .position(|field| field.name == name)
+            .unwrap();
+        let text = fs::read_to_string(case.out().join(format!("vocabulary/{name}.csv"))).unwrap();
+        let values: Vec<String> = text
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').next().unwrap().replace('"', ""))
+            .collect();
+        let value = |row: &Vec<u32>| {
+            values
+                .get((row[index] as usize).wrapping_sub(1))
+                .cloned()
+                .unwrap_or("?".into())
+        };
+        ids(&dataset.train)
+            .iter()
+            .chain(&ids(&dataset.validation))
+            .map(value)
+            .collect::<Vec<_>>()
+    };
+    // Item 10 is in category 500 from 2 h, in 501 from 10 h; item 11 never has one. 501 is unknown to training.
+    assert_eq!(field("category"), ["", "500", "", "", "?"]);
+    assert_eq!(field("parent_category"), ["", "9", "", "", ""]);
+    // Powers of two of 0, 1, 0, 1 and 3 earlier views of the item.
+    assert_eq!(field("item_views"), ["0", "1", "0", "1", "?"]);
+    assert_eq!(field("visitor_carts"), ["0", "0", "1", "0", "0"]);
+    assert_eq!(field("visitor_buys"), ["0", "0", "1", "0", "0"]);
+    assert_eq!(field("hour"), ["1", "3", "6", "7", "?"]);
+    assert_eq!(field("weekday"), ["4"; 5]);
+    // An hour is 2^11.8 seconds; visitors 1, 3 and 4 have no earlier event.
+    assert_eq!(field("pause"), ["", "", "11", "", ""]);
+}

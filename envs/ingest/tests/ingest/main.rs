@@ -1,0 +1,12 @@
+//! Everything `rmtl-ingest` promises, from small logs written on the spot; and known facts about the real ones.
+
+mod bad_dataset_file;
+mod bad_log;
+mod bad_output;
+mod case;
+mod datasets;
+mod determinism;
+mod result;
+mod source_files;
+mod splits;
+mod vocabularies;

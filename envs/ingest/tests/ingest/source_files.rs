@@ -1,0 +1,225 @@
+//! Formats and places of source files.
+
+use std::fs::File;
+use std::io::Write;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Float64Array, Int64Array, RecordBatch, StringArray};
+use datafusion::parquet::arrow::ArrowWriter;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rmtl_envs::Dataset;
+
+use crate::case::{Case, FILE, LOG, assert_says, ids, labels, numbers, times};
+
+/// The log in two halves, each with the header.
+fn halves() -> [String; 2] {
+    let lines: Vec<&str> = LOG.lines().collect();
+    [&lines[1..5], &lines[5..]].map(|half| format!("{}\n{}\n", lines[0], half.join("\n")))
+}
+
+fn gzipped(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[track_caller]
+fn assert_is_the_log(dataset: &Dataset) {
+    let expected = Case::with_log(LOG).dataset(FILE);
+    for (found, expected) in [(&dataset.train, &expected.train), (&dataset.test, &expected.test)] {
+        assert_eq!(ids(found), ids(expected));
+        assert_eq!(times(found), times(expected));
+        assert_eq!(labels(found), labels(expected));
+        assert_eq!(numbers(found), numbers(expected));
+    }
+}
+
+#[test]
+fn gzipped_files() {
+    let case = Case::new().with("log.csv.gz", gzipped(LOG));
+    assert_is_the_log(&case.dataset(&FILE.replace("\"log.csv\"", "\"log.csv.gz\"")));
+}
+
+#[test]
+fn globs_and_lists_of_files() {
+    let [first, second] = halves();
+    let case = Case::new()
+        .with("days/log_1.csv", first)
+        .with("days/log_2.csv", second)
+        .with("days/other.csv", "x\n");
+    assert_is_the_log(&case.dataset(&FILE.replace("\"log.csv\"", "\"days/log_*.csv\"")));
+    std::fs::remove_dir_all(case.out()).unwrap();
+    // A file named twice is read once.
+    assert_is_the_log(
+        &case.dataset(&FILE.replace("\"log.csv\"", "[\"days/log_2.csv\", \"days/log_?.csv\"]")),
+    );
+}
+
+#[test]
+fn names_with_glob_characters_and_spaces() {
+    let case = Case::new().with("my [new] log%20.csv", LOG);
+    assert_is_the_log(&case.dataset(&FILE.replace("\"log.csv\"", "\"my [new] log%20.csv\"")));
+}
+
+#[test]
+fn parquet_files() {
+    let lines: Vec<Vec<&str>> = LOG
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').collect())
+        .collect();
+    let text = |column: usize| StringArray::from_iter_values(lines.iter().map(|line| line[column]));
+    let integer = |column: usize| {
+        Int64Array::from_iter_values(lines.iter().map(|line| line[column].parse::<i64>().unwrap()))
+    };
+    let price = Float64Array::from_iter_values(lines.iter().map(|line| line[3].parse::<f64>().unwrap()));
+    let batch = RecordBatch::try_from_iter([
+        ("user", Arc::new(text(0)) as _),
+        ("time", Arc::new(integer(1)) as _),
+        ("item", Arc::new(text(2)) as _),
+        ("price", Arc::new(price) as _),
+        ("click", Arc::new(integer(4)) as _),
+        ("buy", Arc::new(integer(5)) as _),
+    ])
+    .unwrap();
+    let case = Case::new().with("placeholder", "");
+    let file = File::create(case.root().join("log.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    assert_is_the_log(&case.dataset(&FILE.replace("\"log.csv\"", "\"log.parquet\"")));
+}
+
+#[test]
+fn files_without_header_and_with_another_delimiter() {
+    let body = LOG.split_once('\n').unwrap().1.replace(',', "|");
+    let table = "{ path = \"log.txt\", delimiter = \"|\", columns = [\"user\", \"time\", \"item\", \"price\", \"click\", \"buy\"] }";
+    assert_is_the_log(
+        &Case::new()
+            .with("log.txt", body)
+            .dataset(&FILE.replace("\"log.csv\"", table)),
+    );
+    let tabs = Case::new().with("log.tsv", LOG.replace(',', "\t"));
+    assert_is_the_log(&tabs.dataset(&FILE.replace("\"log.csv\"", "\"log.tsv\"")));
+}
+
+#[test]
+fn paths_are_relative_to_the_dataset_file_where_no_root_is_given() {
+    let case = Case::with_log(LOG).with("tiny.toml", FILE);
+    let file = rmtl_ingest::DatasetFile::read(&case.root().join("tiny.toml")).unwrap();
+    rmtl_ingest::prepare(&file, None, &case.out(), &|_| {}).unwrap();
+    assert_is_the_log(&Dataset::open(&case.out()).unwrap());
+}
+
+#[test]
+fn names_keep_their_case() {
+    let log = LOG.replace("user,time", "userId,eventTime");
+    let query =
+        "SELECT userId AS user, eventTime AS time, item, price, click, buy FROM log WHERE LENGTH(item) = 1";
+    assert_is_the_log(&Case::with_log(&log).dataset(&FILE.replace("SELECT * FROM log", query)));
+}
+
+#[test]
+fn joined_tables_stand_on_either_side() {
+    let users = "user,country\na,nl\nb,de\n";
+    let file = |query| {
+        FILE.replace("SELECT * FROM log", query)
+            .replace("\"item\"]", "\"item\", \"country\"]")
+            .replace("log = ", "users = \"users.csv\"\nlog = ")
+    };
+    let countries = |query| {
+        let dataset = Case::with_log(LOG).with("users.csv", users).dataset(&file(query));
+        (ids(&dataset.train), ids(&dataset.validation))
+    };
+    let (train, validation) =
+        countries("SELECT log.*, country FROM log LEFT JOIN users ON log.user = users.user");
+    assert_eq!(
+        train.iter().map(|row| row[2]).collect::<Vec<_>>(),
+        [1, 1, 1, 2, 2, 2].map(|id| 3 - id)
+    );
+    // User c has no country: a value training rows do not have.
+    assert_eq!(validation[1][2], 0);
+    let other = countries("SELECT log.*, country FROM users RIGHT JOIN log ON log.user = users.user");
+    assert_eq!(other, (train, validation));
+}
+
+#[test]
+fn a_missing_file_and_an_empty_glob_say_what_was_looked_for() {
+    let message = Case::new().with("other.csv", LOG).error(FILE);
+    assert_says(
+        &message,
+        &["table `log`", "no such file", "logs/log.csv", "--root"],
+    );
+    let message = Case::with_log(LOG).error(&FILE.replace("\"log.csv\"", "\"log_*.csv\""));
+    assert_says(&message, &["table `log`", "no file matches", "logs/log_*.csv"]);
+}
+
+#[test]
+fn files_of_one_table_must_share_format_and_columns() {
+    let glob = FILE.replace("\"log.csv\"", "\"log*\"");
+    let message = Case::with_log(LOG).with("log.parquet", "").error(&glob);
+    assert_says(&message, &["table `log`", "log.parquet", "`.csv`", "`.parquet`"]);
+    let message = Case::with_log(LOG)
+        .with("log_2.csv", "user,item,time,price,click,buy\na,x,11,1,1,1\n")
+        .error(&glob);
+    assert_says(
+        &message,
+        &[
+            "log_2.csv",
+            "expected the columns of log.csv",
+            "found user, item, time",
+        ],
+    );
+    let message = Case::new()
+        .with("log.json", "{}")
+        .error(&FILE.replace("log.csv", "log.json"));
+    assert_says(&message, &["log.json", "expected the extension"]);
+    let message = Case::new()
+        .with("log.parquet", "not parquet")
+        .error(&FILE.replace("log.csv", "log.parquet"));
+    assert_says(&message, &["log.parquet", "cannot be read"]);
+    let columns = "{ path = \"log.csv\", columns = [\"a\", \"b\"] }";
+    let message = Case::with_log(LOG).error(&FILE.replace("\"log.csv\"", columns));
+    assert_says(
+        &message,
+        &["log.csv", "expected the 2 columns of `columns`, found 6"],
+    );
+    let twice = Case::with_log(&LOG.replace("user,time,item", "user,user,item"));
+    assert_says(&twice.error(FILE), &["log.csv", "column `user` twice"]);
+    let types = "{ path = \"log.csv\", types = { itme = \"text\" } }";
+    let message = Case::with_log(LOG).error(&FILE.replace("\"log.csv\"", types));
+    assert_says(&message, &["`types` names column `itme`", "did you mean `item`?"]);
+}
+
+#[test]
+fn empty_files_and_lines_of_another_length_are_reported() {
+    let message = Case::with_log("").error(FILE);
+    assert_says(&message, &["log.csv", "empty"]);
+    let message = Case::with_log("user,time,item,price,click,buy\n").error(FILE);
+    assert_says(&message, &["no row"]);
+    let message = Case::with_log(&LOG.replace("b,4,z,4,0,1", "b,4,z,4")).error(FILE);
+    assert_says(&message, &["log.csv", "incorrect number of fields"]);
+}
+
+#[test]
+fn a_late_value_of_another_type_says_how_to_declare_it() {
+    let mut log = String::from("user,time,item,price,click,buy\n");
+    for row in 0..100_010 {
+        log += &format!(
+            "a,{row},{},1,{},1\n",
+            if row < 100_005 { "7" } else { "seven" },
+            row % 2
+        );
+    }
+    let case = Case::with_log(&log);
+    let message = case.error(FILE);
+    assert_says(&message, &["seven", "Int64", "types = { column = \"text\" }"]);
+    let declared = "{ path = \"log.csv\", types = { item = \"text\" } }";
+    assert_eq!(
+        case.dataset(&FILE.replace("\"log.csv\"", declared))
+            .train
+            .n_rows(),
+        60_006
+    );
+}

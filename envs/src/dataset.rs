@@ -1,0 +1,94 @@
+//! A prepared log on disk: three tables and a manifest.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::EnvError;
+use crate::manifest::Manifest;
+use crate::table::LogTable;
+
+/// A prepared log, opened: the tables are mapped, not loaded.
+#[derive(Debug)]
+pub struct Dataset {
+    /// What the tables hold.
+    pub manifest: Manifest,
+    /// Rows to train on.
+    pub train: LogTable,
+    /// Rows that decide when to stop and what to keep.
+    pub validation: LogTable,
+    /// Rows read once, at the end.
+    pub test: LogTable,
+}
+
+/// The part of a log a row belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// Rows to train on.
+    Train,
+    /// Rows that decide when to stop and what to keep.
+    Validation,
+    /// Rows read once, at the end.
+    Test,
+}
+
+impl Dataset {
+    /// Opens the dataset in folder `dir` and checks its tables against its manifest.
+    ///
+    /// # Errors
+    /// A file is missing, damaged, of another version, or its rows are not what the manifest says.
+    pub fn open(dir: &Path) -> Result<Self, EnvError> {
+        let manifest = Manifest::read(dir)?;
+        let open = |split: Split| {
+            let path = dir.join(split.file_name());
+            let table = LogTable::open(&path, &manifest.schema)?;
+            let rows = manifest.splits[split as usize].rows;
+            EnvError::unless_equal(&path, "rows", rows, table.n_rows() as u64)?;
+            EnvError::unless_equal(&path, "oracle column", manifest.oracle, table.has_oracle())?;
+            Ok(table)
+        };
+        let (train, validation, test) = (open(Split::Train)?, open(Split::Validation)?, open(Split::Test)?);
+        Ok(Self {
+            manifest,
+            train,
+            validation,
+            test,
+        })
+    }
+
+    /// The table of `split`.
+    pub fn split(&self, split: Split) -> &LogTable {
+        match split {
+            Split::Train => &self.train,
+            Split::Validation => &self.validation,
+            Split::Test => &self.test,
+        }
+    }
+}
+
+impl Split {
+    /// All splits, in time's order.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// Name in files and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+
+    /// Name of the split's table inside a dataset's folder.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Train => "train.arrow",
+            Self::Validation => "validation.arrow",
+            Self::Test => "test.arrow",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! Recommendation logs as session environments.
+//!
+//! A prepared log is a [`Dataset`]: three [`LogTable`]s (training, validation, test) and a [`Manifest`]. A row
+//! of a table is a state; [`Sessions`] are contiguous ranges of rows, so the next state of row `r` is `r + 1`
+//! unless the session ends there. [`SessionEnv`] walks many sessions in lockstep and pays every action a
+//! [`Reward`] in closed form:
+//!
+//! ```
+//! # use rmtl_envs::*;
+//! # fn actor(_: &[Row]) -> Vec<f32> { vec![0.3] }
+//! # let schema = Schema {
+//! #     categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 3, n_values: 1 }],
+//! #     numeric: vec![],
+//! #     tasks: vec![Task { name: "click".into(), after: None }],
+//! # };
+//! # let row = |user, end| RowValues { categorical: user, numeric: &[], labels: &[1], time: 0, end, oracle: &[] };
+//! # let table = LogTable::from_rows(
+//! #     &schema, [row(&[1], SessionEnd::Continues), row(&[1], SessionEnd::Terminated)]);
+//! let sessions = Sessions::of(&table);
+//! let mut environment = SessionEnv::new(&table, &sessions, EnvironmentConfig::default());
+//! environment.reset(0..sessions.len() as u32);
+//! while !environment.rows().is_empty() {
+//!     let actions = actor(environment.rows()); // one predicted probability per lane and task
+//!     let step = environment.step(&actions);
+//!     assert_eq!(step.rewards.len(), actions.len());
+//! }
+//! ```
+//!
+//! The crate knows neither tensors nor devices, reads no raw logs and owns no random generator: whoever calls
+//! [`generate`] brings one.
+
+mod check;
+mod dataset;
+mod environment;
+mod error;
+#[cfg(test)]
+mod fixture;
+mod manifest;
+mod reward;
+mod schema;
+mod session;
+mod synthetic;
+mod table;
+
+pub use check::{ContractViolation, Environment, Rule, WalkSummary, check_environment};
+pub use dataset::{Dataset, Split};
+pub use environment::{EnvironmentConfig, SessionEnv, Step};
+pub use error::EnvError;
+pub use manifest::{FORMAT_VERSION, MANIFEST_FILE, Manifest, SplitSummary, Warning};
+pub use reward::{MAX_ACTION, MIN_ACTION, Reward};
+pub use schema::{CategoricalField, NumericField, OUT_OF_VOCABULARY, PADDING, Schema, Task};
+pub use session::Sessions;
+pub use synthetic::{SyntheticConfig, generate};
+pub use table::{CHUNK_ROWS, LogTable, MAX_ROWS, Row, RowValues, SessionEnd, TableWriter};

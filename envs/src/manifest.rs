@@ -1,0 +1,163 @@
+//! What a prepared dataset holds, in a file of its own.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::EnvError;
+use crate::dataset::Split;
+use crate::schema::Schema;
+use crate::session::Sessions;
+use crate::table::{LogTable, Row, SessionEnd};
+
+/// Version of the layout of a prepared dataset; another version must be prepared again.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Name of the manifest inside a dataset's folder.
+pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// What a prepared dataset holds, as written in its `manifest.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// Name of the dataset.
+    pub name: String,
+    /// Hash of everything the tables were made from; equal hashes, equal tables.
+    pub content_hash: String,
+    /// The tables' columns.
+    pub schema: Schema,
+    /// Whether the tables hold the true probabilities (synthetic logs).
+    pub oracle: bool,
+    /// Training, validation, test.
+    pub splits: Vec<SplitSummary>,
+    /// What was found odd in the raw log.
+    pub warnings: Vec<Warning>,
+}
+
+/// The size of one split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitSummary {
+    /// Which one.
+    pub split: Split,
+    /// Number of rows.
+    pub rows: u64,
+    /// Number of sessions with a row in this split.
+    pub sessions: u64,
+    /// Of these, the sessions that go on in another split.
+    pub cut_sessions: u64,
+    /// Rows with label 1, per task.
+    pub positives: Vec<u64>,
+    /// Earliest time, in milliseconds of the log's clock; 0 of an empty split.
+    pub first_time: i64,
+    /// Latest time, in milliseconds of the log's clock; 0 of an empty split.
+    pub last_time: i64,
+}
+
+/// Rows of the raw log that were not as expected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Warning {
+    /// A short name for programs to tell warnings apart.
+    pub kind: String,
+    /// How many rows.
+    pub rows: u64,
+    /// The same for people.
+    pub message: String,
+}
+
+impl Manifest {
+    /// Reads and checks `dir/manifest.json`.
+    ///
+    /// # Errors
+    /// The file is missing, no manifest, of another [`FORMAT_VERSION`], or contradicts itself.
+    pub fn read(dir: &Path) -> Result<Self, EnvError> {
+        /// Looked at first: another version may have another shape.
+        #[derive(Deserialize)]
+        struct Version {
+            format_version: u32,
+        }
+        let path = dir.join(MANIFEST_FILE);
+        let text = fs::read_to_string(&path).map_err(|source| EnvError::io("read", &path, source))?;
+        let invalid = |source| EnvError::Manifest {
+            path: path.clone(),
+            source,
+        };
+        let version: Version = serde_json::from_str(&text).map_err(invalid)?;
+        EnvError::unless_equal(&path, "format_version", FORMAT_VERSION, version.format_version)?;
+        let manifest: Self = serde_json::from_str(&text).map_err(invalid)?;
+        manifest.check(&path)?;
+        Ok(manifest)
+    }
+
+    /// Writes `dir/manifest.json`, whole or not at all: a reader sees the old file or the new one.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub fn write(&self, dir: &Path) -> Result<(), EnvError> {
+        let path = dir.join(MANIFEST_FILE);
+        let failed = |source| EnvError::io("write", &path, source);
+        // Not `NamedTempFile::new_in`: that one is readable by its owner only, and so would the manifest be.
+        let create = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
+        let mut file = tempfile::Builder::new()
+            .prefix(".manifest")
+            .make_in(dir, create)
+            .map_err(failed)?;
+        write_json(self, file.as_file_mut()).map_err(failed)?;
+        file.persist(&path).map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+
+    fn check(&self, path: &Path) -> Result<(), EnvError> {
+        self.schema.validate()?;
+        let splits: Vec<&str> = self.splits.iter().map(|summary| summary.split.name()).collect();
+        EnvError::unless_equal(
+            path,
+            "splits",
+            Split::ALL.map(Split::name).join(", "),
+            splits.join(", "),
+        )?;
+        for summary in &self.splits {
+            let what = format!("positives of split {}", summary.split.name());
+            EnvError::unless_equal(path, &what, self.schema.n_tasks(), summary.positives.len())?;
+        }
+        Ok(())
+    }
+}
+
+impl SplitSummary {
+    /// Counts the rows of `table`, in one pass.
+    pub fn of(split: Split, table: &LogTable) -> Self {
+        let mut positives = vec![0; table.n_tasks()];
+        let mut cut_sessions = 0;
+        for row in table.rows() {
+            for (count, &label) in positives.iter_mut().zip(table.labels(row)) {
+                *count += u64::from(label);
+            }
+            cut_sessions += u64::from(table.end(row) == SessionEnd::Cut);
+        }
+        let time = |row: Row| table.time(row);
+        Self {
+            split,
+            rows: table.n_rows() as u64,
+            sessions: Sessions::of(table).len() as u64,
+            cut_sessions,
+            positives,
+            first_time: table.rows().map(time).min().unwrap_or(0),
+            last_time: table.rows().map(time).max().unwrap_or(0),
+        }
+    }
+}
+
+fn write_json(manifest: &Manifest, file: &mut File) -> std::io::Result<()> {
+    let mut writer = BufWriter::new(&mut *file);
+    serde_json::to_writer_pretty(&mut writer, manifest)?;
+    writer.write_all(b"\n")?;
+    writer.flush()?;
+    drop(writer);
+    file.sync_all()
+}

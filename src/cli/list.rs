@@ -1,0 +1,111 @@
+//! `rmtl list`.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use rmtl_agents::backbone::BackboneConfig;
+use rmtl_agents::loss::LOSSES;
+use rmtl_agents::weighting::WEIGHTINGS;
+use rmtl_ingest::DatasetFile;
+use serde::Serialize;
+
+use crate::device::devices;
+use crate::error::{Error, Result};
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Kind {
+    /// `[backbone.<name>]`
+    Backbones,
+    /// `[weighting.<name>]`
+    Weightings,
+    /// `[losses.<name>]`
+    Losses,
+    /// Dataset files under `configs/datasets`
+    Datasets,
+    /// `device = "<name>"`
+    Devices,
+}
+
+/// One thing with a name.
+#[derive(Debug, Serialize)]
+struct Entry {
+    name: String,
+    summary: String,
+    /// Whether it can be used now.
+    available: bool,
+}
+
+impl Entry {
+    fn new(name: &str, summary: &str) -> Self {
+        Self {
+            name: name.into(),
+            summary: summary.into(),
+            available: true,
+        }
+    }
+}
+
+pub(super) fn command(kind: Kind, json: bool) -> Result<()> {
+    let entries = match kind {
+        Kind::Backbones => BackboneConfig::all()
+            .iter()
+            .map(|config| Entry::new(config.name(), config.summary()))
+            .collect(),
+        Kind::Weightings => WEIGHTINGS
+            .iter()
+            .map(|(name, summary)| Entry::new(name, summary))
+            .collect(),
+        Kind::Losses => LOSSES
+            .iter()
+            .map(|(name, summary)| Entry::new(name, summary))
+            .collect(),
+        Kind::Datasets => datasets(Path::new("configs/datasets"))?,
+        Kind::Devices => devices()
+            .iter()
+            .map(|kind| Entry {
+                available: kind.is_available(),
+                ..Entry::new(kind.name, kind.summary)
+            })
+            .collect(),
+    };
+    if json {
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&entries).expect("entries hold nothing JSON cannot say")
+        );
+        return Ok(());
+    }
+    let width = entries
+        .iter()
+        .map(|entry: &Entry| entry.name.len())
+        .max()
+        .unwrap_or(0);
+    for Entry {
+        name,
+        summary,
+        available,
+    } in &entries
+    {
+        let note = if *available { "" } else { " (not compiled in)" };
+        println!("{name:<width$}  {summary}{note}");
+    }
+    Ok(())
+}
+
+fn datasets(folder: &Path) -> Result<Vec<Entry>> {
+    let failed = |error| Error::file("list the dataset files in", folder, error);
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let file = DatasetFile::read(&path)?;
+            let tasks: Vec<&str> = file.tasks.iter().map(|task| task.name.as_str()).collect();
+            entries.push(Entry::new(
+                &file.name,
+                &format!("{}; tasks {}", path.display(), tasks.join(" → ")),
+            ));
+        }
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}

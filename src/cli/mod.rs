@@ -1,0 +1,119 @@
+//! The command line.
+
+mod evaluate;
+mod list;
+mod prepare;
+mod train;
+
+use std::error::Error as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Override;
+use crate::error::Error;
+use crate::interrupt::EXIT_STATUS;
+
+pub use train::train;
+
+/// Reinforcement-learned loss weights for multi-task recommendation.
+#[derive(Debug, Parser)]
+#[command(name = "rmtl", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train as a run file says; prepares the log first where needed.
+    Train(TrainArguments),
+    /// Evaluate the models of a run folder again.
+    Evaluate(EvaluateArguments),
+    /// Turn raw logs into a prepared dataset.
+    Prepare(PrepareArguments),
+    /// List what can be named in run files.
+    List {
+        /// What to list.
+        kind: list::Kind,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Arguments of `rmtl train`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TrainArguments {
+    /// The run file.
+    pub run_file: PathBuf,
+    /// Set a key of the run file, such as `weighting.critic.lambda=0.3`; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<Override>,
+    /// The run folder; the default is the first free `runs/<name of the run file>`.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Folder with the raw log files (`data.root`).
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Device to run on (`device`), see `rmtl list devices`.
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Show warnings and the result only.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct EvaluateArguments {
+    /// The folder of an earlier `rmtl train`.
+    run_dir: PathBuf,
+    /// Folder with the raw log files, where they have moved.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Device to run on, where it is to be another one.
+    #[arg(long)]
+    device: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct PrepareArguments {
+    /// The dataset file.
+    dataset_file: PathBuf,
+    /// Folder with the raw log files; the default is the folder of the dataset file.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Where the prepared dataset goes; the default is `prepared/<name of the dataset>`.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Show warnings and the result only.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Parses the command line and runs it.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Train(arguments) => train::command(&arguments),
+        Command::Evaluate(arguments) => evaluate::command(&arguments),
+        Command::Prepare(arguments) => prepare::command(&arguments),
+        Command::List { kind, json } => list::command(kind, json),
+    };
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        eprintln!("  because: {cause}");
+        source = cause.source();
+    }
+    match error {
+        Error::Interrupted { .. } => ExitCode::from(EXIT_STATUS as u8),
+        _ => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,144 @@
+//! `rmtl train`.
+
+use std::path::Path;
+
+use rmtl_agents::stream::Streams;
+use rmtl_envs::Dataset;
+
+use super::{TrainArguments, prepare};
+use crate::config::{Override, RunFile};
+use crate::device::device;
+use crate::error::{Error, Result};
+use crate::folder::{DATASET_FILE, REPORT_FILE, REPORT_PAGE, RUN_FILE, RunFolder, TENSORBOARD};
+use crate::interrupt::Interrupt;
+use crate::log::{Console, JsonlSink, Logger, Sink, TensorBoardSink};
+use crate::pipeline;
+use crate::report::Report;
+use crate::run::Run;
+
+pub(super) fn command(arguments: &TrainArguments) -> Result<()> {
+    let console = if arguments.quiet {
+        Console::quiet()
+    } else {
+        Console::detect()
+    };
+    let out = arguments
+        .out
+        .clone()
+        .unwrap_or_else(|| RunFolder::next_free(&stem(&arguments.run_file)));
+    let report = train(arguments, &out, console, Interrupt::listen())?;
+    println!("{}\n", report.actors.to_table(&report.weighting));
+    println!("report      {}", out.join(REPORT_PAGE).display());
+    if out.join(TENSORBOARD).exists() {
+        println!(
+            "curves      tensorboard --logdir {}",
+            out.join(TENSORBOARD).display()
+        );
+    }
+    println!("again       rmtl evaluate {}", out.display());
+    Ok(())
+}
+
+/// Runs a run file into the folder `out`.
+pub fn train(
+    arguments: &TrainArguments,
+    out: &Path,
+    console: Console,
+    interrupt: Interrupt,
+) -> Result<Report> {
+    let config = configured(arguments)?;
+    let device = device(&config.device)?;
+    let data = prepare::for_run(&config.data, &console)?;
+    let dataset = Dataset::open(&data.prepared.directory)?;
+    config.check(&dataset.manifest.schema)?;
+    let folder = RunFolder::create(out)?;
+    folder.write(DATASET_FILE, &data.dataset_file)?;
+    folder.write(
+        RUN_FILE,
+        &RunFile {
+            data: data.config,
+            ..config.clone()
+        }
+        .to_toml(),
+    )?;
+    let logger = logger(&config, &dataset, &folder, &console)?;
+    let mut run = Run {
+        config: &config,
+        dataset: &dataset,
+        device,
+        streams: Streams::new(config.seed),
+        folder: &folder,
+        logger,
+        console,
+        interrupt,
+        timings: Vec::new(),
+        warnings: dataset
+            .manifest
+            .warnings
+            .iter()
+            .map(|warning| warning.message.clone())
+            .collect(),
+    };
+    let report = match pipeline::run(&mut run) {
+        Ok(report) => report,
+        Err(error) => {
+            run.logger.flush();
+            if matches!(error, Error::Interrupted { .. }) {
+                run.console.warn(&format!(
+                    "models of finished phases are in {}",
+                    out.join("model").display()
+                ));
+            }
+            return Err(error);
+        }
+    };
+    run.logger.flush();
+    folder.write(REPORT_FILE, &report.to_json())?;
+    folder.write(REPORT_PAGE, &report.to_markdown())?;
+    Ok(report)
+}
+
+/// The run file with what the command line says.
+fn configured(arguments: &TrainArguments) -> Result<RunFile> {
+    let overrides: &[Override] = &arguments.overrides;
+    let mut config = RunFile::read(&arguments.run_file, overrides)?;
+    if let Some(root) = &arguments.root {
+        config.data.root = Some(root.clone());
+    }
+    if let Some(device) = &arguments.device {
+        config.device = device.clone();
+    }
+    Ok(config)
+}
+
+fn logger(config: &RunFile, dataset: &Dataset, folder: &RunFolder, console: &Console) -> Result<Logger> {
+    let path = folder.path();
+    let failed = |error: std::io::Error| Error::file("write logs to", path, error);
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(JsonlSink::create(path).map_err(failed)?)];
+    if config.log.tensorboard {
+        sinks.push(Box::new(
+            TensorBoardSink::create(&path.join(TENSORBOARD)).map_err(failed)?,
+        ));
+    }
+    let tasks = dataset
+        .manifest
+        .schema
+        .tasks
+        .iter()
+        .map(|task| task.name.clone())
+        .collect();
+    let console = console.clone();
+    Ok(Logger::new(tasks, sinks, move |message| console.warn(message)))
+}
+
+fn stem(run_file: &Path) -> String {
+    let folder = run_file
+        .parent()
+        .and_then(Path::file_name)
+        .map(|name| name.to_string_lossy());
+    let name = run_file.file_stem().unwrap_or_default().to_string_lossy();
+    match folder {
+        Some(folder) if folder != "configs" => format!("{folder}-{name}"),
+        _ => name.into_owned(),
+    }
+}

@@ -1,0 +1,240 @@
+//! Run files: what a person writes ([`RunFile`]) becomes what is run ([`RunFile::check`] against the data).
+//!
+//! `configs/README.md` describes every key.
+
+mod overrides;
+mod schedule;
+
+use std::path::{Path, PathBuf};
+
+use rmtl_agents::actor::ActorConfig;
+use rmtl_agents::backbone::BackboneConfig;
+use rmtl_agents::critic::CriticConfig;
+use rmtl_agents::encoder::EncoderConfig;
+use rmtl_agents::loss::LossesConfig;
+use rmtl_agents::optimizer::OptimizerConfig;
+use rmtl_agents::weighting::WeightingConfig;
+use rmtl_envs::Schema;
+use rmtl_ingest::toml_file::{self, TomlError};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+pub use overrides::{Override, OverrideError};
+pub use schedule::{
+    CollectConfig, CollectionPolicy, ConvergeConfig, FitConfig, Schedule, StartFrom, TwoStage,
+};
+
+/// A run file, `configs/**/*.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunFile {
+    /// Seed of every random stream.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// Device name, see `rmtl list devices`.
+    #[serde(default = "default_device")]
+    pub device: String,
+    /// Rows of a training batch.
+    #[serde(default = "default_batch_size")]
+    pub batch_size: usize,
+    /// Which log.
+    pub data: DataConfig,
+    /// The state encoder.
+    #[serde(default)]
+    pub encoder: EncoderConfig,
+    /// The actor's backbone: one table `[backbone.<name>]`.
+    pub backbone: BackboneConfig,
+    /// The loss weights: one table `[weighting.<name>]`.
+    pub weighting: WeightingConfig,
+    /// Extra loss terms, `[losses.<name>]`.
+    #[serde(default)]
+    pub losses: LossesConfig,
+    /// The actor's optimiser.
+    #[serde(default)]
+    pub optimizer: OptimizerConfig,
+    /// The critics.
+    #[serde(default)]
+    pub critic: CriticConfig,
+    /// The phases of training: one table `[schedule.<name>]`.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// What is logged.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+/// `[data]`: which log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// The dataset file, relative to the run file.
+    pub dataset: PathBuf,
+    /// Folder with the raw files; absent = the folder of the dataset file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root: Option<PathBuf>,
+    /// Where the prepared dataset is kept; absent = `prepared/<dataset name>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<PathBuf>,
+}
+
+/// `[log]`: what is logged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// Training steps between two logged ones.
+    pub every: u64,
+    /// Whether TensorBoard files are written.
+    pub tensorboard: bool,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            every: 10,
+            tensorboard: true,
+        }
+    }
+}
+
+fn default_seed() -> u64 {
+    1
+}
+
+fn default_device() -> String {
+    "flex".into()
+}
+
+fn default_batch_size() -> usize {
+    2048
+}
+
+/// A run file that cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("cannot read the run file {path}: {source}")]
+    Read {
+        /// The run file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not a run file.
+    #[error("{0}")]
+    Toml(#[from] TomlError),
+    /// A `--set` does not fit.
+    #[error(transparent)]
+    Override(#[from] OverrideError),
+    /// Values contradict one another or the data.
+    #[error("{section}: {message}")]
+    Value {
+        /// The table of the run file.
+        section: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl RunFile {
+    /// Reads `path` and applies `overrides` in their order. Relative paths in the file start at its folder.
+    pub fn read(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.into(),
+            source,
+        })?;
+        // The file alone first, so that its own mistakes are reported with their lines.
+        let file: Self = toml_file::parse(&text, path)?;
+        let mut file = if overrides.is_empty() {
+            file
+        } else {
+            overrides::apply(&text, overrides)?
+        };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        if file.data.dataset.is_relative() && !overrides.iter().any(|o| o.key() == "data.dataset") {
+            file.data.dataset = tidy(&folder.join(&file.data.dataset));
+        }
+        Ok(file)
+    }
+
+    /// The file as text, every default written out.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a run file holds nothing TOML cannot say")
+    }
+
+    /// The actor's part.
+    pub fn actor(&self) -> ActorConfig {
+        ActorConfig {
+            backbone: self.backbone.clone(),
+            encoder: self.encoder.clone(),
+            optimizer: self.optimizer,
+        }
+    }
+
+    /// Refuses values that cannot work with this data.
+    pub fn check(&self, schema: &Schema) -> Result<(), ConfigError> {
+        let input = self.actor().input(schema);
+        let section = |name: &str| {
+            let section = format!("[{name}]");
+            move |message| ConfigError::Value { section, message }
+        };
+        if self.batch_size == 0 {
+            return Err(section("batch_size")("must be at least 1; found 0".into()));
+        }
+        if self.encoder.dim == 0 {
+            return Err(section("encoder")("`dim` must be at least 1; found 0".into()));
+        }
+        self.backbone
+            .check(&input)
+            .map_err(section(&format!("backbone.{}", self.backbone.name())))?;
+        self.weighting
+            .check()
+            .map_err(section(&format!("weighting.{}", self.weighting.name())))?;
+        self.critic.check().map_err(section("critic"))?;
+        self.schedule.check().map_err(section("schedule.two_stage"))?;
+        for (name, term) in self.losses.terms() {
+            term.check(&input.parents)
+                .map_err(section(&format!("losses.{name}")))?;
+        }
+        if self.log.every == 0 {
+            return Err(section("log")("`every` must be at least 1; found 0".into()));
+        }
+        for (key, rate) in [
+            ("optimizer.learning_rate", self.optimizer.learning_rate),
+            (
+                "optimizer.embedding_learning_rate",
+                self.optimizer.embedding_learning_rate,
+            ),
+            ("critic.learning_rate", self.critic.learning_rate),
+            (
+                "critic.embedding_learning_rate",
+                self.critic.embedding_learning_rate,
+            ),
+        ] {
+            if !(rate.is_finite() && rate > 0.0) {
+                return Err(section(key)(format!(
+                    "a learning rate must be above 0; found {rate}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `a/b/../c` as `a/c`, so that paths in reports read well; leading `..` stay.
+fn tidy(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut tidied = PathBuf::new();
+    for part in path.components() {
+        match (part, tidied.components().next_back()) {
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                tidied.pop();
+            }
+            (Component::CurDir, _) => {}
+            _ => tidied.push(part),
+        }
+    }
+    tidied
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! `[schedule.<name>]`: the phases of training.
+
+use rmtl_envs::Reward;
+use serde::{Deserialize, Serialize};
+
+/// A schedule with its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Pretrain → collect → critics → weighted training (RMTL).
+    TwoStage(TwoStage),
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self::TwoStage(TwoStage::default())
+    }
+}
+
+impl Schedule {
+    /// Why these settings cannot work, in words for the author of the run file.
+    pub fn check(&self) -> Result<(), String> {
+        let Self::TwoStage(two_stage) = self;
+        two_stage.check()
+    }
+}
+
+/// `[schedule.two_stage]`: pretrain the actor with equal weights, fill the replay, train the critics with the actor
+/// frozen, then train the actor with the critics' weights.
+///
+/// A weighting that needs no critics acts in `pretrain`, and the run ends there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TwoStage {
+    /// The reward of a prediction.
+    pub reward: Reward,
+    /// Supervised training of the actor.
+    pub pretrain: FitConfig,
+    /// Filling the replay.
+    pub collect: CollectConfig,
+    /// Training the critics.
+    pub critics: ConvergeConfig,
+    /// Training the actor on weighted losses.
+    pub weighted: FitConfig,
+    /// Where weighted training starts.
+    pub start_from: StartFrom,
+    /// Whether weighted training is repeated with all weights 1, for comparison.
+    pub equal_budget: bool,
+}
+
+impl Default for TwoStage {
+    fn default() -> Self {
+        Self {
+            reward: Reward::default(),
+            pretrain: FitConfig {
+                max_epochs: 20,
+                patience: 2,
+                evaluations_per_epoch: 1,
+            },
+            collect: CollectConfig::default(),
+            critics: ConvergeConfig::default(),
+            weighted: FitConfig {
+                max_epochs: 2,
+                patience: 4,
+                evaluations_per_epoch: 4,
+            },
+            start_from: StartFrom::default(),
+            equal_budget: true,
+        }
+    }
+}
+
+impl TwoStage {
+    fn check(&self) -> Result<(), String> {
+        for (name, fit) in [("pretrain", &self.pretrain), ("weighted", &self.weighted)] {
+            if fit.max_epochs == 0 || fit.patience == 0 || fit.evaluations_per_epoch == 0 {
+                return Err(format!(
+                    "`{name}` needs `max_epochs`, `patience` and `evaluations_per_epoch` of at least 1; found {fit:?}"
+                ));
+            }
+        }
+        if self.collect.capacity == 0 || self.collect.n_lanes == 0 || self.collect.max_session_rows == Some(0)
+        {
+            return Err(format!(
+                "`collect` needs sizes of at least 1; found {:?}",
+                self.collect
+            ));
+        }
+        let CollectionPolicy::ActorNoise { standard_deviation } = self.collect.policy else {
+            return Ok(());
+        };
+        if standard_deviation.is_finite() && standard_deviation >= 0.0 {
+            return Ok(());
+        }
+        Err(format!(
+            "`collect.policy.actor_noise.standard_deviation` must be at least 0; found {standard_deviation}"
+        ))
+    }
+}
+
+/// Epochs of training with an early stop on the mean validation AUC; the best parameters are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FitConfig {
+    /// Passes over the training rows at most.
+    pub max_epochs: u32,
+    /// Evaluations without improvement after which training stops.
+    pub patience: u32,
+    /// Validations in every epoch.
+    pub evaluations_per_epoch: u32,
+}
+
+/// Filling the replay by walking every training session once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CollectConfig {
+    /// Which actions are taken.
+    pub policy: CollectionPolicy,
+    /// Transitions kept; the oldest are overwritten.
+    pub capacity: usize,
+    /// Sessions walked side by side.
+    pub n_lanes: usize,
+    /// Sessions are cut after this many rows; absent = never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_session_rows: Option<u32>,
+}
+
+impl Default for CollectConfig {
+    fn default() -> Self {
+        Self {
+            policy: CollectionPolicy::default(),
+            capacity: 2_000_000,
+            n_lanes: 2048,
+            max_session_rows: None,
+        }
+    }
+}
+
+/// Which actions are taken while the replay is filled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum CollectionPolicy {
+    /// The actor's prediction plus normal noise, clipped to [0, 1].
+    ActorNoise {
+        /// Standard deviation of the noise.
+        standard_deviation: f64,
+    },
+    /// Uniform in [0, 1], whatever the state.
+    Uniform,
+}
+
+impl Default for CollectionPolicy {
+    fn default() -> Self {
+        Self::ActorNoise {
+            standard_deviation: 0.1,
+        }
+    }
+}
+
+/// TD updates until the loss has converged.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConvergeConfig {
+    /// Updates at most.
+    pub max_steps: u64,
+    /// Updates whose mean TD loss is compared with the window before.
+    pub window: u64,
+    /// A relative improvement below ε does not count.
+    pub epsilon: f64,
+    /// Windows without improvement after which the critics have converged.
+    pub patience: u32,
+    /// Updates between two soft updates of the targets.
+    pub soft_update_every: u64,
+    /// A share of dead Q values above this is reported loudly.
+    pub dead_share_alarm: f64,
+}
+
+impl Default for ConvergeConfig {
+    fn default() -> Self {
+        Self {
+            max_steps: 1000,
+            window: 50,
+            epsilon: 0.01,
+            patience: 2,
+            soft_update_every: 1,
+            dead_share_alarm: 0.5,
+        }
+    }
+}
+
+/// Where weighted training starts. The paper says "retrain", which can be read both ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StartFrom {
+    /// The pretrained actor, its optimisers afresh.
+    #[default]
+    Pretrained,
+    /// New parameters.
+    Scratch,
+}

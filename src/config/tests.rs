@@ -1,0 +1,172 @@
+use super::*;
+use rmtl_envs::{CategoricalField, Task};
+
+const MINIMAL: &str = "
+[data]
+dataset = \"data.toml\"
+[backbone.esmm]
+[weighting.critic]
+";
+
+fn read(text: &str, overrides: &[&str]) -> Result<RunFile, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.toml");
+    std::fs::write(&path, text).unwrap();
+    let overrides: Vec<Override> = overrides.iter().map(|text| text.parse().unwrap()).collect();
+    RunFile::read(&path, &overrides)
+}
+
+fn message(text: &str, overrides: &[&str]) -> String {
+    read(text, overrides).unwrap_err().to_string()
+}
+
+fn schema(chain: bool) -> Schema {
+    let task = |name: &str, after: Option<&str>| Task {
+        name: name.into(),
+        after: after.map(Into::into),
+    };
+    Schema {
+        categorical: vec![CategoricalField {
+            name: "user".into(),
+            vocabulary_size: 4,
+            n_values: 1,
+        }],
+        numeric: vec![],
+        tasks: vec![task("click", None), task("buy", chain.then_some("click"))],
+    }
+}
+
+#[test]
+fn a_minimal_file_has_the_papers_defaults() {
+    let file = read(MINIMAL, &[]).unwrap();
+    assert_eq!((file.seed, file.batch_size, file.encoder.dim), (1, 2048, 128));
+    assert_eq!((file.critic.gamma, file.critic.tau), (0.95, 0.2));
+    assert!(file.data.dataset.ends_with("data.toml") && file.data.dataset.is_absolute());
+    file.check(&schema(true)).unwrap();
+}
+
+#[test]
+fn the_resolved_file_reads_back_the_same() {
+    let file = read(MINIMAL, &["critic.dim=8", "losses.dependence.sigma=0.5"]).unwrap();
+    assert_eq!(read(&file.to_toml(), &[]).unwrap(), file);
+}
+
+#[test]
+fn a_typo_gets_its_line_and_the_nearest_key_at_every_depth() {
+    for (text, typo, meant) in [
+        (
+            "sed = 1\n[data]\ndataset = \"d\"\n[backbone.esmm]\n[weighting.equal]",
+            "sed",
+            "seed",
+        ),
+        (
+            "[data]\ndataset = \"d\"\n[backbone.emm]\n[weighting.equal]",
+            "emm",
+            "esmm",
+        ),
+        (
+            "[data]\ndataset = \"d\"\n[backbone.esmm]\ndropuot = 0.1\n[weighting.equal]",
+            "dropuot",
+            "dropout",
+        ),
+        (
+            "[data]\ndataset = \"d\"\n[backbone.esmm]\n[weighting.equal]\n[schedule.two_stage.collect]\ncapacty = 1",
+            "capacty",
+            "capacity",
+        ),
+    ] {
+        let found = message(text, &[]);
+        let line = 1 + text.lines().position(|line| line.contains(typo)).unwrap();
+        assert!(found.contains(&format!("run.toml:{line}:")), "{found}");
+        assert!(
+            found.contains(&format!("`{typo}` (did you mean `{meant}`?)")),
+            "{found}"
+        );
+    }
+}
+
+#[test]
+fn overrides_set_deep_keys_and_replace_choices() {
+    let file = read(
+        MINIMAL,
+        &[
+            "backbone.mmoe.n_experts=4",
+            "weighting.critic.lambda=0.3",
+            "seed=9",
+        ],
+    )
+    .unwrap();
+    assert!(matches!(&file.backbone, BackboneConfig::Mmoe(mmoe) if mmoe.n_experts == 4));
+    assert!(matches!(&file.weighting, WeightingConfig::Critic(critic) if critic.lambda == 0.3));
+    assert_eq!(file.seed, 9);
+    assert_eq!(read(MINIMAL, &["device=flex"]).unwrap().device, "flex");
+}
+
+#[test]
+fn an_override_with_a_typo_names_itself() {
+    let found = message(MINIMAL, &["weighting.critic.lamda=0.3"]);
+    assert!(
+        found.contains("--set weighting.critic.lamda=0.3") && found.contains("did you mean `lambda`"),
+        "{found}"
+    );
+    let found = message(MINIMAL, &["seed.x=1"]);
+    assert!(found.contains("seed"), "{found}");
+    assert!(
+        "seed"
+            .parse::<Override>()
+            .unwrap_err()
+            .to_string()
+            .contains("key=value")
+    );
+    assert!("=1".parse::<Override>().is_err() && "a..b=1".parse::<Override>().is_err());
+}
+
+#[test]
+fn values_that_cannot_work_are_refused_with_their_section() {
+    let refused = |overrides: &[&str]| {
+        read(MINIMAL, overrides)
+            .unwrap()
+            .check(&schema(true))
+            .unwrap_err()
+            .to_string()
+    };
+    for (key, section) in [
+        ("batch_size=0", "batch_size"),
+        ("encoder.dim=0", "encoder"),
+        ("backbone.esmm.bottom=[]", "backbone.esmm"),
+        ("backbone.esmm.dropout=1.0", "backbone.esmm"),
+        ("weighting.critic.lambda=-1.0", "weighting.critic"),
+        ("critic.tau=0.0", "critic"),
+        ("critic.gamma=1.5", "critic"),
+        ("optimizer.learning_rate=0.0", "optimizer.learning_rate"),
+        ("schedule.two_stage.collect.capacity=0", "schedule"),
+        ("log.every=0", "log"),
+    ] {
+        let found = refused(&[key]);
+        assert!(found.starts_with(&format!("[{section}")), "{key}: {found}");
+    }
+}
+
+#[test]
+fn what_needs_a_chain_is_refused_without_one() {
+    let found = read(MINIMAL, &[])
+        .unwrap()
+        .check(&schema(false))
+        .unwrap_err()
+        .to_string();
+    assert!(found.contains("esmm") && found.contains("after"), "{found}");
+    let file = read(
+        MINIMAL,
+        &[
+            "backbone.shared_bottom.dropout=0.1",
+            "losses.calibrator.alpha=0.6",
+        ],
+    )
+    .unwrap();
+    assert!(
+        file.check(&schema(false))
+            .unwrap_err()
+            .to_string()
+            .contains("calibrator")
+    );
+}

@@ -1,0 +1,86 @@
+//! What can end a run.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::config::ConfigError;
+use crate::metric::MetricError;
+
+/// Why a command failed. Messages say where, what was expected, what was found and what to do.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The run file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The raw log or the dataset file.
+    #[error(transparent)]
+    Ingest(#[from] rmtl_ingest::IngestError),
+    /// The prepared dataset.
+    #[error(transparent)]
+    Dataset(#[from] rmtl_envs::EnvError),
+    /// Predictions no metric can be computed from.
+    #[error(transparent)]
+    Metric(#[from] MetricError),
+    /// A saved model that does not fit.
+    #[error("{path}: {source}")]
+    Model {
+        /// The model file.
+        path: PathBuf,
+        /// What does not fit.
+        source: rmtl_agents::weights::WeightsError,
+    },
+    /// A file that cannot be written or read.
+    #[error("cannot {action} {path}: {reason}")]
+    File {
+        /// `write`, `read`, …
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why, and what to do where that is known.
+        reason: String,
+    },
+    /// A device that is unknown or not compiled in.
+    #[error("{0}")]
+    Device(String),
+    /// A loss that is not a number.
+    #[error(
+        "{phase}, step {step}: the loss is {loss}, training stopped; {kept}. \
+         Try a lower `learning_rate`, or look at the gradient norms in TensorBoard"
+    )]
+    Diverged {
+        /// The phase.
+        phase: &'static str,
+        /// Its step.
+        step: u64,
+        /// The loss.
+        loss: f64,
+        /// Where the last good parameters are.
+        kept: String,
+    },
+    /// Ctrl-C.
+    #[error("interrupted in phase {phase}, step {step}")]
+    Interrupted {
+        /// The phase.
+        phase: &'static str,
+        /// Its step.
+        step: u64,
+    },
+    /// Parts of the command line or the data that contradict one another.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl Error {
+    /// An [`Error::File`].
+    pub fn file(action: &'static str, path: &Path, reason: impl ToString) -> Self {
+        Self::File {
+            action,
+            path: path.into(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// A result with this crate's error.
+pub type Result<T> = std::result::Result<T, Error>;

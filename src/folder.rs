@@ -1,0 +1,127 @@
+//! A run folder: everything needed to explain, evaluate and repeat a run.
+//!
+//! ```text
+//! run.toml        the run file with every default written out
+//! dataset.toml    the dataset file
+//! model/          actor, baseline, equal_budget and critic, as safetensors
+//! metrics.jsonl   every logged value that two runs of one seed have in common
+//! timings.jsonl   every logged value that comes from a clock
+//! tensorboard/    the same for TensorBoard
+//! report.json     the results
+//! report.md       the same for people
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rmtl_agents::weights::NamedTensors;
+
+use crate::checkpoint;
+use crate::error::{Error, Result};
+
+/// The resolved run file.
+pub const RUN_FILE: &str = "run.toml";
+/// The dataset file.
+pub const DATASET_FILE: &str = "dataset.toml";
+/// The results.
+pub const REPORT_FILE: &str = "report.json";
+/// The results for people.
+pub const REPORT_PAGE: &str = "report.md";
+/// TensorBoard's folder.
+pub const TENSORBOARD: &str = "tensorboard";
+
+/// The parameters a run keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// The final actor.
+    Actor,
+    /// The pretrained actor.
+    Baseline,
+    /// The actor of the weighted phase with all weights 1.
+    EqualBudget,
+    /// The critics.
+    Critic,
+    /// The best actor before the loss stopped being a number.
+    LastGood,
+}
+
+impl Model {
+    fn file_name(self) -> &'static str {
+        match self {
+            Self::Actor => "actor.safetensors",
+            Self::Baseline => "baseline.safetensors",
+            Self::EqualBudget => "equal_budget.safetensors",
+            Self::Critic => "critic.safetensors",
+            Self::LastGood => "last_good.safetensors",
+        }
+    }
+}
+
+/// An existing run folder.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run.
+    ///
+    /// # Errors
+    /// It holds something already, or cannot be made.
+    pub fn create(path: &Path) -> Result<Self> {
+        let is_taken = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+        if is_taken {
+            let reason = "it exists and is not empty; choose another folder with --out, or remove it";
+            return Err(Error::file("start a run in", path, reason));
+        }
+        fs::create_dir_all(path.join("model")).map_err(|error| Error::file("create", path, error))?;
+        Ok(Self { path: path.into() })
+    }
+
+    /// The folder of an earlier run.
+    ///
+    /// # Errors
+    /// It has no `run.toml`.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.join(RUN_FILE).is_file() {
+            let reason = format!("no {RUN_FILE} in it; expected the folder of an `rmtl train`");
+            return Err(Error::file("open the run folder", path, reason));
+        }
+        Ok(Self { path: path.into() })
+    }
+
+    /// The first of `runs/<name>`, `runs/<name>-2`, … that does not exist.
+    pub fn next_free(name: &str) -> PathBuf {
+        let numbered = (2..).map(|n| format!("{name}-{n}"));
+        std::iter::once(name.to_owned())
+            .chain(numbered)
+            .map(|name| Path::new("runs").join(name))
+            .find(|path| !path.exists())
+            .expect("there are more numbers than folders")
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a text file of the folder, whole or not at all.
+    pub fn write(&self, name: &str, content: &str) -> Result<()> {
+        checkpoint::write_whole(&self.path.join(name), content.as_bytes())
+    }
+
+    /// Where parameters are kept.
+    pub fn model_path(&self, model: Model) -> PathBuf {
+        self.path.join("model").join(model.file_name())
+    }
+
+    /// Keeps parameters, here or, when the disk is full, in the folder for temporary files.
+    pub fn save(&self, model: Model, tensors: &NamedTensors) -> Result<()> {
+        checkpoint::write_or_rescue(&self.model_path(model), tensors)
+    }
+
+    /// Reads parameters.
+    pub fn load(&self, model: Model) -> Result<NamedTensors> {
+        checkpoint::read(&self.model_path(model))
+    }
+}

@@ -1,0 +1,19 @@
+//! Reinforcement-learned loss weights for multi-task recommendation.
+//!
+//! A log becomes session environments ([`rmtl_envs`]), prepared from raw files by [`rmtl_ingest`]; [`rmtl_agents`]
+//! holds everything with parameters. This crate runs them: [`config`] says what a run is, [`pipeline`] is the run on
+//! one screen, [`phase`] its phases, [`log`] where numbers become files, [`report`] what comes out.
+
+pub mod checkpoint;
+pub mod cli;
+pub mod config;
+pub mod device;
+pub mod error;
+pub mod folder;
+pub mod interrupt;
+pub mod log;
+pub mod metric;
+pub mod phase;
+pub mod pipeline;
+pub mod report;
+pub mod run;

@@ -1,0 +1,343 @@
+//! What a person sees while a run goes on.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{FormattedDuration, HumanCount, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+
+/// Lines between two progress lines where bars cannot be drawn.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often a bar is redrawn while no rows arrive, so that the clock goes on.
+const TICK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Progress and warnings on the standard error stream; the standard output stays free for results.
+///
+/// Clones share the stream. Failing to write (a closed pipe) is ignored: nobody is there to be told.
+#[derive(Clone)]
+pub struct Console {
+    output: Output,
+}
+
+#[derive(Clone)]
+enum Output {
+    /// A terminal: bars that are redrawn in place.
+    Bars(MultiProgress),
+    /// A file or a pipe: a plain line now and then, without control characters.
+    Lines {
+        stream: Arc<Mutex<dyn Write + Send>>,
+        interval: Duration,
+    },
+    /// Warnings alone.
+    Quiet { stream: Arc<Mutex<dyn Write + Send>> },
+}
+
+impl Console {
+    /// Bars when the standard error stream is a terminal, lines otherwise.
+    pub fn detect() -> Self {
+        let bars = MultiProgress::new();
+        if io::stderr().is_terminal() && !bars.is_hidden() {
+            return Self {
+                output: Output::Bars(bars),
+            };
+        }
+        Self::lines(io::stderr(), LINE_INTERVAL)
+    }
+
+    /// No progress, only warnings.
+    pub fn quiet() -> Self {
+        Self {
+            output: Output::Quiet {
+                stream: Arc::new(Mutex::new(io::stderr())),
+            },
+        }
+    }
+
+    /// Plain lines to any stream, a progress line at most once per interval.
+    pub fn lines(stream: impl Write + Send + 'static, interval: Duration) -> Self {
+        Self {
+            output: Output::Lines {
+                stream: Arc::new(Mutex::new(stream)),
+                interval,
+            },
+        }
+    }
+
+    /// Tells something harmful but survivable, above the bars and even when quiet.
+    pub fn warn(&self, message: &str) {
+        let line = format!("warning: {message}");
+        match &self.output {
+            Output::Quiet { stream } => write_line(stream, &line),
+            _ => self.say(&line),
+        }
+    }
+
+    /// Tells something worth a line, above the bars.
+    pub fn say(&self, message: &str) {
+        match &self.output {
+            Output::Bars(bars) => {
+                let _ = bars.println(message);
+            }
+            Output::Lines { stream, .. } => write_line(stream, message),
+            Output::Quiet { .. } => {}
+        }
+    }
+
+    /// Begins a phase that will see this many rows; 0 when nobody knows how many.
+    pub fn progress(&self, phase: &str, total_rows: u64) -> Progress {
+        let bar = match (&self.output, total_rows) {
+            (Output::Bars(bars), 0) => bars.add(ProgressBar::new_spinner().with_style(style(SPINNER))),
+            (Output::Bars(bars), _) => bars.add(ProgressBar::new(total_rows).with_style(style(BAR))),
+            (_, 0) => ProgressBar::hidden(),
+            (_, _) => {
+                ProgressBar::with_draw_target(Some(total_rows), indicatif::ProgressDrawTarget::hidden())
+            }
+        };
+        bar.set_prefix(phase.to_owned());
+        if matches!(self.output, Output::Bars(_)) {
+            bar.enable_steady_tick(TICK_INTERVAL);
+        }
+        Progress {
+            console: self.clone(),
+            bar,
+            last_line: Instant::now(),
+        }
+    }
+}
+
+const BAR: &str = "{prefix:<12} {bar:16} {percent:>3}%  {speed}  ETA {eta}  {wide_msg}";
+const SPINNER: &str = "{prefix:<12} {spinner} {human_pos} rows  {speed}  {elapsed}  {wide_msg}";
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .expect("the templates above are valid")
+        .with_key(
+            "speed",
+            |state: &ProgressState, line: &mut dyn std::fmt::Write| {
+                // A line that cannot be formatted is drawn shorter.
+                let _ = write!(line, "{}", Speed(state.per_sec()));
+            },
+        )
+        .progress_chars("━╸ ")
+}
+
+/// Progress of one phase. Dropped without [`finish`](Progress::finish), after an error, it says how far the
+/// phase came.
+pub struct Progress {
+    console: Console,
+    bar: ProgressBar,
+    last_line: Instant,
+}
+
+impl Progress {
+    /// Counts rows that were processed.
+    pub fn advance(&mut self, rows: u64) {
+        self.bar.inc(rows);
+        if let Output::Lines { interval, .. } = self.console.output
+            && self.last_line.elapsed() >= interval
+        {
+            self.last_line = Instant::now();
+            self.console.say(&self.line());
+        }
+    }
+
+    /// Replaces the message beside the bar: current losses, the last AUC.
+    pub fn message(&mut self, message: impl Into<String>) {
+        self.bar.set_message(message.into());
+    }
+
+    /// Ends the phase, early or not, with a line that stays: time, rows, speed and the last message.
+    pub fn finish(self) {
+        self.end("done in");
+    }
+
+    fn end(&self, how: &str) {
+        let (elapsed, rows) = (self.bar.elapsed(), self.bar.position());
+        let (prefix, message) = (self.bar.prefix(), self.bar.message());
+        self.bar.finish_and_clear();
+        let (time, speed) = (
+            FormattedDuration(elapsed),
+            Speed(rows as f64 / elapsed.as_secs_f64()),
+        );
+        let line = format!(
+            "{prefix:<12} {how} {time}  {} rows  {speed}  {message}",
+            HumanCount(rows)
+        );
+        self.console.say(line.trim_end());
+    }
+
+    fn line(&self) -> String {
+        let (rows, prefix, message) = (self.bar.position(), self.bar.prefix(), self.bar.message());
+        let speed = Speed(self.bar.per_sec());
+        let line = match self.bar.length() {
+            Some(total) if total > 0 => format!(
+                "{prefix:<12} {:>3}%  {speed}  ETA {}  {message}",
+                (100 * rows / total).min(100),
+                FormattedDuration(self.bar.eta()),
+            ),
+            _ => format!("{prefix:<12} {} rows  {speed}  {message}", HumanCount(rows)),
+        };
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if !self.bar.is_finished() {
+            self.end("stopped after");
+        }
+    }
+}
+
+/// Rows per second in three digits.
+struct Speed(f64);
+
+impl std::fmt::Display for Speed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (value, unit) = match self.0 {
+            rows if rows >= 1e6 => (rows / 1e6, "M"),
+            rows if rows >= 1e3 => (rows / 1e3, "k"),
+            rows => (rows, ""),
+        };
+        let decimals = match value {
+            _ if unit.is_empty() => 0,
+            value if value >= 100.0 => 0,
+            value if value >= 10.0 => 1,
+            _ => 2,
+        };
+        write!(formatter, "{value:.decimals$}{unit} rows/s")
+    }
+}
+
+fn write_line(stream: &Mutex<dyn Write + Send>, line: &str) {
+    let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+    // Nobody is left to be told about a closed stream.
+    let _ = writeln!(stream, "{line}").and_then(|()| stream.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("not poisoned").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Written {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("UTF-8")
+        }
+    }
+
+    #[test]
+    fn lines_show_share_speed_and_message_without_control_characters() {
+        let written = Written::default();
+        let console = Console::lines(written.clone(), Duration::ZERO);
+        let mut progress = console.progress("weighted", 2_000);
+        progress.message("loss 0.61");
+        progress.advance(500);
+        console.warn("a critic is dead");
+        progress.advance(500);
+        progress.finish();
+        let text = written.text();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        assert!(
+            lines[0].starts_with("weighted      25%  ") && lines[0].ends_with("loss 0.61"),
+            "{text}"
+        );
+        assert_eq!(lines[1], "warning: a critic is dead");
+        assert!(lines[2].starts_with("weighted      50%  "), "{text}");
+        assert!(
+            lines[3].starts_with("weighted     done in 00:00:00  1,000 rows  "),
+            "{text}"
+        );
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    }
+
+    #[test]
+    fn between_two_lines_passes_the_interval() {
+        let written = Written::default();
+        let mut progress = Console::lines(written.clone(), Duration::from_secs(3600)).progress("pretrain", 0);
+        for _ in 0..1000 {
+            progress.advance(1);
+        }
+        assert_eq!(written.text(), "");
+        progress.finish();
+        assert_eq!(written.text().lines().count(), 1);
+    }
+
+    #[test]
+    fn a_phase_cut_short_by_an_error_is_not_reported_as_done() {
+        let written = Written::default();
+        let mut progress = Console::lines(written.clone(), Duration::from_secs(3600)).progress("critics", 10);
+        progress.advance(1);
+        drop(progress);
+        assert!(
+            written
+                .text()
+                .starts_with("critics      stopped after 00:00:00  1 rows  "),
+            "{}",
+            written.text()
+        );
+    }
+
+    #[test]
+    fn quiet_keeps_warnings_alone() {
+        let written = Written::default();
+        let console = Console {
+            output: Output::Quiet {
+                stream: Arc::new(Mutex::new(written.clone())),
+            },
+        };
+        let mut progress = console.progress("weighted", 10);
+        progress.advance(10);
+        console.say("hello");
+        progress.finish();
+        console.warn("disk full");
+        assert_eq!(written.text(), "warning: disk full\n");
+    }
+
+    #[test]
+    fn a_closed_stream_is_ignored() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+        }
+        let console = Console::lines(Closed, Duration::ZERO);
+        console.warn("nobody hears this");
+        let mut progress = console.progress("weighted", 1);
+        progress.advance(1);
+        progress.finish();
+    }
+
+    #[test]
+    fn speeds_have_three_digits() {
+        let shown = [12.3, 1_234.0, 17_100.0, 183_456.0, 2_345_678.0].map(|speed| Speed(speed).to_string());
+        assert_eq!(
+            shown,
+            [
+                "12 rows/s",
+                "1.23k rows/s",
+                "17.1k rows/s",
+                "183k rows/s",
+                "2.35M rows/s"
+            ]
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! The name of every curve, and the only place that spells one.
+//!
+//! A tag is `<phase>/<quantity>` or `<phase>/<quantity>/<task or part>`: TensorBoard groups by the first
+//! part, so each phase is a group, and the tasks of one quantity stand side by side. `docs/metrics.md`
+//! explains each tag; a test holds the two together.
+
+use std::fmt;
+
+/// The training phase a value belongs to, the first part of its tag. Steps count within a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    /// The actor alone, equal weights, until the early stop.
+    Pretrain,
+    /// Walking sessions to fill the replay buffer.
+    Collect,
+    /// The critics, the actor frozen.
+    Critics,
+    /// The actor on the weighted loss, the critics frozen.
+    Weighted,
+    /// `Weighted` once more with all weights 1, for comparison.
+    EqualBudget,
+    /// Critics and actor in every step.
+    Joint,
+}
+
+impl Phase {
+    /// Every phase, in the order of a run.
+    pub const ALL: [Self; 6] = [
+        Self::Pretrain,
+        Self::Collect,
+        Self::Critics,
+        Self::Weighted,
+        Self::EqualBudget,
+        Self::Joint,
+    ];
+
+    /// The name in tags and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pretrain => "pretrain",
+            Self::Collect => "collect",
+            Self::Critics => "critics",
+            Self::Weighted => "weighted",
+            Self::EqualBudget => "equal_budget",
+            Self::Joint => "joint",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// Parameters that have an optimiser, hence a learning rate and a gradient norm, of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// Layers of the actor.
+    ActorDense,
+    /// Embedding tables of the actor.
+    ActorEmbedding,
+    /// Layers of the critics.
+    CriticDense,
+    /// Embedding tables of the critics.
+    CriticEmbedding,
+}
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Self; 4] = [
+        Self::ActorDense,
+        Self::ActorEmbedding,
+        Self::CriticDense,
+        Self::CriticEmbedding,
+    ];
+
+    /// The name in tags.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ActorDense => "actor_dense",
+            Self::ActorEmbedding => "actor_embedding",
+            Self::CriticDense => "critic_dense",
+            Self::CriticEmbedding => "critic_embedding",
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// Writes a function per tag and [`PATTERNS`], the list of them all.
+macro_rules! tags {
+    ($($(#[$attribute:meta])* $name:ident($($part:ident: $kind:ty),*) = $pattern:literal;)+) => {
+        $(
+            $(#[$attribute])*
+            pub fn $name($($part: $kind),*) -> String {
+                format!($pattern)
+            }
+        )+
+
+        /// Every tag there is, with its variable parts in braces, as `docs/metrics.md` lists them.
+        pub const PATTERNS: &[&str] = &[$($pattern),+];
+    };
+}
+
+tags! {
+    /// Binary cross entropy of a task, unweighted.
+    task_loss(phase: Phase, task: &str) = "{phase}/loss/{task}";
+    /// Binary cross entropy of a task with the rows' weights, as it enters the training loss.
+    weighted_loss(phase: Phase, task: &str) = "{phase}/weighted_loss/{task}";
+    /// One term of the training loss, named by the `LossTerm`.
+    loss_term(phase: Phase, term: &str) = "{phase}/loss_term/{term}";
+    /// What the actor's optimisers minimise: the sum of all terms.
+    total_loss(phase: Phase) = "{phase}/total_loss";
+
+    /// Mean of the loss weights `ω = 1 − λ Q`.
+    weight_mean(phase: Phase, task: &str) = "{phase}/weight_mean/{task}";
+    /// Standard deviation of the loss weights.
+    weight_std(phase: Phase, task: &str) = "{phase}/weight_std/{task}";
+    /// Smallest loss weight.
+    weight_min(phase: Phase, task: &str) = "{phase}/weight_min/{task}";
+    /// Largest loss weight.
+    weight_max(phase: Phase, task: &str) = "{phase}/weight_max/{task}";
+    /// Histogram of the loss weights.
+    weight(phase: Phase, task: &str) = "{phase}/weight/{task}";
+
+    /// What the critics' optimisers minimise: the sum over tasks of the TD losses.
+    critic_loss(phase: Phase) = "{phase}/critic_loss";
+    /// Mean squared TD error of a task.
+    td_loss(phase: Phase, task: &str) = "{phase}/td_loss/{task}";
+    /// Mean TD error `δ = y − Q`; far from 0 means a biased critic.
+    td_error_mean(phase: Phase, task: &str) = "{phase}/td_error_mean/{task}";
+    /// Mean absolute TD error.
+    td_error_abs(phase: Phase, task: &str) = "{phase}/td_error_abs/{task}";
+    /// Mean of the critic's values `Q(s, a)`.
+    q_mean(phase: Phase, task: &str) = "{phase}/q_mean/{task}";
+    /// Share of rows with `Q(s, a) = 0` exactly; near 1 the critic is dead and all weights are 1.
+    q_zero_share(phase: Phase, task: &str) = "{phase}/q_zero_share/{task}";
+    /// Mean reward of the actions taken.
+    reward_mean(phase: Phase, task: &str) = "{phase}/reward_mean/{task}";
+
+    /// Learning rate.
+    learning_rate(phase: Phase, part: Part) = "{phase}/learning_rate/{part}";
+    /// Euclidean norm of the gradient.
+    gradient_norm(phase: Phase, part: Part) = "{phase}/gradient_norm/{part}";
+
+    /// AUC on the validation split.
+    validation_auc(phase: Phase, task: &str) = "{phase}/validation_auc/{task}";
+    /// Logloss on the validation split.
+    validation_logloss(phase: Phase, task: &str) = "{phase}/validation_logloss/{task}";
+    /// Session-averaged logloss on the validation split.
+    validation_s_logloss(phase: Phase, task: &str) = "{phase}/validation_s_logloss/{task}";
+    /// Mean over tasks of the validation AUC, what the early stop looks at.
+    validation_mean_auc(phase: Phase) = "{phase}/validation_mean_auc";
+
+    /// Speed.
+    rows_per_second(phase: Phase) = "{phase}/time/rows_per_second";
+    /// Time spent.
+    seconds(phase: Phase) = "{phase}/time/seconds";
+
+    /// The resolved run file.
+    run_file() = "run/file";
+}
+
+/// Whether a tag's values come from a clock. They lie apart from those that two runs of one seed have in
+/// common.
+pub fn is_timing(tag: &str) -> bool {
+    tag.split('/').nth(1) == Some("time")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const DOCUMENTATION: &str = include_str!("../../docs/metrics.md");
+
+    /// Tags in the first column of the page's tables; folders end in a slash.
+    fn documented() -> BTreeSet<&'static str> {
+        let first_cell = |line: &'static str| line.strip_prefix("| `")?.split_once('`').map(|(tag, _)| tag);
+        DOCUMENTATION
+            .lines()
+            .filter_map(first_cell)
+            .filter(|cell| cell.contains('/') && !cell.ends_with('/'))
+            .collect()
+    }
+
+    #[test]
+    fn every_tag_is_documented_and_every_documented_tag_exists() {
+        let patterns: BTreeSet<&str> = PATTERNS.iter().copied().collect();
+        assert_eq!(patterns.len(), PATTERNS.len(), "two functions write one tag");
+        assert_eq!(documented(), patterns);
+    }
+
+    #[test]
+    fn every_phase_and_part_is_documented() {
+        let names = Phase::ALL
+            .map(Phase::name)
+            .into_iter()
+            .chain(Part::ALL.map(Part::name));
+        for name in names {
+            assert!(DOCUMENTATION.contains(&format!("`{name}`")), "{name} is missing");
+        }
+    }
+
+    #[test]
+    fn tags_spell_phase_quantity_task() {
+        assert_eq!(task_loss(Phase::EqualBudget, "click"), "equal_budget/loss/click");
+        assert_eq!(
+            gradient_norm(Phase::Joint, Part::CriticEmbedding),
+            "joint/gradient_norm/critic_embedding"
+        );
+        assert_eq!(critic_loss(Phase::Critics), "critics/critic_loss");
+        assert_eq!(run_file(), "run/file");
+    }
+
+    #[test]
+    fn the_clock_is_known_by_the_quantity_whatever_a_task_is_called() {
+        assert!(is_timing(&rows_per_second(Phase::Weighted)) && is_timing(&seconds(Phase::Collect)));
+        assert!(!is_timing(&task_loss(Phase::Weighted, "time")));
+        assert!(!is_timing(&run_file()));
+        assert_eq!(PATTERNS.iter().filter(|pattern| is_timing(pattern)).count(), 2);
+    }
+}

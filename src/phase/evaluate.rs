@@ -1,0 +1,90 @@
+//! Predictions and metrics of a whole split.
+
+use std::ops::Range;
+
+use rmtl_agents::actor::Actor;
+use rmtl_agents::batch::BatchReader;
+use rmtl_agents::encoder::host;
+use rmtl_envs::{Row, Sessions};
+
+use crate::error::Result;
+use crate::metric::{Scored, TaskMetrics, evaluate};
+
+/// Rows of an evaluation batch: large enough for the matrix products, small enough for the cache.
+const BATCH: usize = 4096;
+
+/// Evaluates actors on one split.
+pub struct Evaluator<'a> {
+    reader: BatchReader<'a>,
+    labels: Vec<u8>,
+    sessions: Vec<Range<u32>>,
+    parents: Vec<Option<usize>>,
+}
+
+/// What an evaluation found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores {
+    /// Metrics of every task.
+    pub tasks: Vec<TaskMetrics>,
+}
+
+impl Scores {
+    /// Mean AUC over the tasks that have one: what early stops look at.
+    pub fn mean_auc(&self) -> Option<f64> {
+        let aucs: Vec<f64> = self.tasks.iter().filter_map(|task| task.auc).collect();
+        (!aucs.is_empty()).then(|| aucs.iter().sum::<f64>() / aucs.len() as f64)
+    }
+}
+
+impl<'a> Evaluator<'a> {
+    /// An evaluator of the split that `reader` reads.
+    pub fn new(reader: BatchReader<'a>, parents: Vec<Option<usize>>) -> Self {
+        let table = reader.table;
+        let labels = table
+            .rows()
+            .flat_map(|row| table.labels(row).iter().copied())
+            .collect();
+        let sessions = Sessions::of(table).iter().collect();
+        Self {
+            reader,
+            labels,
+            sessions,
+            parents,
+        }
+    }
+
+    /// The actor's predictions for every row, `[row, task]`.
+    pub fn predict(&self, actor: &Actor) -> Vec<f32> {
+        let rows: Vec<Row> = self.reader.table.rows().collect();
+        let mut predictions = Vec::with_capacity(self.labels.len());
+        for rows in rows.chunks(BATCH) {
+            predictions.extend(host(actor.predict(&self.reader.states(rows))));
+        }
+        predictions
+    }
+
+    /// The actor's metrics.
+    pub fn evaluate(&self, actor: &Actor) -> Result<Scores> {
+        self.score(&self.predict(actor))
+    }
+
+    /// The metrics of the true probabilities; `None` where the log does not know them.
+    pub fn oracle(&self) -> Result<Option<Scores>> {
+        let table = self.reader.table;
+        let probabilities: Option<Vec<&[f32]>> = table.rows().map(|row| table.oracle(row)).collect();
+        probabilities.map(|rows| self.score(&rows.concat())).transpose()
+    }
+
+    /// The metrics of predictions `[row, task]`.
+    pub fn score(&self, predictions: &[f32]) -> Result<Scores> {
+        let scored = Scored {
+            labels: &self.labels,
+            predictions,
+            parents: &self.parents,
+            sessions: &self.sessions,
+        };
+        Ok(Scores {
+            tasks: evaluate(&scored)?,
+        })
+    }
+}

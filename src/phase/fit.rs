@@ -1,0 +1,246 @@
+//! Supervised training of the actor: epochs over the training rows with an early stop.
+
+use rand::seq::SliceRandom;
+use rmtl_agents::actor::{Actor, ActorBatch, ActorStep};
+use rmtl_agents::critic::Critic;
+use rmtl_agents::loss::LossTerm;
+use rmtl_agents::pass::Pass;
+use rmtl_agents::weighting::LossWeighting;
+use rmtl_envs::{Row, Split};
+
+use super::evaluate::{Evaluator, Scores};
+use crate::config::FitConfig;
+use crate::error::Result;
+use crate::folder::Model;
+use crate::log::tags::{self, Part, Phase};
+use crate::run::{PhaseClock, Run};
+
+/// One training of an actor.
+pub struct Fit<'a> {
+    /// The phase it is logged as.
+    pub phase: Phase,
+    /// Prefix of its random streams. Phases that are to be compared share one, and so see the same batches and masks.
+    pub streams: &'static str,
+    /// Epochs and early stop.
+    pub config: FitConfig,
+    /// The loss weights.
+    pub weighting: Box<dyn LossWeighting>,
+    /// The frozen critics, where the weighting needs them.
+    pub critic: Option<&'a Critic>,
+}
+
+/// Trains `actor` and gives the parameters that did best on the validation split.
+pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Actor> {
+    let phase = fit.phase;
+    let dataset = run.dataset;
+    let schema = &dataset.manifest.schema;
+    let terms = run.config.losses.terms();
+    let (term_names, terms): (Vec<&str>, Vec<Box<dyn LossTerm>>) = terms.into_iter().unzip();
+    let mut order: Vec<Row> = dataset.train.rows().collect();
+    let mut shuffle = run.streams.named(&format!("{}/shuffle", fit.streams));
+    let mut masks = run.streams.named(&format!("{}/dropout", fit.streams));
+    let batch_size = run.config.batch_size;
+    let n_batches = order.len().div_ceil(batch_size) as u64;
+    let mut progress = run.console.progress(
+        phase.name(),
+        u64::from(fit.config.max_epochs) * order.len() as u64,
+    );
+    let mut clock = PhaseClock::start();
+    let mut best = Best::new(fit.config.patience);
+    let mut step = 0;
+    'epochs: for epoch in 1..=fit.config.max_epochs {
+        order.shuffle(&mut shuffle);
+        let mut epoch_losses = vec![0.0; schema.n_tasks()];
+        for (batch, rows) in (1..).zip(order.chunks(batch_size)) {
+            run.interrupt.check(phase, step)?;
+            step += 1;
+            let reader = run.reader(Split::Train);
+            let states = reader.states(rows);
+            let q_values = fit
+                .critic
+                .map(|critic| critic.q_values(&states, actor.predict(&states)));
+            let batch_of = ActorBatch {
+                states: &states,
+                labels: reader.labels(rows),
+                q_values,
+            };
+            let is_logged = run.is_logged(step);
+            let done = actor.step(
+                batch_of,
+                fit.weighting.as_mut(),
+                &terms,
+                &mut Pass::training(&mut masks),
+                is_logged,
+            );
+            run.check_loss(phase, step, done.loss, || best.keep(run))?;
+            for (sum, loss) in epoch_losses.iter_mut().zip(&done.task_losses) {
+                *sum += loss / n_batches as f64;
+            }
+            clock.advance(rows.len());
+            progress.advance(rows.len() as u64);
+            if is_logged {
+                log_step(run, phase, step, &done, &term_names);
+                run.logger
+                    .scalar(&tags::rows_per_second(phase), step, clock.speed());
+                progress.message(message(epoch, fit.config.max_epochs, &done.task_losses, best.auc));
+            }
+            if is_validated(batch, n_batches, fit.config.evaluations_per_epoch) {
+                let scores =
+                    Evaluator::new(run.reader(Split::Validation), schema.parents()).evaluate(&actor)?;
+                log_validation(run, phase, step, &scores);
+                best.hear(&actor, scores.mean_auc());
+                progress.message(message(epoch, fit.config.max_epochs, &done.task_losses, best.auc));
+                if best.is_over() {
+                    break 'epochs;
+                }
+            }
+        }
+        fit.weighting.end_epoch(&epoch_losses);
+    }
+    progress.finish();
+    run.finish_phase(phase, clock, step);
+    Ok(best.actor.unwrap_or(actor))
+}
+
+/// Whether batch `batch` (from 1) of `n_batches` ends one of `parts` equal parts of the epoch.
+fn is_validated(batch: u64, n_batches: u64, parts: u32) -> bool {
+    let part = |batch: u64| batch * u64::from(parts) / n_batches;
+    part(batch) > part(batch - 1)
+}
+
+/// The best actor so far and how long ago that was.
+struct Best {
+    actor: Option<Actor>,
+    auc: Option<f64>,
+    evaluations_since: u32,
+    patience: u32,
+}
+
+impl Best {
+    fn new(patience: u32) -> Self {
+        Self {
+            actor: None,
+            auc: None,
+            evaluations_since: 0,
+            patience,
+        }
+    }
+
+    fn hear(&mut self, actor: &Actor, auc: Option<f64>) {
+        if self.actor.is_none() || auc > self.auc {
+            *self = Self {
+                actor: Some(actor.clone()),
+                auc,
+                ..Self::new(self.patience)
+            };
+        } else {
+            self.evaluations_since += 1;
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.evaluations_since >= self.patience
+    }
+
+    /// Saves the best actor of a training that went wrong; tells where it is.
+    fn keep(&self, run: &Run<'_>) -> String {
+        let Some(actor) = &self.actor else {
+            return "nothing was validated yet".into();
+        };
+        match run.folder.save(Model::LastGood, &actor.weights()) {
+            Ok(()) => format!(
+                "the best parameters so far are in {}",
+                run.folder.model_path(Model::LastGood).display()
+            ),
+            Err(error) => error.to_string(),
+        }
+    }
+}
+
+fn message(epoch: u32, max_epochs: u32, losses: &[f64], auc: Option<f64>) -> String {
+    let losses: Vec<String> = losses.iter().map(|loss| format!("{loss:.4}")).collect();
+    let auc = auc.map(|auc| format!("  best AUC {auc:.4}")).unwrap_or_default();
+    format!("epoch {epoch}/{max_epochs}  loss {}{auc}", losses.join(" "))
+}
+
+fn log_step(run: &mut Run<'_>, phase: Phase, step: u64, done: &ActorStep, terms: &[&str]) {
+    let optimizer = run.config.optimizer;
+    let logger = &mut run.logger;
+    logger.per_task(tags::task_loss, phase, step, done.task_losses.iter().copied());
+    logger.per_task(
+        tags::weighted_loss,
+        phase,
+        step,
+        done.weighted_losses.iter().copied(),
+    );
+    for (name, value) in terms.iter().zip(&done.terms) {
+        logger.scalar(&tags::loss_term(phase, name), step, *value);
+    }
+    logger.scalar(&tags::total_loss(phase), step, done.loss);
+    logger.weights(phase, step, &done.weights);
+    logger.scalar(
+        &tags::learning_rate(phase, Part::ActorDense),
+        step,
+        optimizer.learning_rate,
+    );
+    logger.scalar(
+        &tags::learning_rate(phase, Part::ActorEmbedding),
+        step,
+        optimizer.embedding_learning_rate,
+    );
+    if let Some(norm) = done.dense_gradient_norm {
+        logger.scalar(&tags::gradient_norm(phase, Part::ActorDense), step, norm);
+    }
+    logger.scalar(
+        &tags::gradient_norm(phase, Part::ActorEmbedding),
+        step,
+        done.embedding_gradient_norm,
+    );
+}
+
+fn log_validation(run: &mut Run<'_>, phase: Phase, step: u64, scores: &Scores) {
+    let logger = &mut run.logger;
+    logger.per_task(
+        tags::validation_auc,
+        phase,
+        step,
+        scores.tasks.iter().map(|task| task.auc),
+    );
+    logger.per_task(
+        tags::validation_logloss,
+        phase,
+        step,
+        scores.tasks.iter().map(|task| task.logloss),
+    );
+    logger.per_task(
+        tags::validation_s_logloss,
+        phase,
+        step,
+        scores.tasks.iter().map(|task| task.s_logloss),
+    );
+    if let Some(auc) = scores.mean_auc() {
+        logger.scalar(&tags::validation_mean_auc(phase), step, auc);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_validated;
+
+    #[test]
+    fn an_epoch_is_validated_as_often_as_asked_and_always_at_its_end() {
+        for (n_batches, parts) in [(67, 4), (5, 5), (10, 1), (7, 2)] {
+            let at: Vec<u64> = (1..=n_batches)
+                .filter(|&batch| is_validated(batch, n_batches, parts))
+                .collect();
+            assert_eq!(
+                at.len() as u64,
+                u64::from(parts),
+                "{n_batches} batches, {parts} parts: {at:?}"
+            );
+            assert_eq!(at.last(), Some(&n_batches));
+        }
+        // More validations than batches: one after every batch.
+        assert_eq!((1..=3).filter(|&batch| is_validated(batch, 3, 8)).count(), 3);
+    }
+}

@@ -1,0 +1,11 @@
+//! The phases of a run. A phase is a function: data in, data out; the types carry the order.
+
+mod collect;
+mod critics;
+mod evaluate;
+mod fit;
+
+pub use collect::{Collected, collect};
+pub use critics::critics;
+pub use evaluate::{Evaluator, Scores};
+pub use fit::{Fit, fit};

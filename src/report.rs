@@ -1,0 +1,242 @@
+//! The results of a run: `report.json` for programs, `report.md` and a table for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use comfy_table::{CellAlignment, Table, presets};
+use indexmap::IndexMap;
+use rmtl_envs::{Manifest, Split};
+use serde::{Deserialize, Serialize};
+
+use crate::metric::TaskMetrics;
+use crate::phase::Scores;
+
+/// Metrics per task name, in the order of the tasks.
+pub type TaskBlock = IndexMap<String, TaskMetrics>;
+
+/// `report.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The log.
+    pub data: DataSummary,
+    /// The actors compared.
+    #[serde(flatten)]
+    pub actors: Comparison,
+    /// Time per phase. The only values here that two runs of one seed do not share.
+    pub phases: IndexMap<String, PhaseTiming>,
+    /// Sizes.
+    pub parameters: Parameters,
+    /// The backbone's name.
+    pub backbone: String,
+    /// The weighting's name.
+    pub weighting: String,
+    /// What a reader must know.
+    pub warnings: Vec<String>,
+    /// Version of this program.
+    pub version: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Device of the run.
+    pub device: String,
+}
+
+/// The actors of a run on the test split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The final actor.
+    pub tasks: TaskBlock,
+    /// The pretrained actor, where training went on after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<TaskBlock>,
+    /// The actor of the weighted phase with all weights 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equal_budget: Option<TaskBlock>,
+    /// The true probabilities, where the log knows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oracle: Option<TaskBlock>,
+}
+
+/// What a report says about its log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataSummary {
+    /// Name of the dataset.
+    pub name: String,
+    /// Hash of the dataset file and the raw files.
+    pub content_hash: String,
+    /// Rows per split.
+    pub rows: BTreeMap<String, u64>,
+    /// Sessions per split.
+    pub sessions: BTreeMap<String, u64>,
+    /// Positive rows per split and task.
+    pub positives: BTreeMap<String, IndexMap<String, u64>>,
+}
+
+/// How long a phase took.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseTiming {
+    /// Seconds.
+    pub seconds: f64,
+    /// Updates, or environment steps in `collect`.
+    pub steps: u64,
+    /// Rows per second, validations included.
+    pub rows_per_second: f64,
+}
+
+/// Numbers of parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameters {
+    /// Of the actor, outside the tables.
+    pub dense: usize,
+    /// Of the actor's tables.
+    pub embedding: usize,
+}
+
+impl DataSummary {
+    /// The summary of a prepared dataset.
+    pub fn of(manifest: &Manifest) -> Self {
+        let names = || manifest.schema.tasks.iter().map(|task| task.name.clone());
+        let splits = || {
+            Split::ALL
+                .into_iter()
+                .zip(&manifest.splits)
+                .map(|(split, of)| (split.name().to_owned(), of))
+        };
+        Self {
+            name: manifest.name.clone(),
+            content_hash: manifest.content_hash.clone(),
+            rows: splits().map(|(name, of)| (name, of.rows)).collect(),
+            sessions: splits().map(|(name, of)| (name, of.sessions)).collect(),
+            positives: splits()
+                .map(|(name, of)| (name, names().zip(of.positives.iter().copied()).collect()))
+                .collect(),
+        }
+    }
+}
+
+/// A task block from scores in the order of the tasks.
+pub fn task_block(manifest: &Manifest, scores: Scores) -> TaskBlock {
+    manifest
+        .schema
+        .tasks
+        .iter()
+        .map(|task| task.name.clone())
+        .zip(scores.tasks)
+        .collect()
+}
+
+impl Report {
+    /// `report.json`.
+    pub fn to_json(&self) -> String {
+        let mut json = serde_json::to_string_pretty(self).expect("a report holds nothing JSON cannot say");
+        json.push('\n');
+        json
+    }
+
+    /// `report.md`.
+    pub fn to_markdown(&self) -> String {
+        let mut page = String::new();
+        let mut line = |text: String| writeln!(page, "{text}").expect("writing to a string does not fail");
+        line(format!(
+            "# {} with {} weights on {}\n",
+            self.backbone, self.weighting, self.data.name
+        ));
+        line("Test split. `baseline` is the pretrained actor, `equal budget` the same further training with all \
+              weights 1, so that the effect of the weights, and not of extra epochs, is visible.\n".into());
+        line(
+            self.actors
+                .table(&self.weighting)
+                .load_preset(presets::ASCII_MARKDOWN)
+                .to_string(),
+        );
+        line("\n## Data\n".into());
+        for (split, rows) in &self.data.rows {
+            let positives = &self.data.positives[split];
+            let positives: Vec<String> = positives.iter().map(|(task, n)| format!("{task} {n}")).collect();
+            line(format!(
+                "* {split}: {rows} rows, {} sessions; positives: {}",
+                self.data.sessions[split],
+                positives.join(", ")
+            ));
+        }
+        line(format!("* content hash `{}`", self.data.content_hash));
+        line("\n## Run\n".into());
+        line(format!(
+            "* rmtl {}, seed {}, device {}",
+            self.version, self.seed, self.device
+        ));
+        line(format!(
+            "* parameters: {} dense, {} in tables",
+            self.parameters.dense, self.parameters.embedding
+        ));
+        for (phase, timing) in &self.phases {
+            line(format!(
+                "* {phase}: {:.1} s, {} steps, {:.0} rows/s",
+                timing.seconds, timing.steps, timing.rows_per_second
+            ));
+        }
+        if !self.warnings.is_empty() {
+            line("\n## Warnings\n".into());
+            self.warnings
+                .iter()
+                .for_each(|warning| line(format!("* {warning}")));
+        }
+        page
+    }
+}
+
+impl Comparison {
+    /// The actors compared, with a name each.
+    fn blocks<'a>(&'a self, weighting: &'a str) -> Vec<(&'a str, &'a TaskBlock)> {
+        let last = if self.baseline.is_some() {
+            "RL-weighted"
+        } else {
+            weighting
+        };
+        let blocks = [
+            ("baseline", self.baseline.as_ref()),
+            ("equal budget", self.equal_budget.as_ref()),
+            (last, Some(&self.tasks)),
+            ("oracle", self.oracle.as_ref()),
+        ];
+        blocks
+            .into_iter()
+            .filter_map(|(name, block)| Some((name, block?)))
+            .collect()
+    }
+
+    /// The comparison for people.
+    fn table(&self, weighting: &str) -> Table {
+        let mut table = Table::new();
+        let columns = [
+            "task",
+            "actor",
+            "AUC",
+            "logloss",
+            "s-logloss",
+            "GAUC",
+            "PCOC",
+            "NE",
+        ];
+        table.set_header(columns);
+        for task in self.tasks.keys() {
+            for (name, block) in self.blocks(weighting) {
+                let of = &block[task];
+                let values = [of.auc, of.logloss, of.s_logloss, of.gauc, of.pcoc, of.ne];
+                let cells =
+                    values.map(|value| value.map_or("undefined".into(), |value| format!("{value:.4}")));
+                table.add_row([task.clone(), name.to_owned()].into_iter().chain(cells));
+            }
+        }
+        for column in table.column_iter_mut().skip(2) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
+    }
+
+    /// The comparison as a table for a terminal.
+    pub fn to_table(&self, weighting: &str) -> String {
+        self.table(weighting)
+            .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+            .to_string()
+    }
+}

@@ -1,0 +1,133 @@
+//! What every phase of a run works with.
+
+use std::time::Instant;
+
+use burn::tensor::Device;
+use rmtl_agents::batch::BatchReader;
+use rmtl_agents::stream::Streams;
+use rmtl_envs::{Dataset, Schema, Split};
+
+use crate::config::RunFile;
+use crate::error::{Error, Result};
+use crate::folder::RunFolder;
+use crate::interrupt::Interrupt;
+use crate::log::tags::{self, Phase};
+use crate::log::{Console, Logger};
+use crate::report::PhaseTiming;
+
+/// A run: its settings, its data, and where its numbers go.
+pub struct Run<'a> {
+    /// The resolved run file.
+    pub config: &'a RunFile,
+    /// The prepared log.
+    pub dataset: &'a Dataset,
+    /// Where tensors live.
+    pub device: Device,
+    /// Its random streams.
+    pub streams: Streams,
+    /// Its folder.
+    pub folder: &'a RunFolder,
+    /// Where curves go.
+    pub logger: Logger,
+    /// Where people look.
+    pub console: Console,
+    /// Ctrl-C.
+    pub interrupt: Interrupt,
+    /// Time per finished phase.
+    pub timings: Vec<(Phase, PhaseTiming)>,
+    /// What a reader of the report must know.
+    pub warnings: Vec<String>,
+}
+
+impl Run<'_> {
+    /// The schema of the log.
+    pub fn schema(&self) -> &Schema {
+        &self.dataset.manifest.schema
+    }
+
+    /// A reader of one split.
+    pub fn reader(&self, split: Split) -> BatchReader<'_> {
+        BatchReader::new(self.dataset.split(split), self.schema(), &self.device)
+    }
+
+    /// Tells people now, and readers of the report later.
+    pub fn warn(&mut self, message: String) {
+        self.console.warn(&message);
+        self.warnings.push(message);
+    }
+
+    /// Fails where a loss is not a number.
+    pub fn check_loss(
+        &self,
+        phase: Phase,
+        step: u64,
+        loss: f64,
+        keep: impl FnOnce() -> String,
+    ) -> Result<()> {
+        if loss.is_finite() {
+            return Ok(());
+        }
+        Err(Error::Diverged {
+            phase: phase.name(),
+            step,
+            loss,
+            kept: keep(),
+        })
+    }
+
+    /// Whether this step (counted from 1) is logged.
+    pub fn is_logged(&self, step: u64) -> bool {
+        step == 1 || step.is_multiple_of(self.config.log.every)
+    }
+
+    /// Notes how long a phase took.
+    pub fn finish_phase(&mut self, phase: Phase, clock: PhaseClock, steps: u64) {
+        let seconds = clock.start.elapsed().as_secs_f64();
+        let rows_per_second = clock.rows as f64 / seconds.max(1e-9);
+        self.logger.scalar(&tags::seconds(phase), steps, seconds);
+        self.logger.flush();
+        self.timings.push((
+            phase,
+            PhaseTiming {
+                seconds,
+                steps,
+                rows_per_second,
+            },
+        ));
+    }
+}
+
+/// Time and rows of a phase, and its speed since the last look.
+#[derive(Debug)]
+pub struct PhaseClock {
+    start: Instant,
+    rows: u64,
+    last: Instant,
+    last_rows: u64,
+}
+
+impl PhaseClock {
+    /// Starts now.
+    pub fn start() -> Self {
+        let now = Instant::now();
+        Self {
+            start: now,
+            rows: 0,
+            last: now,
+            last_rows: 0,
+        }
+    }
+
+    /// Counts rows.
+    pub fn advance(&mut self, rows: usize) {
+        self.rows += rows as u64;
+    }
+
+    /// Rows per second since the last call.
+    pub fn speed(&mut self) -> f64 {
+        let now = Instant::now();
+        let speed = (self.rows - self.last_rows) as f64 / (now - self.last).as_secs_f64().max(1e-9);
+        (self.last, self.last_rows) = (now, self.rows);
+        speed
+    }
+}

@@ -1,0 +1,126 @@
+//! Wrong run files and unusable folders: an error that helps, and nothing half-written.
+
+use std::fs;
+
+use crate::workbench::{DATASET, RUN, Workbench, files};
+
+fn message(bench: &Workbench, set: &[&str]) -> String {
+    bench.try_train("run", set).unwrap_err().to_string()
+}
+
+#[test]
+fn a_typo_in_the_run_file_names_line_and_nearest_key_and_makes_no_folder() {
+    let bench = Workbench::with(DATASET, &RUN.replace("batch_size", "batchsize"));
+    let found = message(&bench, &[]);
+    assert!(
+        found.contains("run.toml:3") && found.contains("did you mean `batch_size`?"),
+        "{found}"
+    );
+    assert!(!bench.path("run").exists());
+}
+
+#[test]
+fn a_typo_in_the_dataset_file_names_line_and_nearest_key() {
+    let bench = Workbench::with(&DATASET.replace("query =", "qeury ="), RUN);
+    let found = message(&bench, &[]);
+    assert!(
+        found.contains("dataset.toml") && found.contains("did you mean `query`?"),
+        "{found}"
+    );
+    assert!(!bench.path("run").exists() && !bench.path("prepared").exists());
+}
+
+#[test]
+fn a_missing_run_file_and_a_missing_dataset_file_are_named() {
+    let bench = Workbench::new();
+    fs::remove_file(bench.path("dataset.toml")).unwrap();
+    assert!(message(&bench, &[]).contains("dataset.toml"));
+    fs::remove_file(bench.path("run.toml")).unwrap();
+    assert!(message(&bench, &[]).contains("run.toml"));
+}
+
+#[test]
+fn a_used_run_folder_is_left_alone() {
+    let bench = Workbench::new();
+    fs::create_dir(bench.path("run")).unwrap();
+    fs::write(bench.path("run").join("precious"), "results").unwrap();
+    let found = message(&bench, &[]);
+    assert!(found.contains("not empty") && found.contains("--out"), "{found}");
+    assert_eq!(files(&bench.path("run")), ["precious"]);
+}
+
+#[test]
+fn a_run_folder_that_cannot_be_made_is_named() {
+    let bench = Workbench::new();
+    fs::write(bench.path("file"), "").unwrap();
+    let found = bench.try_train("file/run", &[]).unwrap_err().to_string();
+    assert!(
+        found.contains("cannot create") && found.contains("file"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_backbone_that_needs_a_chain_is_refused_before_anything_is_written() {
+    let bench = Workbench::with(
+        &DATASET
+            .replace(", after = \"click\"", "")
+            .replace(", after = \"cart\"", ""),
+        RUN,
+    );
+    let found = message(&bench, &[]);
+    assert!(
+        found.contains("[backbone.esmm]") && found.contains("after"),
+        "{found}"
+    );
+    assert!(!bench.path("run").exists());
+}
+
+#[test]
+fn an_unknown_device_is_refused_before_the_log_is_prepared() {
+    let bench = Workbench::new();
+    let found = message(&bench, &["device=gpu"]);
+    assert!(
+        found.contains("unknown device `gpu`") && found.contains("flex"),
+        "{found}"
+    );
+    assert!(!bench.path("prepared").exists());
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_run_with_the_last_good_parameters() {
+    let bench = Workbench::new();
+    let set = [
+        "optimizer.learning_rate=1e30",
+        "optimizer.embedding_learning_rate=1e30",
+        "schedule.two_stage.pretrain.evaluations_per_epoch=9",
+    ];
+    let found = message(&bench, &set);
+    assert!(
+        found.contains("learning_rate") || found.contains("learning rate"),
+        "{found}"
+    );
+    assert!(!bench.path("run/report.json").exists());
+}
+
+#[test]
+fn a_damaged_model_is_refused_by_name() {
+    let bench = Workbench::new();
+    bench.train(
+        "run",
+        &["weighting.equal={}", "schedule.two_stage.pretrain.max_epochs=1"],
+    );
+    let model = bench.path("run/model/actor.safetensors");
+    let bytes = fs::read(&model).unwrap();
+    fs::write(&model, &bytes[..bytes.len() / 2]).unwrap();
+    let output = crate::workbench::rmtl()
+        .arg("evaluate")
+        .arg(bench.path("run"))
+        .output()
+        .unwrap();
+    let found = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && found.contains("actor.safetensors"),
+        "{found}"
+    );
+}

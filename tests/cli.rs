@@ -1,0 +1,136 @@
+//! The program from the command line.
+
+use serde_json::Value;
+
+use crate::workbench::{Workbench, rmtl};
+
+fn stdout(command: &mut std::process::Command) -> String {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn lists_name_every_registry_in_text_and_json() {
+    for (kind, name) in [
+        ("backbones", "mmoe"),
+        ("weightings", "critic"),
+        ("losses", "dependence"),
+        ("datasets", "kuairand-pure"),
+        ("devices", "flex"),
+    ] {
+        assert!(stdout(rmtl().args(["list", kind])).contains(name), "{kind}");
+        let json: Value = serde_json::from_str(&stdout(rmtl().args(["list", kind, "--json"]))).unwrap();
+        let names: Vec<&str> = json
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["name"].as_str().unwrap())
+            .collect();
+        assert!(names.contains(&name), "{kind}: {names:?}");
+    }
+}
+
+#[test]
+fn evaluate_repeats_the_report_exactly() {
+    let bench = Workbench::new();
+    bench.train("run", &[]);
+    let found: Value = serde_json::from_str(&stdout(
+        rmtl().arg("evaluate").arg(bench.path("run")).arg("--json"),
+    ))
+    .unwrap();
+    let report = bench.json("run/report.json");
+    for block in ["tasks", "baseline", "equal_budget", "oracle"] {
+        assert_eq!(found[block], report[block], "{block}");
+    }
+    assert!(stdout(rmtl().arg("evaluate").arg(bench.path("run"))).contains("RL-weighted"));
+}
+
+#[test]
+fn prepare_then_train_reuses_the_prepared_dataset() {
+    let bench = Workbench::new();
+    let prepare = || {
+        stdout(
+            rmtl()
+                .arg("prepare")
+                .arg(bench.path("dataset.toml"))
+                .arg("--out")
+                .arg(bench.path("prepared")),
+        )
+    };
+    let first = prepare();
+    assert!(first.contains("train") && first.contains("written"), "{first}");
+    assert!(prepare().contains("unchanged"));
+    let manifest = bench.path("prepared/manifest.json");
+    let before = std::fs::metadata(&manifest).unwrap().modified().unwrap();
+    bench.train(
+        "run",
+        &["weighting.equal={}", "schedule.two_stage.pretrain.max_epochs=1"],
+    );
+    assert_eq!(
+        std::fs::metadata(&manifest).unwrap().modified().unwrap(),
+        before,
+        "prepared again"
+    );
+}
+
+#[test]
+fn mistakes_end_with_a_message_and_a_status() {
+    for arguments in [
+        &["train", "missing.toml"][..],
+        &["evaluate", "missing"],
+        &["prepare", "missing.toml"],
+    ] {
+        let output = rmtl().args(arguments).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(
+            message.starts_with("error: ") && message.contains("missing"),
+            "{message}"
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_ends_with_status_130_and_readable_logs() {
+    use std::process::Stdio;
+    let bench = Workbench::new();
+    let mut child = rmtl()
+        .args(["train", "--set", "schedule.two_stage.pretrain.max_epochs=100000"])
+        .args(["--set", "schedule.two_stage.pretrain.patience=100000"])
+        .arg("--set")
+        .arg(format!("data.prepared={:?}", bench.path("prepared")))
+        .arg(bench.path("run.toml"))
+        .arg("--out")
+        .arg(bench.path("run"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let metrics = bench.path("run/timings.jsonl");
+    while !metrics.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "ended before it began");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let interrupted = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(interrupted.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(130),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for line in bench.read("run/metrics.jsonl").lines() {
+        serde_json::from_str::<Value>(line).unwrap();
+    }
+}

@@ -1,0 +1,47 @@
+//! Learning on the synthetic log, between chance and the oracle, with a negative control.
+
+use crate::workbench::{DATASET, RUN, Workbench};
+
+const LARGER: &str = "n_users = 400, n_items = 150, n_sessions = 3000";
+const TRAINING: [&str; 4] = [
+    "weighting.equal={}",
+    "encoder.dim=16",
+    "optimizer.learning_rate=0.003",
+    "optimizer.embedding_learning_rate=0.003",
+];
+
+fn aucs(dataset: &str) -> (Vec<f64>, Vec<f64>) {
+    let dataset = dataset.replace("n_users = 200, n_items = 80, n_sessions = 700", LARGER);
+    let bench = Workbench::with(&dataset, RUN);
+    let report = bench.train("run", &TRAINING);
+    let of = |block: &rmtl::report::TaskBlock| block.values().map(|task| task.auc.unwrap()).collect();
+    (
+        of(&report.actors.tasks),
+        of(report.actors.oracle.as_ref().unwrap()),
+    )
+}
+
+#[test]
+fn a_trained_actor_lies_between_chance_and_the_oracle() {
+    let (actor, oracle) = aucs(DATASET);
+    for (actor, oracle) in actor.iter().zip(&oracle) {
+        assert!(*actor > 0.6 && actor < oracle, "AUC {actor}, oracle {oracle}");
+    }
+}
+
+#[test]
+fn negative_control_features_of_another_row_teach_nothing() {
+    // Every row gets the features of a row drawn without regard to it.
+    let shuffled = DATASET.replace(
+        "SELECT * FROM log",
+        "WITH a AS (SELECT *, row_number() OVER (ORDER BY time, session, position) AS n FROM log), \
+         b AS (SELECT user, user_group, item, category, position, quality, \
+         row_number() OVER (ORDER BY sin(time * 12.9898 + session)) AS n FROM log) \
+         SELECT a.session, a.time, a.click, a.cart, a.buy, a.p_click, a.p_cart, a.p_buy, a.hour, a.price, \
+         b.user, b.user_group, b.item, b.category, b.position, b.quality FROM a JOIN b ON a.n = b.n",
+    );
+    assert_ne!(shuffled, DATASET);
+    let (actor, oracle) = aucs(&shuffled);
+    assert!(actor[0] < 0.55, "AUC {} of features that know nothing", actor[0]);
+    assert!(oracle[0] > 0.6, "the oracle still knows: {}", oracle[0]);
+}

@@ -1,0 +1,8 @@
+//! The product, end to end. One binary: each test binary links everything again.
+
+mod bad_input;
+mod cli;
+mod learning;
+mod pipeline;
+mod real_logs;
+mod workbench;

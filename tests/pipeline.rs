@@ -1,0 +1,237 @@
+//! A whole run: what it leaves behind, and that it can be repeated.
+
+use rmtl::error::Error;
+use rmtl::interrupt::Interrupt;
+
+use crate::workbench::{Workbench, files};
+
+#[test]
+fn a_critic_run_over_three_tasks_leaves_a_complete_folder() {
+    let bench = Workbench::new();
+    let report = bench.train("run", &[]);
+    let found = files(&bench.path("run"));
+    for file in [
+        "dataset.toml",
+        "metrics.jsonl",
+        "model/actor.safetensors",
+        "model/baseline.safetensors",
+        "model/critic.safetensors",
+        "model/equal_budget.safetensors",
+        "report.json",
+        "report.md",
+        "run.toml",
+        "timings.jsonl",
+    ] {
+        assert!(
+            found.iter().any(|name| name == file),
+            "{file} is missing in {found:?}"
+        );
+    }
+    assert!(
+        found
+            .iter()
+            .any(|name| name.starts_with("tensorboard/events.out.tfevents")),
+        "{found:?}"
+    );
+
+    let json = bench.json("run/report.json");
+    for block in ["tasks", "baseline", "equal_budget", "oracle"] {
+        for task in ["click", "cart", "buy"] {
+            for metric in [
+                "auc",
+                "logloss",
+                "s_logloss",
+                "gauc",
+                "pcoc",
+                "ne",
+                "positives",
+                "rows",
+            ] {
+                assert!(
+                    json[block][task][metric].is_number(),
+                    "{block}.{task}.{metric}: {}",
+                    json[block][task]
+                );
+            }
+        }
+    }
+    for phase in ["pretrain", "collect", "critics", "weighted", "equal_budget"] {
+        for key in ["seconds", "steps", "rows_per_second"] {
+            assert!(
+                json["phases"][phase][key].as_f64().unwrap() > 0.0,
+                "{phase}.{key}"
+            );
+        }
+    }
+    assert!(json["parameters"]["dense"].as_u64().unwrap() > 0);
+    assert!(json["parameters"]["embedding"].as_u64().unwrap() > 0);
+    assert_eq!(
+        (json["seed"].as_u64(), json["device"].as_str()),
+        (Some(5), Some("flex"))
+    );
+    assert_eq!(
+        report.actors.tasks["click"].rows,
+        json["data"]["rows"]["test"].as_u64().unwrap()
+    );
+    for word in ["RL-weighted", "equal budget", "baseline", "oracle"] {
+        assert!(bench.read("run/report.md").contains(word), "{word}");
+    }
+}
+
+#[test]
+fn every_quantity_of_the_issue_is_logged() {
+    let bench = Workbench::new();
+    bench.train("run", &["losses.dependence.sigma=1.0"]);
+    let (metrics, timings) = (bench.read("run/metrics.jsonl"), bench.read("run/timings.jsonl"));
+    for tag in [
+        "critics/td_error_mean/buy",
+        "critics/td_error_abs/buy",
+        "critics/critic_loss",
+        "critics/q_mean/buy",
+        "critics/q_zero_share/buy",
+        "critics/reward_mean/buy",
+        "critics/gradient_norm/critic_dense",
+        "critics/gradient_norm/critic_embedding",
+        "weighted/weight_mean/buy",
+        "weighted/weight_std/buy",
+        "weighted/weight_min/buy",
+        "weighted/weight_max/buy",
+        "weighted/weight/buy",
+        "weighted/loss/buy",
+        "weighted/weighted_loss/buy",
+        "weighted/loss_term/dependence",
+        "weighted/learning_rate/actor_dense",
+        "weighted/gradient_norm/actor_dense",
+        "weighted/gradient_norm/actor_embedding",
+        "weighted/validation_auc/buy",
+        "weighted/validation_logloss/buy",
+        "weighted/validation_s_logloss/buy",
+        "equal_budget/loss/buy",
+        "pretrain/loss/buy",
+    ] {
+        assert!(metrics.contains(&format!("\"{tag}\"")), "{tag} is not logged");
+    }
+    assert!(timings.contains("weighted/time/rows_per_second"));
+    assert!(
+        !metrics.contains("/time/"),
+        "a clock among the reproducible values"
+    );
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
+    let bench = Workbench::new();
+    for (out, seed) in [("one", "seed=5"), ("two", "seed=5"), ("other", "seed=6")] {
+        bench.train(out, &[seed]);
+    }
+    for file in [
+        "model/actor.safetensors",
+        "model/critic.safetensors",
+        "model/equal_budget.safetensors",
+        "metrics.jsonl",
+    ] {
+        let bytes = |out: &str| std::fs::read(bench.path(out).join(file)).unwrap();
+        assert!(
+            bytes("one") == bytes("two"),
+            "{file} differs between two runs of one seed"
+        );
+        assert!(
+            bytes("one") != bytes("other"),
+            "{file} is the same for another seed"
+        );
+    }
+    let mut reports = ["one", "two"].map(|out| bench.json(&format!("{out}/report.json")));
+    reports
+        .iter_mut()
+        .for_each(|report| report["phases"] = serde_json::Value::Null);
+    assert_eq!(reports[0], reports[1]);
+}
+
+#[test]
+fn lambda_zero_is_the_equal_budget() {
+    let bench = Workbench::new();
+    let report = bench.train("run", &["weighting.critic.lambda=0.0"]);
+    assert_eq!(Some(&report.actors.tasks), report.actors.equal_budget.as_ref());
+    let report = bench.train("weighted", &[]);
+    assert_ne!(
+        Some(&report.actors.tasks),
+        report.actors.equal_budget.as_ref(),
+        "λ = 0.7 must differ"
+    );
+}
+
+#[test]
+fn equal_weights_need_no_critics_and_equal_the_pretraining_of_a_critic_run() {
+    let bench = Workbench::new();
+    let critic = bench.train("critic", &[]);
+    let equal = bench.try_train("equal", &["weighting.equal={}"]).unwrap();
+    assert_eq!(Some(&equal.actors.tasks), critic.actors.baseline.as_ref());
+    assert_eq!(equal.actors.baseline, None);
+    assert_eq!(equal.phases.keys().collect::<Vec<_>>(), ["pretrain"]);
+}
+
+#[test]
+fn every_backbone_runs_under_the_critics() {
+    let bench = Workbench::new();
+    for backbone in rmtl_agents::backbone::BackboneConfig::all() {
+        let name = backbone.name();
+        let set = format!("backbone.{name}.dropout=0.1");
+        let report = bench.train(name, &[&set, "schedule.two_stage.pretrain.max_epochs=1"]);
+        assert!(report.actors.tasks["buy"].auc.unwrap() > 0.0, "{name}");
+    }
+}
+
+#[test]
+fn an_interrupted_run_ends_cleanly_and_keeps_what_is_finished() {
+    let bench = Workbench::new();
+    let interrupt = Interrupt::default();
+    interrupt.ask();
+    let error = bench.train_until("run", &[], interrupt).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Interrupted {
+                phase: "pretrain",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let found = files(&bench.path("run"));
+    assert!(
+        found.contains(&"run.toml".to_owned()) && !found.contains(&"report.json".to_owned()),
+        "{found:?}"
+    );
+    assert!(!found.iter().any(|name| name.contains(".tmp")), "{found:?}");
+}
+
+#[test]
+fn a_run_folder_reproduces_its_run() {
+    let bench = Workbench::new();
+    bench.train("run", &["seed=8", "backbone.mmoe.n_experts=2"]);
+    let arguments = rmtl::cli::TrainArguments {
+        run_file: bench.path("run").join("run.toml"),
+        overrides: vec![],
+        out: None,
+        root: None,
+        device: None,
+        quiet: true,
+    };
+    let again = bench.path("again");
+    rmtl::cli::train(
+        &arguments,
+        &again,
+        rmtl::log::Console::quiet(),
+        Interrupt::default(),
+    )
+    .unwrap();
+    for file in [
+        "model/actor.safetensors",
+        "metrics.jsonl",
+        "run.toml",
+        "dataset.toml",
+    ] {
+        let bytes = |folder: &std::path::Path| std::fs::read(folder.join(file)).unwrap();
+        assert!(bytes(&bench.path("run")) == bytes(&again), "{file}");
+    }
+}

@@ -1,0 +1,130 @@
+//! A folder with a small dataset and run file, and runs of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rmtl::cli::{TrainArguments, train};
+use rmtl::error::Error;
+use rmtl::interrupt::Interrupt;
+use rmtl::log::Console;
+use rmtl::report::Report;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A synthetic log of about 4,000 rows with a chain of three tasks.
+pub const DATASET: &str = r#"
+name = "small"
+query = "SELECT * FROM log"
+session = "session"
+time = "time"
+categorical = ["user", "user_group", "item", "category", "position"]
+numeric = ["quality"]
+ignore = ["hour", "price"]
+oracle = ["p_click", "p_cart", "p_buy"]
+tasks = [
+    { name = "click", label = "click" },
+    { name = "cart", label = "cart", after = "click" },
+    { name = "buy", label = "buy", after = "cart" },
+]
+tables.log = { synthetic = { seed = 3, n_users = 200, n_items = 80, n_sessions = 700 } }
+"#;
+
+/// All phases in a second or two.
+pub const RUN: &str = r#"
+seed = 5
+batch_size = 256
+[data]
+dataset = "dataset.toml"
+[encoder]
+dim = 8
+[backbone.esmm]
+bottom = [32, 16]
+tower = [8]
+[weighting.critic]
+[critic]
+bottom = [32, 16]
+tower = [8]
+[schedule.two_stage]
+pretrain = { max_epochs = 4, patience = 2, evaluations_per_epoch = 1 }
+weighted = { max_epochs = 2, patience = 2, evaluations_per_epoch = 2 }
+critics = { max_steps = 40, window = 10 }
+"#;
+
+/// A temporary folder with `dataset.toml` and `run.toml`.
+pub struct Workbench {
+    folder: TempDir,
+}
+
+impl Workbench {
+    pub fn new() -> Self {
+        Self::with(DATASET, RUN)
+    }
+
+    pub fn with(dataset: &str, run: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("dataset.toml"), dataset).unwrap();
+        fs::write(folder.path().join("run.toml"), run).unwrap();
+        Self { folder }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs into the folder `out` with `--set` for each of `set`.
+    pub fn try_train(&self, out: &str, set: &[&str]) -> Result<Report, Error> {
+        self.train_until(out, set, Interrupt::default())
+    }
+
+    pub fn train_until(&self, out: &str, set: &[&str], interrupt: Interrupt) -> Result<Report, Error> {
+        let mut overrides: Vec<_> = set.iter().map(|text| text.parse().unwrap()).collect();
+        let prepared = format!("data.prepared={:?}", self.path("prepared"));
+        overrides.push(prepared.parse().unwrap());
+        let arguments = TrainArguments {
+            run_file: self.path("run.toml"),
+            overrides,
+            out: None,
+            root: None,
+            device: None,
+            quiet: true,
+        };
+        train(&arguments, &self.path(out), Console::quiet(), interrupt)
+    }
+
+    pub fn train(&self, out: &str, set: &[&str]) -> Report {
+        self.try_train(out, set).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    pub fn json(&self, name: &str) -> Value {
+        serde_json::from_str(&self.read(name)).unwrap()
+    }
+}
+
+/// The program itself.
+pub fn rmtl() -> std::process::Command {
+    std::process::Command::new(env!("CARGO_BIN_EXE_rmtl"))
+}
+
+/// Every file below `folder`, by its path in it.
+pub fn files(folder: &Path) -> Vec<String> {
+    fn walk(folder: &Path, root: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, found);
+            } else {
+                found.push(path.strip_prefix(root).unwrap().to_string_lossy().into_owned());
+            }
+        }
+    }
+    let mut found = Vec::new();
+    if folder.exists() {
+        walk(folder, folder, &mut found);
+    }
+    found.sort();
+    found
+}
