@@ -145,7 +145,7 @@ impl Report {
         line(
             self.actors
                 .table(&self.weighting)
-                .load_preset(presets::ASCII_MARKDOWN)
+                .load_style(presets::ASCII_MARKDOWN)
                 .to_string(),
         );
         line("\n## Data\n".into());
@@ -236,7 +236,7 @@ impl Comparison {
     /// The comparison as a table for a terminal.
     pub fn to_table(&self, weighting: &str) -> String {
         self.table(weighting)
-            .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+            .load_style(presets::UTF8_HORIZONTAL_ONLY)
             .to_string()
     }
 }

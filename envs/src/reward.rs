@@ -47,10 +47,10 @@ mod tests {
     #[test]
     fn negative_bce_by_hand() {
         let value = |action, label| Reward::NegativeBce.value(action, label);
-        assert!((value(0.5, 1) - -0.693_147_2).abs() < 1e-6);
-        assert!((value(0.5, 0) - -0.693_147_2).abs() < 1e-6);
+        assert!((value(0.8, 1) - -0.223_143_6).abs() < 1e-6);
+        assert!((value(0.8, 0) - -1.609_438).abs() < 1e-6);
         assert!((value(0.9, 1) - -0.105_360_5).abs() < 1e-6);
-        assert!((value(0.9, 0) - -2.302_585_1).abs() < 1e-5);
+        assert!((value(0.25, 0) - -0.287_682_1).abs() < 1e-6);
     }
 
     #[test]

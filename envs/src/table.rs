@@ -9,6 +9,7 @@ mod writer;
 use std::fmt;
 use std::path::Path;
 
+use arrow_buffer::Buffer;
 use serde::{Deserialize, Serialize};
 
 use self::chunk::{Chunk, ChunkBuilder};
@@ -84,7 +85,12 @@ impl LogTable {
     /// [`RowValues`] does not allow.
     pub fn open(path: &Path, schema: &Schema) -> Result<Self, EnvError> {
         schema.validate()?;
-        let (chunks, oracle) = reader::read(path, schema)?;
+        Self::in_file(path, &reader::map(path)?, schema)
+    }
+
+    /// The table whose file, named `path` in errors, lies in `file`.
+    fn in_file(path: &Path, file: &Buffer, schema: &Schema) -> Result<Self, EnvError> {
+        let (chunks, oracle) = reader::read(path, file, schema)?;
         let mut checker = Checker::new(schema);
         chunks
             .iter()

@@ -1,15 +1,16 @@
 //! `rmtl prepare`, and the same before a training.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use rmtl_envs::Split;
-use rmtl_ingest::{DatasetFile, Prepared};
+use rmtl_ingest::{DatasetFile, Prepared, Progress as Stage};
 
 use super::PrepareArguments;
 use crate::config::DataConfig;
 use crate::error::{Error, Result};
 use crate::folder::DATASET_FILE;
-use crate::log::Console;
+use crate::log::{Console, Progress};
 
 pub(super) fn command(arguments: &PrepareArguments) -> Result<()> {
     let console = if arguments.quiet {
@@ -70,7 +71,9 @@ pub(super) fn for_run(data: &DataConfig, console: &Console) -> Result<RunData> {
 }
 
 fn prepared(file: &DatasetFile, root: Option<&Path>, out: &Path, console: &Console) -> Result<Prepared> {
-    let prepared = rmtl_ingest::prepare(file, root, out, &|progress| console.say(&progress.to_string()))?;
+    let shown = RefCell::new(Shown { console, stage: None });
+    let prepared = rmtl_ingest::prepare(file, root, out, &|stage| shown.borrow_mut().hear(&stage))?;
+    shown.into_inner().finish();
     if !prepared.reused {
         for warning in &prepared.manifest.warnings {
             console.warn(&warning.message);
@@ -81,4 +84,49 @@ fn prepared(file: &DatasetFile, root: Option<&Path>, out: &Path, console: &Conso
 
 fn default_folder(file: &DatasetFile) -> PathBuf {
     Path::new("prepared").join(&file.name)
+}
+
+/// The stages of a preparation as progress bars.
+struct Shown<'a> {
+    console: &'a Console,
+    /// Name, bar and rows of the current stage.
+    stage: Option<(&'static str, Progress, u64)>,
+}
+
+impl Shown<'_> {
+    fn hear(&mut self, stage: &Stage) {
+        match stage {
+            Stage::Querying { rows } => self.advance("query", *rows, 0),
+            Stage::Writing { rows, total } => self.advance("write", *rows, *total),
+            Stage::FittingVocabulary { field } => {
+                self.advance("vocabulary", 0, 0);
+                if let Some((_, bar, _)) = &mut self.stage {
+                    bar.message(field.clone());
+                }
+            }
+            // Over in a moment, or seen in the bars around it.
+            _ => {}
+        }
+    }
+
+    fn advance(&mut self, name: &'static str, rows: u64, total: u64) {
+        if self.stage.as_ref().is_none_or(|(current, ..)| *current != name) {
+            self.finish_stage();
+            self.stage = Some((name, self.console.progress(name, total), 0));
+        }
+        if let Some((_, bar, seen)) = &mut self.stage {
+            bar.advance(rows.saturating_sub(*seen));
+            *seen = rows;
+        }
+    }
+
+    fn finish_stage(&mut self) {
+        if let Some((_, bar, _)) = self.stage.take() {
+            bar.finish();
+        }
+    }
+
+    fn finish(mut self) {
+        self.finish_stage();
+    }
 }

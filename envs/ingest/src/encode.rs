@@ -160,9 +160,10 @@ impl Encoder {
             None => fill(text),
             Some(separator) => list_values(text, separator).for_each(fill),
         }
-        self.values[field][split as usize] += filled.min(slots.len()) as u64;
-        self.shortened[field] += u64::from(filled > slots.len());
-        slots[filled.min(slots.len())..].fill(PADDING);
+        let kept = filled.min(slots.len());
+        self.values[field][split as usize] += kept as u64;
+        self.shortened[field] += u64::from(filled > kept);
+        slots[kept..].fill(PADDING);
     }
 }
 

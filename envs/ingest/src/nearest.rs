@@ -6,16 +6,16 @@ const LEAST_SIMILARITY: f64 = 0.5;
 /// The candidate most like `name`, if one is alike at all; case does not count.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| {
-            (
-                strsim::normalized_damerau_levenshtein(&name, &candidate.to_lowercase()),
-                candidate,
-            )
-        })
-        .filter(|&(similarity, _)| similarity >= LEAST_SIMILARITY)
-        .max_by(|one, other| one.0.total_cmp(&other.0))
+    // Of candidates as many slips away, the one that starts alike: `tiem` is `time` rather than `item`.
+    let likeness = |candidate: &str| {
+        let candidate = candidate.to_lowercase();
+        let slips = strsim::normalized_damerau_levenshtein(&name, &candidate);
+        (slips, strsim::jaro_winkler(&name, &candidate))
+    };
+    let ranked = candidates.into_iter().map(|candidate| (likeness(candidate), candidate));
+    ranked
+        .filter(|((slips, _), _)| *slips >= LEAST_SIMILARITY)
+        .max_by(|(one, _), (other, _)| one.0.total_cmp(&other.0).then(one.1.total_cmp(&other.1)))
         .map(|(_, candidate)| candidate)
 }
 
@@ -35,6 +35,7 @@ mod tests {
         let keys = ["query", "session", "time"];
         assert_eq!(nearest("qeury", keys), Some("query"));
         assert_eq!(nearest("Sesion", keys), Some("session"));
+        assert_eq!(nearest("tiem", ["item", "time", "item"]), Some("time"));
         assert_eq!(nearest("xyzzy", keys), None);
         assert_eq!(suggestion(nearest("tiem", keys)), " (did you mean `time`?)");
         assert_eq!(suggestion(None), "");

@@ -96,7 +96,7 @@ async fn build(
     let failed = |error: DataFusionError| run_error(file, staging, &error);
     let engine = Engine::new(&staging.scratch(), memory).map_err(failed)?;
     let context = engine.in_order();
-    register::tables(&context, file, sources).await?;
+    register::tables(&context, file, sources, &staging.scratch()).await?;
     let query = query::plan(&context, file).await?;
     let columns = Columns::of(file, query.schema().as_arrow())?;
     let stated = boundary::stated(file, query.schema().field(columns.time).data_type())?;
@@ -119,14 +119,10 @@ async fn build(
     boundary::check(file, boundaries, &counts)?;
 
     let folder = staging.dataset();
-    let vocabularies = vocabulary::fit(
-        &in_parallel,
-        file,
-        boundaries,
-        &folder.join(VOCABULARY_DIR),
-        progress,
-    );
-    let vocabularies = vocabularies.await.map_err(failed)?;
+    let values = folder.join(VOCABULARY_DIR);
+    let vocabularies = vocabulary::fit(&in_parallel, file, boundaries, &values, progress)
+        .await
+        .map_err(failed)?;
     progress(Progress::FittingNumeric);
     let (numeric, constant) = moments::fit(&in_order, &file.numeric, boundaries)
         .await

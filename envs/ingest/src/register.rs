@@ -1,6 +1,7 @@
 //! Makes the tables of a dataset file known to DataFusion.
 
 mod text;
+mod unpack;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,41 +18,52 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rmtl_envs::SyntheticConfig;
 
 use crate::IngestError;
-use crate::dataset_file::{DatasetFile, Table};
+use crate::dataset_file::{DatasetFile, FileTable, Table};
 use crate::source::{SourceFile, Sources, unreadable};
 
 /// How a table's files are to be read.
 enum Format {
-    Text { extension_delimiter: char, gzip: bool },
+    Text { delimiter: char, gzip: bool },
     Parquet,
 }
 
+/// Registers all tables; files that have to be unpacked first are unpacked into `scratch`.
 pub(crate) async fn tables(
     context: &SessionContext,
     file: &DatasetFile,
     sources: &Sources,
+    scratch: &Path,
 ) -> Result<(), IngestError> {
     for (name, table) in &file.tables {
         match table {
             Table::Synthetic(config) => synthetic(context, name, config)?,
-            Table::Files(files) => {
-                let sources = &sources[name];
-                let (format, schema) = match format_of(name, sources)? {
-                    Format::Parquet => parquet(context, name, sources).await?,
-                    Format::Text {
-                        extension_delimiter,
-                        gzip,
-                    } => {
-                        let delimiter = files.delimiter.unwrap_or(extension_delimiter);
-                        text::read(context, name, files, sources, delimiter, gzip).await?
-                    }
-                };
-                listing(context, name, sources, format, schema)
-                    .map_err(|error| unreadable(name, &sources[0].path, &error.strip_backtrace()))?;
-            }
+            Table::Files(files) => from_files(context, name, files, &sources[name], scratch).await?,
         }
     }
     Ok(())
+}
+
+async fn from_files(
+    context: &SessionContext,
+    name: &str,
+    files: &FileTable,
+    sources: &[SourceFile],
+    scratch: &Path,
+) -> Result<(), IngestError> {
+    let mut readable = sources.to_vec();
+    let (format, schema) = match format_of(name, sources)? {
+        Format::Parquet => parquet(context, name, sources).await?,
+        Format::Text { delimiter, gzip } => {
+            let delimiter = files.delimiter.unwrap_or(delimiter);
+            let read = text::format(name, files, sources, delimiter, gzip)?;
+            if gzip {
+                readable = unpack::unpacked(name, sources, scratch)?;
+            }
+            read
+        }
+    };
+    listing(context, name, &readable, format, schema)
+        .map_err(|error| unreadable(name, &sources[0].path, &error.strip_backtrace()))
 }
 
 fn synthetic(context: &SessionContext, name: &str, config: &SyntheticConfig) -> Result<(), IngestError> {
@@ -88,14 +100,10 @@ fn format_of(table: &str, sources: &[SourceFile]) -> Result<Format, IngestError>
         );
         return wrong(other, message);
     }
-    let text = |extension_delimiter| {
-        Ok(Format::Text {
-            extension_delimiter,
-            gzip: first.ends_with(".gz"),
-        })
-    };
+    let gzip = first.ends_with(".gz");
+    let text = |delimiter| Ok(Format::Text { delimiter, gzip });
     match first.trim_end_matches(".gz") {
-        ".parquet" if !first.ends_with(".gz") => Ok(Format::Parquet),
+        ".parquet" if !gzip => Ok(Format::Parquet),
         ".csv" | ".txt" => text(','),
         ".tsv" => text('\t'),
         _ => wrong(

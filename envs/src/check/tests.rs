@@ -11,7 +11,7 @@ use SessionEnd::{Cut, Terminated};
 /// A step's values, owned so that they can be spoilt.
 #[derive(Default)]
 struct Recorded {
-    rows: Vec<Row>,
+    acted: Vec<Row>,
     rewards: Vec<f32>,
     terminated: Vec<bool>,
     truncated: Vec<bool>,
@@ -52,7 +52,7 @@ impl<'a> Environment<'a> for Broken<'a> {
     fn step(&mut self, actions: &[f32]) -> Step<'_> {
         let step = self.inner.step(actions);
         self.shown = Recorded {
-            rows: step.rows.to_vec(),
+            acted: step.rows.to_vec(),
             rewards: step.rewards.to_vec(),
             terminated: step.terminated.to_vec(),
             truncated: step.truncated.to_vec(),
@@ -61,7 +61,7 @@ impl<'a> Environment<'a> for Broken<'a> {
         };
         (self.fault)(&mut self.shown);
         Step {
-            rows: &self.shown.rows,
+            rows: &self.shown.acted,
             rewards: &self.shown.rewards,
             terminated: &self.shown.terminated,
             truncated: &self.shown.truncated,
@@ -125,7 +125,7 @@ fn a_broken_environment_is_noticed_by_its_flags() {
     let both = |shown: &mut Recorded| shown.truncated.clone_from(&shown.terminated);
     assert_eq!(broken_rule(both), Rule::Flags);
     let done = |shown: &mut Recorded| {
-        for lane in 0..shown.rows.len() {
+        for lane in 0..shown.acted.len() {
             shown.terminated[lane] |= shown.truncated[lane];
             shown.truncated[lane] = false;
         }
@@ -140,7 +140,7 @@ fn a_broken_environment_is_noticed_by_its_flags() {
 #[test]
 fn a_transition_across_sessions_is_noticed() {
     let across = |shown: &mut Recorded| {
-        let following = shown.rows.iter().map(|row| Some(Row(row.0 + 1)));
+        let following = shown.acted.iter().map(|row| Some(Row(row.0 + 1)));
         shown.next = following.collect();
     };
     assert_eq!(broken_rule(across), Rule::Next);
@@ -163,12 +163,12 @@ fn a_walk_that_loses_or_repeats_rows_is_noticed() {
         Rule::Lanes,
         "a lane retires too early"
     );
-    let repeats = |shown: &mut Recorded| shown.states.clone_from(&shown.rows);
+    let repeats = |shown: &mut Recorded| shown.states.clone_from(&shown.acted);
     assert_eq!(broken_rule(repeats), Rule::State);
     let idles = |shown: &mut Recorded| shown.states.resize(2, Row(6));
     assert_eq!(broken_rule(idles), Rule::Lanes, "a lane without a session stays");
     assert_eq!(broken_rule(|shown| shown.states.reverse()), Rule::State);
-    assert_eq!(broken_rule(|shown| shown.rows.reverse()), Rule::Acted);
+    assert_eq!(broken_rule(|shown| shown.acted.reverse()), Rule::Acted);
     assert_eq!(broken_rule(|shown| shown.rewards.truncate(1)), Rule::Shape);
 }
 

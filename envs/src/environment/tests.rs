@@ -126,11 +126,11 @@ fn rewards_are_lane_major_and_by_hand() {
     );
     environment.reset([0, 1, 2]);
     let rewards = environment
-        .step(&[0.5, 0.5, 0.25, 0.25, 1.0, 0.0])
+        .step(&[0.2, 0.2, 0.25, 0.25, 1.0, 0.0])
         .rewards
         .to_vec();
     let expected = [
-        -0.693_147, -0.693_147, -1.386_294, -0.287_682, -0.000_1, -9.210_34,
+        -0.223_144, -0.223_144, -1.386_294, -0.287_682, -0.000_1, -9.210_34,
     ];
     for (found, expected) in rewards.iter().zip(expected) {
         assert!((found - expected).abs() < 1e-4, "{rewards:?}");

@@ -25,22 +25,8 @@ const MAGIC: &[u8] = b"ARROW1";
 /// Length of the footer (4 bytes), magic.
 const TRAILER_BYTES: usize = 10;
 
-/// The chunks of the table at `path`, and whether it has an oracle column.
-pub(super) fn read(path: &Path, schema: &Schema) -> Result<(Vec<Chunk>, bool), EnvError> {
-    let file = map(path)?;
-    let damaged = |reason: String| EnvError::not_a_table(path, reason);
-    let footer_bytes = footer_bytes(&file).map_err(damaged)?;
-    let footer = arrow_ipc::root_as_footer(&file[footer_bytes.clone()])
-        .map_err(|error| damaged(format!("its footer is damaged ({error})")))?;
-    let found = found_columns(footer).map_err(damaged)?;
-    let oracle = found.iter().any(|(name, _)| *name == layout::ORACLE);
-    check_columns(path, &layout::columns(schema, oracle), &found)?;
-    let body = file.slice_with_length(0, footer_bytes.start);
-    let chunks = chunks(&body, footer, schema, oracle).map_err(damaged)?;
-    Ok((chunks, oracle))
-}
-
-fn map(path: &Path) -> Result<Buffer, EnvError> {
+/// The bytes of the file at `path`, as pages of memory that are read when they are looked at.
+pub(super) fn map(path: &Path) -> Result<Buffer, EnvError> {
     let failed = |source| EnvError::io("open", path, source);
     let file = File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.len() == 0 {
@@ -56,6 +42,20 @@ fn map(path: &Path) -> Result<Buffer, EnvError> {
     // pattern is a value.
     let mapping = unsafe { Mmap::map(&file) }.map_err(failed)?;
     Ok(Buffer::from(Bytes::from_owner(mapping)))
+}
+
+/// The chunks of the table that lies in `file`, and whether it has an oracle column.
+pub(super) fn read(path: &Path, file: &Buffer, schema: &Schema) -> Result<(Vec<Chunk>, bool), EnvError> {
+    let damaged = |reason: String| EnvError::not_a_table(path, reason);
+    let footer_bytes = footer_bytes(file).map_err(damaged)?;
+    let footer = arrow_ipc::root_as_footer(&file[footer_bytes.clone()])
+        .map_err(|error| damaged(format!("its footer is damaged ({error})")))?;
+    let found = found_columns(footer).map_err(damaged)?;
+    let oracle = found.iter().any(|(name, _)| *name == layout::ORACLE);
+    check_columns(path, &layout::columns(schema, oracle), &found)?;
+    let body = file.slice_with_length(0, footer_bytes.start);
+    let chunks = chunks(&body, footer, schema, oracle).map_err(damaged)?;
+    Ok((chunks, oracle))
 }
 
 fn footer_bytes(file: &[u8]) -> Result<std::ops::Range<usize>, String> {

@@ -42,10 +42,15 @@ fn names(list: &str) -> impl Iterator<Item = &str> {
     list.split('`').skip(1).step_by(2)
 }
 
-/// Line of the first use of `key` at or after `start`: serde reports some unknown keys at the head of their table.
+/// Line of the first use of `key` as a whole word at or after `start`: serde reports some unknown keys at the head of
+/// their table.
 fn line_of_key(text: &str, start: usize, key: &str) -> usize {
-    let within = text[start..].find(key).unwrap_or(0);
-    line_at(text, start + within)
+    let in_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let whole = |&(at, _): &(usize, &str)| {
+        let (before, after) = (&text[..start + at], &text[start + at + key.len()..]);
+        !before.ends_with(in_word) && !after.starts_with(in_word)
+    };
+    line_at(text, start + text[start..].match_indices(key).find(whole).map_or(0, |(at, _)| at))
 }
 
 fn line_at(text: &str, position: usize) -> usize {

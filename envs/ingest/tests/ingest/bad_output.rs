@@ -23,7 +23,7 @@ fn a_folder_that_cannot_be_created_is_named() {
         &[
             "cannot create a folder beside",
             "log.csv/prepared",
-            "Not a directory",
+            "not a directory",
         ],
     );
     assert_eq!(fs::read_to_string(case.root().join("log.csv")).unwrap(), LOG);

@@ -199,7 +199,7 @@ fn empty_files_and_lines_of_another_length_are_reported() {
     let message = Case::with_log("user,time,item,price,click,buy\n").error(FILE);
     assert_says(&message, &["no row"]);
     let message = Case::with_log(&LOG.replace("b,4,z,4,0,1", "b,4,z,4")).error(FILE);
-    assert_says(&message, &["log.csv", "incorrect number of fields"]);
+    assert_says(&message, &["log.csv", "Expected 6 records, found 4 records at line 5"]);
 }
 
 #[test]

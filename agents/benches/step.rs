@@ -1,0 +1,99 @@
+//! One training step of an actor and one of the critics, at the size of the papers' KuaiRand runs.
+//!
+//! `cargo bench --workspace --bench step`
+
+use std::time::Duration;
+
+use burn::tensor::{Device, Tensor};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use rand::RngExt;
+use rmtl_agents::actor::{Actor, ActorBatch, ActorConfig};
+use rmtl_agents::backbone::BackboneConfig;
+use rmtl_agents::batch::{BatchReader, StateBatch};
+use rmtl_agents::critic::{Critic, CriticConfig};
+use rmtl_agents::encoder::EncoderConfig;
+use rmtl_agents::pass::Pass;
+use rmtl_agents::stream::Streams;
+use rmtl_agents::transition::Transitions;
+use rmtl_agents::weighting::{WeightingConfig, equal};
+use rmtl_envs::{CategoricalField, LogTable, Schema, Task};
+
+const BATCH: usize = 2048;
+const DIM: usize = 32;
+
+/// 15 categorical fields of up to 27,000 values and a numeric column, two tasks.
+fn schema() -> Schema {
+    let field = |index: u32| CategoricalField {
+        name: format!("field_{index}"),
+        vocabulary_size: [27_000, 7_500, 6_000, 40, 24][index as usize % 5],
+        n_values: 1,
+    };
+    let task = |name: &str, after: Option<&str>| Task { name: name.into(), after: after.map(Into::into) };
+    Schema {
+        categorical: (0..15).map(field).collect(),
+        numeric: vec![],
+        tasks: vec![task("click", None), task("long_view", Some("click"))],
+    }
+}
+
+fn states(schema: &Schema, streams: &Streams) -> StateBatch {
+    let mut stream = streams.named("bench/ids");
+    let sizes: Vec<u32> = schema.categorical.iter().map(|field| field.vocabulary_size).collect();
+    let ids = (0..BATCH).flat_map(|_| sizes.clone()).map(|size| stream.random_range(0..size)).collect();
+    StateBatch { ids, numeric: None, n_rows: BATCH }
+}
+
+fn steps(criterion: &mut Criterion) {
+    let (schema, streams, device) = (schema(), Streams::new(1), Device::default());
+    let states = states(&schema, &streams);
+    let reader_table = LogTable::from_rows(&schema, []);
+    let reader = BatchReader::new(&reader_table, &schema, &device);
+    let halves = |n: usize| reader.tensor(vec![0.5; BATCH * n], BATCH, n);
+    let mut group = criterion.benchmark_group("step");
+    group.throughput(Throughput::Elements(BATCH as u64)).sample_size(10).measurement_time(Duration::from_secs(4));
+    for backbone in BackboneConfig::all() {
+        let config = ActorConfig {
+            backbone: backbone.clone(),
+            encoder: EncoderConfig { dim: DIM, ..EncoderConfig::default() },
+            optimizer: Default::default(),
+        };
+        let mut actor = Actor::new(&config, &schema, &streams, &device);
+        let mut weighting = WeightingConfig::Equal(equal::Config::default()).init();
+        let mut masks = streams.named("bench/dropout");
+        group.bench_function(backbone.name(), |bencher| {
+            bencher.iter(|| {
+                let labels = Tensor::zeros([BATCH, 2], &device);
+                let batch = ActorBatch { states: &states, labels, q_values: None };
+                actor.step(batch, weighting.as_mut(), &[], &mut Pass::training(&mut masks), false)
+            });
+        });
+    }
+    let config = ActorConfig {
+        backbone: BackboneConfig::all().remove(0),
+        encoder: EncoderConfig { dim: DIM, ..EncoderConfig::default() },
+        optimizer: Default::default(),
+    };
+    let actor = Actor::new(&config, &schema, &streams, &device);
+    let mut critic =
+        Critic::new(&CriticConfig::default(), &schema, actor.encoder(), &[-0.5, -0.5], &streams, &device);
+    let transitions = Transitions {
+        states: states.clone(),
+        next_states: states.clone(),
+        actions: halves(2),
+        next_actions: halves(2),
+        rewards: halves(2).neg(),
+        discounts: halves(1),
+    };
+    group.bench_function("critic", |bencher| {
+        bencher.iter(|| {
+            critic.step(&transitions, &mut Pass::evaluation(), false);
+            critic.soft_update();
+        });
+    });
+    group.bench_function("critic q_values", |bencher| bencher.iter(|| critic.q_values(&states, halves(2))));
+    group.bench_function("actor predict", |bencher| bencher.iter(|| actor.predict(&states)));
+    group.finish();
+}
+
+criterion_group!(benches, steps);
+criterion_main!(benches);
