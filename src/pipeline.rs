@@ -56,7 +56,7 @@ fn two_stage(run: &mut Run<'_>, schedule: &TwoStage) -> Result<Trained> {
     let actor = weighted(run, schedule, &pretrained, Phase::Weighted, Some(&critic))?;
     run.folder.save(Model::Actor, &actor.weights())?;
     let mut equal_budget = None;
-    if schedule.equal_budget {
+    if schedule.weighted.equal_budget {
         let actor = weighted(run, schedule, &pretrained, Phase::EqualBudget, None)?;
         run.folder.save(Model::EqualBudget, &actor.weights())?;
         equal_budget = Some(actor);
@@ -92,7 +92,7 @@ fn weighted(
     phase: Phase,
     critic: Option<&Critic>,
 ) -> Result<Actor> {
-    let actor = match schedule.start_from {
+    let actor = match schedule.weighted.start_from {
         StartFrom::Pretrained => pretrained.clone().with_fresh_optimizers(),
         StartFrom::Scratch => Actor::new(&run.config.actor(), run.schema(), &run.streams, &run.device),
     };
@@ -107,7 +107,7 @@ fn weighted(
         Fit {
             phase,
             streams: "weighted",
-            config: schedule.weighted,
+            config: schedule.weighted.fit(),
             weighting: weighting.init(),
             critic,
         },

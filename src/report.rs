@@ -236,7 +236,7 @@ impl Comparison {
     /// The comparison as a table for a terminal.
     pub fn to_table(&self, weighting: &str) -> String {
         self.table(weighting)
-            .load_style(presets::UTF8_HORIZONTAL_ONLY)
+            .load_style(presets::UTF8_FULL_CONDENSED)
             .to_string()
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A synthetic log of about 4,000 rows with a chain of three tasks.
-pub const DATASET: &str = r#"
+pub(crate) const DATASET: &str = r#"
 name = "small"
 query = "SELECT * FROM log"
 session = "session"
@@ -30,7 +30,7 @@ tables.log = { synthetic = { seed = 3, n_users = 200, n_items = 80, n_sessions =
 "#;
 
 /// All phases in a second or two.
-pub const RUN: &str = r#"
+pub(crate) const RUN: &str = r#"
 seed = 5
 batch_size = 256
 [data]
@@ -51,32 +51,32 @@ critics = { max_steps = 40, window = 10 }
 "#;
 
 /// A temporary folder with `dataset.toml` and `run.toml`.
-pub struct Workbench {
+pub(crate) struct Workbench {
     folder: TempDir,
 }
 
 impl Workbench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(DATASET, RUN)
     }
 
-    pub fn with(dataset: &str, run: &str) -> Self {
+    pub(crate) fn with(dataset: &str, run: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("dataset.toml"), dataset).unwrap();
         fs::write(folder.path().join("run.toml"), run).unwrap();
         Self { folder }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Runs into the folder `out` with `--set` for each of `set`.
-    pub fn try_train(&self, out: &str, set: &[&str]) -> Result<Report, Error> {
+    pub(crate) fn try_train(&self, out: &str, set: &[&str]) -> Result<Report, Error> {
         self.train_until(out, set, Interrupt::default())
     }
 
-    pub fn train_until(&self, out: &str, set: &[&str], interrupt: Interrupt) -> Result<Report, Error> {
+    pub(crate) fn train_until(&self, out: &str, set: &[&str], interrupt: Interrupt) -> Result<Report, Error> {
         let mut overrides: Vec<_> = set.iter().map(|text| text.parse().unwrap()).collect();
         let prepared = format!("data.prepared={:?}", self.path("prepared"));
         overrides.push(prepared.parse().unwrap());
@@ -91,26 +91,26 @@ impl Workbench {
         train(&arguments, &self.path(out), Console::quiet(), interrupt)
     }
 
-    pub fn train(&self, out: &str, set: &[&str]) -> Report {
+    pub(crate) fn train(&self, out: &str, set: &[&str]) -> Report {
         self.try_train(out, set).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    pub fn json(&self, name: &str) -> Value {
+    pub(crate) fn json(&self, name: &str) -> Value {
         serde_json::from_str(&self.read(name)).unwrap()
     }
 }
 
 /// The program itself.
-pub fn rmtl() -> std::process::Command {
+pub(crate) fn rmtl() -> std::process::Command {
     std::process::Command::new(env!("CARGO_BIN_EXE_rmtl"))
 }
 
 /// Every file below `folder`, by its path in it.
-pub fn files(folder: &Path) -> Vec<String> {
+pub(crate) fn files(folder: &Path) -> Vec<String> {
     fn walk(folder: &Path, root: &Path, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -21,7 +21,7 @@ use thiserror::Error;
 
 pub use overrides::{Override, OverrideError};
 pub use schedule::{
-    CollectConfig, CollectionPolicy, ConvergeConfig, FitConfig, Schedule, StartFrom, TwoStage,
+    CollectConfig, CollectionPolicy, ConvergeConfig, FitConfig, Schedule, StartFrom, TwoStage, WeightedConfig,
 };
 
 /// A run file, `configs/**/*.toml`.

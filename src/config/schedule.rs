@@ -29,7 +29,7 @@ impl Schedule {
 /// frozen, then train the actor with the critics' weights.
 ///
 /// A weighting that needs no critics acts in `pretrain`, and the run ends there.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TwoStage {
     /// The reward of a prediction.
@@ -41,38 +41,12 @@ pub struct TwoStage {
     /// Training the critics.
     pub critics: ConvergeConfig,
     /// Training the actor on weighted losses.
-    pub weighted: FitConfig,
-    /// Where weighted training starts.
-    pub start_from: StartFrom,
-    /// Whether weighted training is repeated with all weights 1, for comparison.
-    pub equal_budget: bool,
-}
-
-impl Default for TwoStage {
-    fn default() -> Self {
-        Self {
-            reward: Reward::default(),
-            pretrain: FitConfig {
-                max_epochs: 20,
-                patience: 2,
-                evaluations_per_epoch: 1,
-            },
-            collect: CollectConfig::default(),
-            critics: ConvergeConfig::default(),
-            weighted: FitConfig {
-                max_epochs: 2,
-                patience: 4,
-                evaluations_per_epoch: 4,
-            },
-            start_from: StartFrom::default(),
-            equal_budget: true,
-        }
-    }
+    pub weighted: WeightedConfig,
 }
 
 impl TwoStage {
     fn check(&self) -> Result<(), String> {
-        for (name, fit) in [("pretrain", &self.pretrain), ("weighted", &self.weighted)] {
+        for (name, fit) in [("pretrain", self.pretrain), ("weighted", self.weighted.fit())] {
             if fit.max_epochs == 0 || fit.patience == 0 || fit.evaluations_per_epoch == 0 {
                 return Err(format!(
                     "`{name}` needs `max_epochs`, `patience` and `evaluations_per_epoch` of at least 1; found {fit:?}"
@@ -86,6 +60,7 @@ impl TwoStage {
                 self.collect
             ));
         }
+        self.critics.check()?;
         let CollectionPolicy::ActorNoise { standard_deviation } = self.collect.policy else {
             return Ok(());
         };
@@ -100,7 +75,7 @@ impl TwoStage {
 
 /// Epochs of training with an early stop on the mean validation AUC; the best parameters are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct FitConfig {
     /// Passes over the training rows at most.
     pub max_epochs: u32,
@@ -108,6 +83,61 @@ pub struct FitConfig {
     pub patience: u32,
     /// Validations in every epoch.
     pub evaluations_per_epoch: u32,
+}
+
+impl Default for FitConfig {
+    fn default() -> Self {
+        Self {
+            max_epochs: 20,
+            patience: 2,
+            evaluations_per_epoch: 1,
+        }
+    }
+}
+
+/// [`FitConfig`] of the weighted phase, and what it is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WeightedConfig {
+    /// Passes over the training rows at most.
+    pub max_epochs: u32,
+    /// Evaluations without improvement after which training stops.
+    pub patience: u32,
+    /// Validations in every epoch. Several by default: a pretrained actor overfits within an epoch.
+    pub evaluations_per_epoch: u32,
+    /// Where the actor starts.
+    pub start_from: StartFrom,
+    /// Whether the phase is repeated with all weights 1, for comparison.
+    pub equal_budget: bool,
+}
+
+impl Default for WeightedConfig {
+    fn default() -> Self {
+        Self {
+            max_epochs: 2,
+            patience: 4,
+            evaluations_per_epoch: 4,
+            start_from: StartFrom::default(),
+            equal_budget: true,
+        }
+    }
+}
+
+impl WeightedConfig {
+    /// Its epochs and early stop.
+    pub fn fit(&self) -> FitConfig {
+        let Self {
+            max_epochs,
+            patience,
+            evaluations_per_epoch,
+            ..
+        } = *self;
+        FitConfig {
+            max_epochs,
+            patience,
+            evaluations_per_epoch,
+        }
+    }
 }
 
 /// Filling the replay by walking every training session once.
@@ -185,6 +215,23 @@ impl Default for ConvergeConfig {
             soft_update_every: 1,
             dead_share_alarm: 0.5,
         }
+    }
+}
+
+impl ConvergeConfig {
+    fn check(&self) -> Result<(), String> {
+        if self.max_steps == 0 || self.window == 0 || self.patience == 0 || self.soft_update_every == 0 {
+            return Err(format!(
+                "`critics` needs `max_steps`, `window`, `patience` and `soft_update_every` of at least 1; found {self:?}"
+            ));
+        }
+        if !(0.0..1.0).contains(&self.epsilon) {
+            return Err(format!(
+                "`critics.epsilon` is a share in [0, 1); found {}",
+                self.epsilon
+            ));
+        }
+        Ok(())
     }
 }
 

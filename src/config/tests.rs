@@ -140,6 +140,9 @@ fn values_that_cannot_work_are_refused_with_their_section() {
         ("critic.gamma=1.5", "critic"),
         ("optimizer.learning_rate=0.0", "optimizer.learning_rate"),
         ("schedule.two_stage.collect.capacity=0", "schedule"),
+        ("schedule.two_stage.critics.soft_update_every=0", "schedule"),
+        ("schedule.two_stage.critics.window=0", "schedule"),
+        ("schedule.two_stage.weighted.patience=0", "schedule"),
         ("log.every=0", "log"),
     ] {
         let found = refused(&[key]);

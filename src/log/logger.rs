@@ -357,8 +357,8 @@ mod tests {
         let mut logger = Logger::disabled();
         assert!(!logger.is_enabled());
         logger.scalar("a", 0, 1.0);
-        logger.per_task(tags::task_loss, Phase::Joint, 0, [1.0, 2.0]);
-        logger.weights(Phase::Joint, 0, &[1.0]);
+        logger.per_task(tags::task_loss, Phase::Weighted, 0, [1.0, 2.0]);
+        logger.weights(Phase::Weighted, 0, &[1.0]);
         logger.flush();
     }
 }

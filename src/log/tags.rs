@@ -19,19 +19,16 @@ pub enum Phase {
     Weighted,
     /// `Weighted` once more with all weights 1, for comparison.
     EqualBudget,
-    /// Critics and actor in every step.
-    Joint,
 }
 
 impl Phase {
     /// Every phase, in the order of a run.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 5] = [
         Self::Pretrain,
         Self::Collect,
         Self::Critics,
         Self::Weighted,
         Self::EqualBudget,
-        Self::Joint,
     ];
 
     /// The name in tags and reports.
@@ -42,7 +39,6 @@ impl Phase {
             Self::Critics => "critics",
             Self::Weighted => "weighted",
             Self::EqualBudget => "equal_budget",
-            Self::Joint => "joint",
         }
     }
 }
@@ -138,7 +134,7 @@ tags! {
     td_error_abs(phase: Phase, task: &str) = "{phase}/td_error_abs/{task}";
     /// Mean of the critic's values `Q(s, a)`.
     q_mean(phase: Phase, task: &str) = "{phase}/q_mean/{task}";
-    /// Share of rows with `Q(s, a) = 0` exactly; near 1 the critic is dead and all weights are 1.
+    /// Share of rows with `|Q(s, a)| < 1e-4`; near 1 the critic is dead and all weights are 1.
     q_zero_share(phase: Phase, task: &str) = "{phase}/q_zero_share/{task}";
     /// Mean reward of the actions taken.
     reward_mean(phase: Phase, task: &str) = "{phase}/reward_mean/{task}";
@@ -211,8 +207,8 @@ mod tests {
     fn tags_spell_phase_quantity_task() {
         assert_eq!(task_loss(Phase::EqualBudget, "click"), "equal_budget/loss/click");
         assert_eq!(
-            gradient_norm(Phase::Joint, Part::CriticEmbedding),
-            "joint/gradient_norm/critic_embedding"
+            gradient_norm(Phase::Critics, Part::CriticEmbedding),
+            "critics/gradient_norm/critic_embedding"
         );
         assert_eq!(critic_loss(Phase::Critics), "critics/critic_loss");
         assert_eq!(run_file(), "run/file");

@@ -225,6 +225,9 @@ pub(crate) fn check(
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn search(wanted: u64, changes: &[(i64, u64)]) -> Option<i64> {
@@ -244,6 +247,19 @@ mod tests {
         // Never before the first row, even where that is nearest.
         assert_eq!(search(1, &changes), Some(2));
         assert_eq!(search(1, &changes[..1]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_other_change_of_time_is_nearer(mut times in vec(0i64..20, 2..60), wanted in 0u64..60) {
+            times.sort_unstable();
+            let before = |time: i64| times.iter().filter(|&&other| other < time).count() as u64;
+            let changes: Vec<(i64, u64)> = times.iter().map(|&time| (time, before(time))).collect();
+            let possible = changes.iter().filter(|(_, before)| *before > 0);
+            let least = possible.map(|(_, before)| before.abs_diff(wanted)).min();
+            let found = search(wanted, &changes);
+            prop_assert_eq!(found.map(|time| before(time).abs_diff(wanted)), least);
+        }
     }
 
     #[test]

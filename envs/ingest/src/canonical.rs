@@ -12,6 +12,7 @@ use datafusion::arrow::util::display::array_value_to_string;
 
 use crate::columns::Columns;
 use crate::dataset_file::DatasetFile;
+use crate::digest::digests;
 use crate::findings::{Expectation, Findings};
 use crate::labels::chained_labels;
 use crate::split_marks::SplitMarks;
@@ -24,6 +25,8 @@ pub(crate) mod name {
     pub(crate) const SESSION: &str = "session";
     /// Time: `Int64`.
     pub(crate) const TIME: &str = "time";
+    /// What orders rows of one session and time: [`digests`](crate::digest::digests) of all columns that follow.
+    pub(crate) const DIGEST: &str = "digest";
     /// Split as a number, for rules that do not depend on time.
     pub(crate) const SPLIT: &str = "split";
     /// Prefix of the categorical and multi-valued fields: `Utf8`, null as the empty text.
@@ -51,6 +54,7 @@ impl Canonical {
             Field::new(name::POSITION, DataType::UInt64, false),
             Field::new(name::SESSION, session, false),
             Field::new(name::TIME, DataType::Int64, false),
+            Field::new(name::DIGEST, DataType::UInt64, false),
         ];
         let marks = SplitMarks::new(&file.split);
         fields.extend(
@@ -94,8 +98,8 @@ impl Canonical {
         };
         let rows = batch.num_rows() as u64;
         let position = UInt64Array::from_iter_values(findings.rows..findings.rows + rows);
-        let session = raw.session(findings)?;
-        let mut arrays: Vec<ArrayRef> = vec![Arc::new(position), session.clone(), raw.time(findings)?];
+        let (session, time) = (raw.session(findings)?, raw.time(findings)?);
+        let mut arrays: Vec<ArrayRef> = Vec::new();
         if let Some(marks) = &self.marks {
             arrays.push(match self.columns.split {
                 Some(column) => raw.split(column, marks, findings)?,
@@ -115,6 +119,8 @@ impl Canonical {
             arrays.push(Arc::new(UInt8Array::from(labels)));
         }
         findings.rows += rows;
+        let keys: [ArrayRef; 4] = [Arc::new(position), session, time, Arc::new(digests(&arrays))];
+        arrays.splice(..0, keys);
         RecordBatch::try_new(self.schema.clone(), arrays)
     }
 }

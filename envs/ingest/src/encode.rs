@@ -5,9 +5,7 @@ use std::ops::Range;
 use datafusion::arrow::array::{
     Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array,
 };
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, UInt8Type, UInt64Type};
-use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::datatypes::{Float64Type, Int64Type, UInt8Type, UInt64Type};
 use rmtl_envs::{
     CategoricalField, NumericField, OUT_OF_VOCABULARY, PADDING, RowValues, Schema, SessionEnd, Split, Task,
 };
@@ -188,7 +186,7 @@ impl EncodedRow {
 }
 
 impl CanonicalBatch {
-    pub(crate) fn of(batch: &RecordBatch) -> Result<Self, ArrowError> {
+    pub(crate) fn of(batch: &RecordBatch) -> Self {
         let column = |name: &str| {
             batch
                 .column_by_name(name)
@@ -196,14 +194,15 @@ impl CanonicalBatch {
         };
         let family =
             |prefix: &'static str| (0..).map_while(move |i| batch.column_by_name(&format!("{prefix}{i}")));
-        let texts = family(name::ID).map(|ids| Ok(cast(ids, &DataType::Utf8)?.as_string::<i32>().clone()));
-        Ok(Self {
+        Self {
             position: column(name::POSITION).as_primitive::<UInt64Type>().clone(),
             time: column(name::TIME).as_primitive::<Int64Type>().clone(),
             split: batch
                 .column_by_name(name::SPLIT)
                 .map(|marks| marks.as_primitive::<UInt8Type>().clone()),
-            ids: texts.collect::<Result<_, ArrowError>>()?,
+            ids: family(name::ID)
+                .map(|ids| ids.as_string::<i32>().clone())
+                .collect(),
             numeric: family(name::NUMERIC)
                 .map(|values| values.as_primitive::<Float64Type>().clone())
                 .collect(),
@@ -213,7 +212,7 @@ impl CanonicalBatch {
             labels: family(name::LABEL)
                 .map(|values| values.as_primitive::<UInt8Type>().clone())
                 .collect(),
-        })
+        }
     }
 }
 

@@ -56,6 +56,8 @@ impl Engine {
         // Headers of logs are often in mixed case; names mean what they say.
         options.sql_parser.enable_ident_normalization = false;
         options.optimizer.join_reordering = false;
+        // Views of strings keep whole buffers alive, and a sort that merges spilled runs then runs out of memory.
+        options.execution.parquet.schema_force_view_types = false;
         let mut rules = PhysicalOptimizer::new().rules;
         rules.insert(0, Arc::new(LargestSideStreams));
         let state = SessionStateBuilder::new()
@@ -70,6 +72,9 @@ impl Engine {
 
 /// Half of the memory this process may use.
 pub(crate) fn default_memory() -> usize {
+    if let Ok(v) = std::env::var("RMTL_MEM") {
+        return v.parse::<usize>().unwrap() << 20;
+    } // TEMPORARY
     let total = machine_memory().unwrap_or(ASSUMED_MEMORY);
     total.min(container_memory().unwrap_or(total)) / 2
 }

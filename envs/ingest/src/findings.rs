@@ -8,6 +8,8 @@ use crate::{IngestError, OffendingValue};
 pub(crate) struct Findings {
     /// Rows seen.
     pub(crate) rows: u64,
+    /// Whether the rows came in the order of the source files.
+    pub(crate) in_source_order: bool,
     /// Mistakes, one entry per column, in the order they were met.
     offences: Vec<Offence>,
     /// Per task: rows with its raw label 1 whose predecessor's label is 0.

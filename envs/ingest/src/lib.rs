@@ -29,6 +29,7 @@ mod canonical;
 mod columns;
 mod content_hash;
 mod dataset_file;
+mod digest;
 mod encode;
 mod engine;
 mod error;

@@ -1,12 +1,14 @@
 //! Runs the query once, in order, and keeps its checked rows on disk for every later step.
 
 use std::fs::File;
+use std::sync::Arc;
 
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::Compression;
 use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 
@@ -55,7 +57,10 @@ async fn write(
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .build();
     let mut writer = ArrowWriter::try_new(target, canonical.schema(), Some(properties))?;
-    let mut stream = query.execute_stream().await?;
+    let task = Arc::new(query.task_ctx());
+    let plan = query.create_physical_plan().await?;
+    findings.in_source_order = keeps_order(plan.as_ref());
+    let mut stream = execute_stream(plan, task)?;
     while let Some(batch) = stream.next().await {
         let batch: RecordBatch = canonical.convert(&batch?, findings)?;
         writer.write(&batch)?;
@@ -63,4 +68,14 @@ async fn write(
     }
     writer.close().map_err(DataFusionError::from)?;
     Ok(())
+}
+
+/// Whether rows leave `plan` in the order of the source files: nothing in it sorts or groups.
+fn keeps_order(plan: &dyn ExecutionPlan) -> bool {
+    let reorders = ["SortExec", "AggregateExec", "SortMergeJoinExec"].contains(&plan.name());
+    !reorders
+        && plan
+            .children()
+            .into_iter()
+            .all(|input| keeps_order(input.as_ref()))
 }

@@ -22,7 +22,10 @@ pub(crate) struct SourceFile {
 
 /// Finds the files of all tables. Without a root, paths are relative to the dataset file's folder.
 pub(crate) fn resolve(file: &DatasetFile, root: Option<&Path>) -> Result<Sources, IngestError> {
-    let beside = file.path().parent().filter(|folder| !folder.as_os_str().is_empty());
+    let beside = file
+        .path()
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let root = root.or(beside).unwrap_or(Path::new("."));
     let root = std::path::absolute(root).map_err(|source| IngestError::output("resolve", root, source))?;
     let mut sources = Sources::new();

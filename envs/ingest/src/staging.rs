@@ -154,7 +154,11 @@ fn create_parents(parent: &Path) -> io::Result<Vec<PathBuf>> {
         .take_while(|folder| !folder.exists())
         .map(Path::to_owned)
         .collect();
-    if parent.ancestors().find(|folder| folder.exists()).is_some_and(|folder| !folder.is_dir()) {
+    if parent
+        .ancestors()
+        .find(|folder| folder.exists())
+        .is_some_and(|folder| !folder.is_dir())
+    {
         return Err(io::ErrorKind::NotADirectory.into());
     }
     let created = fs::create_dir_all(parent);

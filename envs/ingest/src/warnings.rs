@@ -34,9 +34,20 @@ fn of_rows(file: &DatasetFile, findings: &Findings, oddities: &Oddities) -> Vec<
         warning("duplicate_rows", oddities.duplicates, |rows| {
             format!("{rows} rows repeat another row in every column used; they are kept")
         }),
-        warning("unsorted_time", oddities.unsorted, |rows| {
-            format!("{rows} rows came before an earlier row of their session; sessions are sorted by time")
-        }),
+        // Where the query itself sorts or groups, the order says nothing about the log.
+        warning(
+            "unsorted_time",
+            if findings.in_source_order {
+                oddities.unsorted
+            } else {
+                0
+            },
+            |rows| {
+                format!(
+                    "{rows} rows came before an earlier row of their session; sessions are sorted by time"
+                )
+            },
+        ),
         warning("single_row_sessions", oddities.single_rows, |rows| {
             format!("{rows} sessions have one row: they end where they begin")
         }),

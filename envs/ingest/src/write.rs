@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch};
-use datafusion::arrow::datatypes::Schema;
+use datafusion::arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
@@ -31,7 +30,7 @@ pub(crate) enum WriteError {
     Envs(EnvError),
 }
 
-/// Writes `folder/{train,validation,test}.arrow`, rows sorted by session, then time, then everything else.
+/// Writes `folder/{train,validation,test}.arrow`, rows sorted by session, then time, then the digest of the rest.
 pub(crate) async fn tables(
     context: &SessionContext,
     encoder: &mut Encoder,
@@ -40,13 +39,13 @@ pub(crate) async fn tables(
     progress: &dyn Fn(Progress),
 ) -> Result<(Vec<SplitSummary>, Oddities), WriteError> {
     progress(Progress::Sorting);
-    let rows = context.table("rows").await?;
-    let order = sort_columns(rows.schema().as_arrow()).join(", ");
-    let mut stream = context
-        .sql(&format!("SELECT * FROM rows ORDER BY {order}"))
-        .await?
-        .execute_stream()
-        .await?;
+    let query = format!(
+        "SELECT * FROM rows ORDER BY {}, {}, {}",
+        name::SESSION,
+        name::TIME,
+        name::DIGEST
+    );
+    let mut stream = context.sql(&query).await?.execute_stream().await?;
     let mut writer = SessionWriter::create(encoder, folder)?;
     let mut written = 0;
     while let Some(batch) = stream.next().await {
@@ -56,14 +55,6 @@ pub(crate) async fn tables(
         progress(Progress::Writing { rows: written, total });
     }
     writer.finish()
-}
-
-/// Session and time, then every other column: rows that tie are equal in all that is written. Labels come last, so
-/// that they decide as little as possible.
-fn sort_columns(schema: &Schema) -> Vec<&str> {
-    let others = schema.fields().iter().map(|field| field.name().as_str());
-    let others = others.filter(|column| ![name::SESSION, name::TIME, name::POSITION].contains(column));
-    [name::SESSION, name::TIME].into_iter().chain(others).collect()
 }
 
 /// Writes each row once the next is known, which tells how it ends.
@@ -115,13 +106,16 @@ impl SessionWriter {
     }
 
     fn push(&mut self, encoder: &mut Encoder, batch: &RecordBatch) -> Result<(), WriteError> {
-        let same_session = self
-            .sessions
-            .same_as_previous(&columns(batch, |column| column == name::SESSION))?;
-        let same_row = self
-            .rows
-            .same_as_previous(&columns(batch, |column| column != name::POSITION))?;
-        let typed = CanonicalBatch::of(batch)?;
+        let key = |name| {
+            batch
+                .column_by_name(name)
+                .expect("canonical rows have their keys")
+                .clone()
+        };
+        let same_session = self.sessions.same_as_previous(&[key(name::SESSION)])?;
+        let same_row = [name::SESSION, name::TIME, name::DIGEST].map(key);
+        let same_row = self.rows.same_as_previous(&same_row)?;
+        let typed = CanonicalBatch::of(batch);
         for row in 0..batch.num_rows() {
             encoder.encode(&typed, row, &mut self.current);
             let position = typed.position.value(row);
@@ -164,14 +158,6 @@ impl SessionWriter {
         }
         Ok((self.summaries, self.oddities))
     }
-}
-
-fn columns(batch: &RecordBatch, chosen: impl Fn(&str) -> bool) -> Vec<ArrayRef> {
-    let schema = batch.schema_ref();
-    (0..batch.num_columns())
-        .filter(|&i| chosen(schema.field(i).name()))
-        .map(|i| batch.column(i).clone())
-        .collect()
 }
 
 fn count(summary: &mut SplitSummary, row: &EncodedRow, end: SessionEnd) {

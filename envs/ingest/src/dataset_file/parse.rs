@@ -50,7 +50,14 @@ fn line_of_key(text: &str, start: usize, key: &str) -> usize {
         let (before, after) = (&text[..start + at], &text[start + at + key.len()..]);
         !before.ends_with(in_word) && !after.starts_with(in_word)
     };
-    line_at(text, start + text[start..].match_indices(key).find(whole).map_or(0, |(at, _)| at))
+    line_at(
+        text,
+        start
+            + text[start..]
+                .match_indices(key)
+                .find(whole)
+                .map_or(0, |(at, _)| at),
+    )
 }
 
 fn line_at(text: &str, position: usize) -> usize {

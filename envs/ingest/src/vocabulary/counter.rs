@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use datafusion::arrow::array::{Array, AsArray};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Int64Type};
+use datafusion::arrow::datatypes::Int64Type;
 use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
@@ -85,8 +84,7 @@ async fn each(context: &SessionContext, query: &str, mut row: impl FnMut(&str, u
     let mut stream = context.sql(query).await?.execute_stream().await?;
     while let Some(batch) = stream.next().await {
         let batch = batch?;
-        let values = cast(batch.column(0), &DataType::Utf8)?;
-        let values = values.as_string::<i32>();
+        let values = batch.column(0).as_string::<i32>();
         let counts = batch.column(1).as_primitive::<Int64Type>();
         for index in 0..values.len() {
             row(values.value(index), counts.value(index).unsigned_abs());

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use rmtl_ingest::{DatasetFile, IngestError, prepare};
 
-use crate::case::{Case, FILE, LOG, assert_says, message};
+use crate::case::{Case, FILE, LOG, assert_says, gzipped, message};
 
 fn prepare_into(case: &Case, out: &Path) -> Result<rmtl_ingest::Prepared, IngestError> {
     let file = DatasetFile::parse(FILE, Path::new("tiny.toml")).unwrap();
@@ -87,41 +87,59 @@ fn leftovers_of_a_killed_process_are_removed_and_those_of_a_living_one_are_not()
 fn a_full_disk_is_reported_and_leaves_nothing_behind() {
     const UNDER_THE_LIMIT: &str = "RMTL_INGEST_FILE_SIZE_LIMIT";
     if std::env::var_os(UNDER_THE_LIMIT).is_some() {
-        let log = "user,time,item,price,click,buy\n".to_owned()
-            + &(0..20_000)
-                .map(|row| format!("u{},{row},i{row},{row},{},1\n", row % 97, row % 2))
-                .collect::<String>();
-        let folder = tempfile::tempdir().unwrap();
-        let gzip = |text: &str| {
-            use std::io::Write;
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-            encoder.write_all(text.as_bytes()).unwrap();
-            encoder.finish().unwrap()
-        };
-        // Compressed, the log itself stays below the limit.
-        fs::write(folder.path().join("log.csv.gz"), gzip(&log)).unwrap();
-        let file = FILE.replace("log.csv", "log.csv.gz");
-        let file = DatasetFile::parse(&file, &folder.path().join("tiny.toml")).unwrap();
-        let error = prepare(&file, None, &folder.path().join("made").join("prepared"), &|_| {}).unwrap_err();
-        assert_says(
-            &message(&error),
-            &["cannot write", "made/.prepared.preparing", "file too large"],
-        );
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        return;
+        return fill_the_disk();
     }
     let limited = "trap '' XFSZ; ulimit -f 160; exec \"$0\" --exact \"$1\"";
     let name = "bad_output::a_full_disk_is_reported_and_leaves_nothing_behind";
-    let child = Command::new("bash")
-        .args([
-            "-c",
-            limited,
-            std::env::current_exe().unwrap().to_str().unwrap(),
-            name,
-        ])
-        .env(UNDER_THE_LIMIT, "1")
-        .output()
-        .unwrap();
+    let executable = std::env::current_exe().unwrap();
+    let mut child = Command::new("bash");
+    child
+        .args(["-c", limited, executable.to_str().unwrap(), name])
+        .env(UNDER_THE_LIMIT, "1");
+    let child = child.output().unwrap();
     let output = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success() && output.contains("1 passed"), "{output}");
+}
+
+/// No file may have more than 160 KiB: the sources are below that, and what is made of them is not.
+fn fill_the_disk() {
+    const HEADER: &str = "user,time,item,price,click,buy\n";
+    let rows = |rows: std::ops::Range<u32>, items: u32| {
+        rows.map(|row| format!("u{},{row},i{},{row},{},1\n", row % 97, row % items, row % 2))
+            .collect::<String>()
+    };
+    // Gzipped files, when they are unpacked.
+    let case = Case::new().with("log.csv.gz", gzipped(&format!("{HEADER}{}", rows(0..20_000, 10))));
+    let message = case.error(&FILE.replace("log.csv", "log.csv.gz"));
+    assert_full(&message, "scratch");
+    // Many files, when the query's rows are kept.
+    let case = Case::new();
+    for part in 0..10 {
+        case.write(
+            format!("log_{part}.csv"),
+            HEADER.to_owned() + &rows(part * 4000..(part + 1) * 4000, 40_000),
+        );
+    }
+    assert_full(&case.error(&FILE.replace("log.csv", "log_*.csv")), "scratch");
+    // Few rows of many equal columns, small until they are a table.
+    let copies: Vec<String> = (0..40).map(|copy| format!("c{copy}")).collect();
+    let query = format!("SELECT *, item AS {} FROM log", copies.join(", item AS "));
+    let categorical = format!("[\"user\", \"{}\", \"item\"]", copies.join("\", \""));
+    let file = FILE
+        .replace("SELECT * FROM log", &query)
+        .replace("[\"user\", \"item\"]", &categorical);
+    let case = Case::with_log(&(HEADER.to_owned() + &rows(0..3000, 10)));
+    assert_full(&case.error(&file), "dataset/train.arrow");
+}
+
+fn assert_full(message: &str, place: &str) {
+    assert_says(
+        &message.to_lowercase(),
+        &[
+            "cannot write",
+            "made/.prepared.preparing",
+            place,
+            "file too large",
+        ],
+    );
 }

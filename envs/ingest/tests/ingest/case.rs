@@ -1,8 +1,11 @@
 //! A small log, a dataset file for it, and a folder to prepare it in.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rmtl_envs::{Dataset, LogTable, Row, Warning};
 use rmtl_ingest::{DatasetFile, IngestError, Prepared, prepare};
 use tempfile::TempDir;
@@ -106,6 +109,12 @@ impl Case {
         );
         message(&error)
     }
+}
+
+pub(crate) fn gzipped(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// The whole message, causes included.

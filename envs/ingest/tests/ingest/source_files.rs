@@ -1,27 +1,18 @@
 //! Formats and places of source files.
 
 use std::fs::File;
-use std::io::Write;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Float64Array, Int64Array, RecordBatch, StringArray};
 use datafusion::parquet::arrow::ArrowWriter;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use rmtl_envs::Dataset;
 
-use crate::case::{Case, FILE, LOG, assert_says, ids, labels, numbers, times};
+use crate::case::{Case, FILE, LOG, assert_says, gzipped, ids, labels, numbers, times};
 
 /// The log in two halves, each with the header.
 fn halves() -> [String; 2] {
     let lines: Vec<&str> = LOG.lines().collect();
     [&lines[1..5], &lines[5..]].map(|half| format!("{}\n{}\n", lines[0], half.join("\n")))
-}
-
-fn gzipped(text: &str) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text.as_bytes()).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[track_caller]
@@ -39,6 +30,14 @@ fn assert_is_the_log(dataset: &Dataset) {
 fn gzipped_files() {
     let case = Case::new().with("log.csv.gz", gzipped(LOG));
     assert_is_the_log(&case.dataset(&FILE.replace("\"log.csv\"", "\"log.csv.gz\"")));
+}
+
+#[test]
+fn a_damaged_gzipped_file_is_named() {
+    let whole = gzipped(LOG);
+    let case = Case::new().with("log.csv.gz", &whole[..whole.len() / 2]);
+    let message = case.error(&FILE.replace("\"log.csv\"", "\"log.csv.gz\""));
+    assert_says(&message, &["table `log`", "logs/log.csv.gz: cannot be read"]);
 }
 
 #[test]
@@ -199,7 +198,10 @@ fn empty_files_and_lines_of_another_length_are_reported() {
     let message = Case::with_log("user,time,item,price,click,buy\n").error(FILE);
     assert_says(&message, &["no row"]);
     let message = Case::with_log(&LOG.replace("b,4,z,4,0,1", "b,4,z,4")).error(FILE);
-    assert_says(&message, &["log.csv", "Expected 6 records, found 4 records at line 5"]);
+    assert_says(
+        &message,
+        &["log.csv", "Expected 6 records, found 4 records at line 5"],
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One training step of an actor and one of the critics, at the size of the papers' KuaiRand runs.
 //!
 //! `cargo bench --workspace --bench step`
+#![expect(missing_docs, reason = "criterion's macros write public items without any")]
 
 use std::time::Duration;
 
@@ -18,6 +19,10 @@ use rmtl_agents::transition::Transitions;
 use rmtl_agents::weighting::{WeightingConfig, equal};
 use rmtl_envs::{CategoricalField, LogTable, Schema, Task};
 
+// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const BATCH: usize = 2048;
 const DIM: usize = 32;
 
@@ -28,7 +33,10 @@ fn schema() -> Schema {
         vocabulary_size: [27_000, 7_500, 6_000, 40, 24][index as usize % 5],
         n_values: 1,
     };
-    let task = |name: &str, after: Option<&str>| Task { name: name.into(), after: after.map(Into::into) };
+    let task = |name: &str, after: Option<&str>| Task {
+        name: name.into(),
+        after: after.map(Into::into),
+    };
     Schema {
         categorical: (0..15).map(field).collect(),
         numeric: vec![],
@@ -38,9 +46,20 @@ fn schema() -> Schema {
 
 fn states(schema: &Schema, streams: &Streams) -> StateBatch {
     let mut stream = streams.named("bench/ids");
-    let sizes: Vec<u32> = schema.categorical.iter().map(|field| field.vocabulary_size).collect();
-    let ids = (0..BATCH).flat_map(|_| sizes.clone()).map(|size| stream.random_range(0..size)).collect();
-    StateBatch { ids, numeric: None, n_rows: BATCH }
+    let sizes: Vec<u32> = schema
+        .categorical
+        .iter()
+        .map(|field| field.vocabulary_size)
+        .collect();
+    let ids = (0..BATCH)
+        .flat_map(|_| sizes.clone())
+        .map(|size| stream.random_range(0..size))
+        .collect();
+    StateBatch {
+        ids,
+        numeric: None,
+        n_rows: BATCH,
+    }
 }
 
 fn steps(criterion: &mut Criterion) {
@@ -50,11 +69,17 @@ fn steps(criterion: &mut Criterion) {
     let reader = BatchReader::new(&reader_table, &schema, &device);
     let halves = |n: usize| reader.tensor(vec![0.5; BATCH * n], BATCH, n);
     let mut group = criterion.benchmark_group("step");
-    group.throughput(Throughput::Elements(BATCH as u64)).sample_size(10).measurement_time(Duration::from_secs(4));
+    group
+        .throughput(Throughput::Elements(BATCH as u64))
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(4));
     for backbone in BackboneConfig::all() {
         let config = ActorConfig {
             backbone: backbone.clone(),
-            encoder: EncoderConfig { dim: DIM, ..EncoderConfig::default() },
+            encoder: EncoderConfig {
+                dim: DIM,
+                ..EncoderConfig::default()
+            },
             optimizer: Default::default(),
         };
         let mut actor = Actor::new(&config, &schema, &streams, &device);
@@ -63,19 +88,38 @@ fn steps(criterion: &mut Criterion) {
         group.bench_function(backbone.name(), |bencher| {
             bencher.iter(|| {
                 let labels = Tensor::zeros([BATCH, 2], &device);
-                let batch = ActorBatch { states: &states, labels, q_values: None };
-                actor.step(batch, weighting.as_mut(), &[], &mut Pass::training(&mut masks), false)
+                let batch = ActorBatch {
+                    states: &states,
+                    labels,
+                    q_values: None,
+                };
+                actor.step(
+                    batch,
+                    weighting.as_mut(),
+                    &[],
+                    &mut Pass::training(&mut masks),
+                    false,
+                )
             });
         });
     }
     let config = ActorConfig {
         backbone: BackboneConfig::all().remove(0),
-        encoder: EncoderConfig { dim: DIM, ..EncoderConfig::default() },
+        encoder: EncoderConfig {
+            dim: DIM,
+            ..EncoderConfig::default()
+        },
         optimizer: Default::default(),
     };
     let actor = Actor::new(&config, &schema, &streams, &device);
-    let mut critic =
-        Critic::new(&CriticConfig::default(), &schema, actor.encoder(), &[-0.5, -0.5], &streams, &device);
+    let mut critic = Critic::new(
+        &CriticConfig::default(),
+        &schema,
+        actor.encoder(),
+        &[-0.5, -0.5],
+        &streams,
+        &device,
+    );
     let transitions = Transitions {
         states: states.clone(),
         next_states: states.clone(),
@@ -90,7 +134,9 @@ fn steps(criterion: &mut Criterion) {
             critic.soft_update();
         });
     });
-    group.bench_function("critic q_values", |bencher| bencher.iter(|| critic.q_values(&states, halves(2))));
+    group.bench_function("critic q_values", |bencher| {
+        bencher.iter(|| critic.q_values(&states, halves(2)))
+    });
     group.bench_function("actor predict", |bencher| bencher.iter(|| actor.predict(&states)));
     group.finish();
 }
