@@ -33,10 +33,7 @@ fn schema() -> Schema {
         vocabulary_size: [27_000, 7_500, 6_000, 40, 24][index as usize % 5],
         n_values: 1,
     };
-    let task = |name: &str, after: Option<&str>| Task {
-        name: name.into(),
-        after: after.map(Into::into),
-    };
+    let task = |name: &str, after: Option<&str>| Task { name: name.into(), after: after.map(Into::into) };
     Schema {
         categorical: (0..15).map(field).collect(),
         numeric: vec![],
@@ -46,20 +43,9 @@ fn schema() -> Schema {
 
 fn states(schema: &Schema, streams: &Streams) -> StateBatch {
     let mut stream = streams.named("bench/ids");
-    let sizes: Vec<u32> = schema
-        .categorical
-        .iter()
-        .map(|field| field.vocabulary_size)
-        .collect();
-    let ids = (0..BATCH)
-        .flat_map(|_| sizes.clone())
-        .map(|size| stream.random_range(0..size))
-        .collect();
-    StateBatch {
-        ids,
-        numeric: None,
-        n_rows: BATCH,
-    }
+    let sizes: Vec<u32> = schema.categorical.iter().map(|field| field.vocabulary_size).collect();
+    let ids = (0..BATCH).flat_map(|_| sizes.clone()).map(|size| stream.random_range(0..size)).collect();
+    StateBatch { ids, numeric: None, n_rows: BATCH }
 }
 
 fn steps(criterion: &mut Criterion) {
@@ -76,10 +62,7 @@ fn steps(criterion: &mut Criterion) {
     for backbone in BackboneConfig::all() {
         let config = ActorConfig {
             backbone: backbone.clone(),
-            encoder: EncoderConfig {
-                dim: DIM,
-                ..EncoderConfig::default()
-            },
+            encoder: EncoderConfig { dim: DIM, ..EncoderConfig::default() },
             optimizer: Default::default(),
         };
         let mut actor = Actor::new(&config, &schema, &streams, &device);
@@ -88,38 +71,19 @@ fn steps(criterion: &mut Criterion) {
         group.bench_function(backbone.name(), |bencher| {
             bencher.iter(|| {
                 let labels = Tensor::zeros([BATCH, 2], &device);
-                let batch = ActorBatch {
-                    states: &states,
-                    labels,
-                    q_values: None,
-                };
-                actor.step(
-                    batch,
-                    weighting.as_mut(),
-                    &[],
-                    &mut Pass::training(&mut masks),
-                    false,
-                )
+                let batch = ActorBatch { states: &states, labels, q_values: None };
+                actor.step(batch, weighting.as_mut(), &[], &mut Pass::training(&mut masks), false)
             });
         });
     }
     let config = ActorConfig {
         backbone: BackboneConfig::all().remove(0),
-        encoder: EncoderConfig {
-            dim: DIM,
-            ..EncoderConfig::default()
-        },
+        encoder: EncoderConfig { dim: DIM, ..EncoderConfig::default() },
         optimizer: Default::default(),
     };
     let actor = Actor::new(&config, &schema, &streams, &device);
-    let mut critic = Critic::new(
-        &CriticConfig::default(),
-        &schema,
-        actor.encoder(),
-        &[-0.5, -0.5],
-        &streams,
-        &device,
-    );
+    let mut critic =
+        Critic::new(&CriticConfig::default(), &schema, actor.encoder(), &[-0.5, -0.5], &streams, &device);
     let transitions = Transitions {
         states: states.clone(),
         next_states: states.clone(),
@@ -134,9 +98,7 @@ fn steps(criterion: &mut Criterion) {
             critic.soft_update();
         });
     });
-    group.bench_function("critic q_values", |bencher| {
-        bencher.iter(|| critic.q_values(&states, halves(2)))
-    });
+    group.bench_function("critic q_values", |bencher| bencher.iter(|| critic.q_values(&states, halves(2))));
     group.bench_function("actor predict", |bencher| bencher.iter(|| actor.predict(&states)));
     group.finish();
 }

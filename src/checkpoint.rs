@@ -17,16 +17,7 @@ use crate::error::{Error, Result};
 pub fn write(path: &Path, tensors: &NamedTensors) -> Result<()> {
     let bytes: Vec<(&String, Vec<u8>)> = tensors
         .iter()
-        .map(|(name, tensor)| {
-            (
-                name,
-                tensor
-                    .values
-                    .iter()
-                    .flat_map(|value| value.to_le_bytes())
-                    .collect(),
-            )
-        })
+        .map(|(name, tensor)| (name, tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect()))
         .collect();
     let views = tensors.values().zip(&bytes).map(|(tensor, (name, bytes))| {
         let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes).expect("a shape fits its values");
@@ -41,11 +32,22 @@ pub fn write(path: &Path, tensors: &NamedTensors) -> Result<()> {
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     let failed = |error: std::io::Error| Error::file("write", path, error);
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let mut file = shared_file(folder).map_err(failed)?;
     std::io::Write::write_all(&mut file, content).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// A temporary file that colleagues may read as far as the umask lets them.
+fn shared_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
 }
 
 /// Writes `tensors` to `path`, or, when that fails, to the folder for temporary files: trained parameters are not
@@ -61,10 +63,7 @@ pub fn write_or_rescue(path: &Path, tensors: &NamedTensors) -> Result<()> {
     let rescue = std::env::temp_dir().join(format!("rmtl-rescued-{}-{name}", std::process::id()));
     match write(&rescue, tensors) {
         Ok(()) => {
-            let saved = format!(
-                "{error}; the trained parameters were saved to {} instead",
-                rescue.display()
-            );
+            let saved = format!("{error}; the trained parameters were saved to {} instead", rescue.display());
             Err(Error::file("write", path, saved))
         }
         Err(_) => Err(error),
@@ -85,13 +84,7 @@ pub fn read(path: &Path) -> Result<NamedTensors> {
             .data()
             .chunks_exact(4)
             .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
-        Ok((
-            name,
-            NamedTensor {
-                shape: view.shape().to_vec(),
-                values: values.collect(),
-            },
-        ))
+        Ok((name, NamedTensor { shape: view.shape().to_vec(), values: values.collect() }))
     };
     file.tensors().into_iter().map(tensor).collect()
 }
@@ -101,15 +94,10 @@ mod tests {
     use super::*;
 
     fn tensors() -> NamedTensors {
-        let tensor = |shape: &[usize], values: &[f32]| NamedTensor {
-            shape: shape.into(),
-            values: values.into(),
-        };
+        let tensor =
+            |shape: &[usize], values: &[f32]| NamedTensor { shape: shape.into(), values: values.into() };
         NamedTensors::from([
-            (
-                "a.weight".into(),
-                tensor(&[2, 2], &[1.0, -2.5, 0.0, f32::MIN_POSITIVE]),
-            ),
+            ("a.weight".into(), tensor(&[2, 2], &[1.0, -2.5, 0.0, f32::MIN_POSITIVE])),
             ("b".into(), tensor(&[1], &[3.0])),
         ])
     }
@@ -132,10 +120,7 @@ mod tests {
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
         let message = read(&path).unwrap_err().to_string();
-        assert!(
-            message.contains("model") && message.contains("not a complete"),
-            "{message}"
-        );
+        assert!(message.contains("model") && message.contains("not a complete"), "{message}");
     }
 
     #[test]
@@ -143,13 +128,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("missing").join("model.safetensors");
         let message = write_or_rescue(&path, &tensors()).unwrap_err().to_string();
-        let rescue = message
-            .split("saved to ")
-            .nth(1)
-            .unwrap()
-            .split(" instead")
-            .next()
-            .unwrap();
+        let rescue = message.split("saved to ").nth(1).unwrap().split(" instead").next().unwrap();
         assert_eq!(read(Path::new(rescue)).unwrap(), tensors());
         fs::remove_file(rescue).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

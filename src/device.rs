@@ -37,27 +37,15 @@ macro_rules! device {
 pub fn devices() -> [DeviceKind; 6] {
     let device = |name, summary, init| DeviceKind { name, summary, init };
     [
-        device(
-            "flex",
-            "pure Rust on the CPU, the default",
-            device!("flex", Device::flex),
-        ),
+        device("flex", "pure Rust on the CPU, the default", device!("flex", Device::flex)),
         device("tch", "LibTorch on the CPU", device!("tch", Device::libtorch)),
         device(
             "tch-cuda",
             "LibTorch on the first CUDA GPU",
             device!("tch", || Device::libtorch_cuda(0_usize)),
         ),
-        device(
-            "cuda",
-            "CubeCL on the first CUDA GPU",
-            device!("cuda", || Device::cuda(0_usize)),
-        ),
-        device(
-            "wgpu",
-            "WebGPU on the default adapter",
-            device!("wgpu", || Device::wgpu(Default::default())),
-        ),
+        device("cuda", "CubeCL on the first CUDA GPU", device!("cuda", || Device::cuda(0_usize))),
+        device("wgpu", "WebGPU on the default adapter", device!("wgpu", || Device::wgpu(Default::default()))),
         device("cpu", "CubeCL on the CPU", device!("cpu", Device::cpu)),
     ]
 }
@@ -67,9 +55,7 @@ pub fn device(name: &str) -> Result<Device> {
     let kinds = devices();
     let Some(kind) = kinds.iter().find(|kind| kind.name == name) else {
         let names = kinds.map(|kind| kind.name).join(", ");
-        return Err(Error::Device(format!(
-            "unknown device `{name}`; expected one of {names}"
-        )));
+        return Err(Error::Device(format!("unknown device `{name}`; expected one of {names}")));
     };
     let Some(init) = kind.init else {
         let feature = name.split('-').next().unwrap_or(name);
@@ -90,11 +76,7 @@ mod tests {
         let unknown = device("gpu").unwrap_err().to_string();
         assert!(unknown.contains("`gpu`") && unknown.contains("flex"), "{unknown}");
         for kind in devices().iter().filter(|kind| !kind.is_available()) {
-            assert!(
-                device(kind.name).unwrap_err().to_string().contains("--features"),
-                "{}",
-                kind.name
-            );
+            assert!(device(kind.name).unwrap_err().to_string().contains("--features"), "{}", kind.name);
         }
     }
 }

@@ -74,11 +74,7 @@ pub enum Error {
 impl Error {
     /// An [`Error::File`].
     pub fn file(action: &'static str, path: &Path, reason: impl ToString) -> Self {
-        Self::File {
-            action,
-            path: path.into(),
-            reason: reason.to_string(),
-        }
+        Self::File { action, path: path.into(), reason: reason.to_string() }
     }
 }
 

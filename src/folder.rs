@@ -74,8 +74,35 @@ impl RunFolder {
             let reason = "it exists and is not empty; choose another folder with --out, or remove it";
             return Err(Error::file("start a run in", path, reason));
         }
-        fs::create_dir_all(path.join("model")).map_err(|error| Error::file("create", path, error))?;
+        fs::create_dir_all(path).map_err(|error| Error::file("create", path, error))?;
         Ok(Self { path: path.into() })
+    }
+
+    /// Makes the first of `runs/<name>`, `runs/<name>-2`, … that does not exist. Two programs never get the same one.
+    pub fn create_next(name: &str) -> Result<Self> {
+        let runs = Path::new("runs");
+        fs::create_dir_all(runs).map_err(|error| Error::file("create", runs, error))?;
+        let numbered = (2..).map(|n| format!("{name}-{n}"));
+        for name in std::iter::once(name.to_owned()).chain(numbered) {
+            let path = runs.join(name);
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Self { path }),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::file("create", &path, error)),
+            }
+        }
+        unreachable!("there are more numbers than folders")
+    }
+
+    /// Removes the folder of a run that did not begin. It was empty or absent before.
+    pub fn discard(&self) {
+        // That it stays is a nuisance and no reason to hide why the run did not begin.
+        drop(fs::remove_dir_all(&self.path));
+    }
+
+    /// Whether it keeps any parameters.
+    pub fn has_models(&self) -> bool {
+        self.path.join("model").is_dir()
     }
 
     /// The folder of an earlier run.
@@ -88,16 +115,6 @@ impl RunFolder {
             return Err(Error::file("open the run folder", path, reason));
         }
         Ok(Self { path: path.into() })
-    }
-
-    /// The first of `runs/<name>`, `runs/<name>-2`, … that does not exist.
-    pub fn next_free(name: &str) -> PathBuf {
-        let numbered = (2..).map(|n| format!("{name}-{n}"));
-        std::iter::once(name.to_owned())
-            .chain(numbered)
-            .map(|name| Path::new("runs").join(name))
-            .find(|path| !path.exists())
-            .expect("there are more numbers than folders")
     }
 
     /// Where it is.
@@ -117,6 +134,8 @@ impl RunFolder {
 
     /// Keeps parameters, here or, when the disk is full, in the folder for temporary files.
     pub fn save(&self, model: Model, tensors: &NamedTensors) -> Result<()> {
+        // Where this fails, writing fails too, and the parameters are rescued.
+        drop(fs::create_dir_all(self.path.join("model")));
         checkpoint::write_or_rescue(&self.model_path(model), tensors)
     }
 

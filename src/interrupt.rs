@@ -1,5 +1,6 @@
 //! Ctrl-C asks for a clean end; a second one ends at once.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,7 +25,7 @@ impl Interrupt {
             if asked.swap(true, Ordering::Relaxed) {
                 std::process::exit(EXIT_STATUS);
             }
-            eprintln!("\nending after this step; Ctrl-C again to stop at once");
+            drop(writeln!(std::io::stderr(), "\nending after this step; Ctrl-C again to stop at once"));
         };
         // A second listener in one process is harmless: the first one stays.
         drop(ctrlc::set_handler(handler));
@@ -39,10 +40,7 @@ impl Interrupt {
     /// Fails once the end was asked for.
     pub fn check(&self, phase: Phase, step: u64) -> Result<()> {
         if self.asked.load(Ordering::Relaxed) {
-            return Err(Error::Interrupted {
-                phase: phase.name(),
-                step,
-            });
+            return Err(Error::Interrupted { phase: phase.name(), step });
         }
         Ok(())
     }

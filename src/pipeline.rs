@@ -10,21 +10,16 @@ use crate::config::{Schedule, StartFrom, TwoStage};
 use crate::error::Result;
 use crate::folder::Model;
 use crate::log::tags::{self, Phase};
-use crate::phase::{Evaluator, Fit, collect, critics, fit};
+use crate::phase::{CriticSummary, Evaluator, Fit, collect, critics, fit};
 use crate::report::{Comparison, DataSummary, Parameters, Report, TaskBlock, task_block};
 use crate::run::Run;
 
 /// Runs all phases and gives the report. Parameters are saved as soon as they are final.
 pub fn run(run: &mut Run<'_>) -> Result<Report> {
-    run.logger
-        .code(&tags::run_file(), 0, "toml", &run.config.to_toml());
+    run.logger.code(&tags::run_file(), 0, "toml", &run.config.to_toml()?);
     let Schedule::TwoStage(schedule) = &run.config.schedule;
     let needs_critics = run.config.weighting.init().needs_q_values();
-    let trained = if needs_critics {
-        two_stage(run, schedule)?
-    } else {
-        supervised(run, schedule)?
-    };
+    let trained = if needs_critics { two_stage(run, schedule)? } else { supervised(run, schedule)? };
     report(run, trained)
 }
 
@@ -33,17 +28,14 @@ struct Trained {
     actor: Actor,
     baseline: Option<Actor>,
     equal_budget: Option<Actor>,
+    critics: Option<CriticSummary>,
 }
 
 /// One phase with the weighting from the start.
 fn supervised(run: &mut Run<'_>, schedule: &TwoStage) -> Result<Trained> {
     let actor = pretrain(run, schedule, run.config.weighting.clone())?;
     run.folder.save(Model::Actor, &actor.weights())?;
-    Ok(Trained {
-        actor,
-        baseline: None,
-        equal_budget: None,
-    })
+    Ok(Trained { actor, baseline: None, equal_budget: None, critics: None })
 }
 
 /// Pretrain → collect → critics → weighted, and weighted once more with all weights 1.
@@ -51,7 +43,7 @@ fn two_stage(run: &mut Run<'_>, schedule: &TwoStage) -> Result<Trained> {
     let pretrained = pretrain(run, schedule, equal_weights())?;
     run.folder.save(Model::Baseline, &pretrained.weights())?;
     let collected = collect(run, &pretrained, schedule)?;
-    let critic = critics(run, &pretrained, collected, schedule)?;
+    let (critic, summary) = critics(run, &pretrained, collected, schedule)?;
     run.folder.save(Model::Critic, &critic.weights())?;
     let actor = weighted(run, schedule, &pretrained, Phase::Weighted, Some(&critic))?;
     run.folder.save(Model::Actor, &actor.weights())?;
@@ -61,11 +53,7 @@ fn two_stage(run: &mut Run<'_>, schedule: &TwoStage) -> Result<Trained> {
         run.folder.save(Model::EqualBudget, &actor.weights())?;
         equal_budget = Some(actor);
     }
-    Ok(Trained {
-        actor,
-        baseline: Some(pretrained),
-        equal_budget,
-    })
+    Ok(Trained { actor, baseline: Some(pretrained), equal_budget, critics: Some(summary) })
 }
 
 fn pretrain(run: &mut Run<'_>, schedule: &TwoStage, weighting: WeightingConfig) -> Result<Actor> {
@@ -96,11 +84,7 @@ fn weighted(
         StartFrom::Pretrained => pretrained.clone().with_fresh_optimizers(),
         StartFrom::Scratch => Actor::new(&run.config.actor(), run.schema(), &run.streams, &run.device),
     };
-    let weighting = if critic.is_some() {
-        run.config.weighting.clone()
-    } else {
-        equal_weights()
-    };
+    let weighting = if critic.is_some() { run.config.weighting.clone() } else { equal_weights() };
     fit(
         run,
         actor,
@@ -132,11 +116,8 @@ fn report(run: &mut Run<'_>, trained: Trained) -> Result<Report> {
             equal_budget: trained.equal_budget.as_ref().map(block).transpose()?,
             oracle: test.oracle()?.map(|scores| task_block(manifest, scores)),
         },
-        phases: run
-            .timings
-            .iter()
-            .map(|(phase, timing)| (phase.name().to_owned(), *timing))
-            .collect(),
+        critics: trained.critics,
+        phases: run.timings.iter().map(|(phase, timing)| (phase.name().to_owned(), *timing)).collect(),
         parameters: Parameters {
             dense: trained.actor.n_dense_parameters(),
             embedding: trained.actor.n_embedding_parameters(),

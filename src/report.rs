@@ -9,7 +9,7 @@ use rmtl_envs::{Manifest, Split};
 use serde::{Deserialize, Serialize};
 
 use crate::metric::TaskMetrics;
-use crate::phase::Scores;
+use crate::phase::{CriticSummary, Scores};
 
 /// Metrics per task name, in the order of the tasks.
 pub type TaskBlock = IndexMap<String, TaskMetrics>;
@@ -22,6 +22,9 @@ pub struct Report {
     /// The actors compared.
     #[serde(flatten)]
     pub actors: Comparison,
+    /// How the training of the critics ended, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critics: Option<CriticSummary>,
     /// Time per phase. The only values here that two runs of one seed do not share.
     pub phases: IndexMap<String, PhaseTiming>,
     /// Sizes.
@@ -95,12 +98,8 @@ impl DataSummary {
     /// The summary of a prepared dataset.
     pub fn of(manifest: &Manifest) -> Self {
         let names = || manifest.schema.tasks.iter().map(|task| task.name.clone());
-        let splits = || {
-            Split::ALL
-                .into_iter()
-                .zip(&manifest.splits)
-                .map(|(split, of)| (split.name().to_owned(), of))
-        };
+        let splits =
+            || Split::ALL.into_iter().zip(&manifest.splits).map(|(split, of)| (split.name().to_owned(), of));
         Self {
             name: manifest.name.clone(),
             content_hash: manifest.content_hash.clone(),
@@ -115,13 +114,7 @@ impl DataSummary {
 
 /// A task block from scores in the order of the tasks.
 pub fn task_block(manifest: &Manifest, scores: Scores) -> TaskBlock {
-    manifest
-        .schema
-        .tasks
-        .iter()
-        .map(|task| task.name.clone())
-        .zip(scores.tasks)
-        .collect()
+    manifest.schema.tasks.iter().map(|task| task.name.clone()).zip(scores.tasks).collect()
 }
 
 impl Report {
@@ -136,18 +129,16 @@ impl Report {
     pub fn to_markdown(&self) -> String {
         let mut page = String::new();
         let mut line = |text: String| writeln!(page, "{text}").expect("writing to a string does not fail");
-        line(format!(
-            "# {} with {} weights on {}\n",
-            self.backbone, self.weighting, self.data.name
-        ));
-        line("Test split. `baseline` is the pretrained actor, `equal budget` the same further training with all \
-              weights 1, so that the effect of the weights, and not of extra epochs, is visible.\n".into());
-        line(
-            self.actors
-                .table(&self.weighting)
-                .load_style(presets::ASCII_MARKDOWN)
-                .to_string(),
-        );
+        line(format!("# {} with {} weights on {}\n", self.backbone, self.weighting, self.data.name));
+        let explanation = match self.actors.equal_budget {
+            Some(_) => {
+                " `baseline` is the pretrained actor, `equal budget` the same further training with all weights 1, \
+                        so that the effect of the weights, and not of extra epochs, is visible."
+            }
+            None => "",
+        };
+        line(format!("Test split.{explanation}\n"));
+        line(self.actors.table(&self.weighting).load_style(presets::ASCII_MARKDOWN).to_string());
         line("\n## Data\n".into());
         for (split, rows) in &self.data.rows {
             let positives = &self.data.positives[split];
@@ -160,10 +151,7 @@ impl Report {
         }
         line(format!("* content hash `{}`", self.data.content_hash));
         line("\n## Run\n".into());
-        line(format!(
-            "* rmtl {}, seed {}, device {}",
-            self.version, self.seed, self.device
-        ));
+        line(format!("* rmtl {}, seed {}, device {}", self.version, self.seed, self.device));
         line(format!(
             "* parameters: {} dense, {} in tables",
             self.parameters.dense, self.parameters.embedding
@@ -174,11 +162,13 @@ impl Report {
                 timing.seconds, timing.steps, timing.rows_per_second
             ));
         }
+        if let Some(critics) = self.critics {
+            let end = if critics.converged { "converged" } else { "stopped by the step budget" };
+            line(format!("* critics {end} after {} steps, TD loss {:.4}", critics.steps, critics.td_loss));
+        }
         if !self.warnings.is_empty() {
             line("\n## Warnings\n".into());
-            self.warnings
-                .iter()
-                .for_each(|warning| line(format!("* {warning}")));
+            self.warnings.iter().for_each(|warning| line(format!("* {warning}")));
         }
         page
     }
@@ -187,36 +177,20 @@ impl Report {
 impl Comparison {
     /// The actors compared, with a name each.
     fn blocks<'a>(&'a self, weighting: &'a str) -> Vec<(&'a str, &'a TaskBlock)> {
-        let last = if self.baseline.is_some() {
-            "RL-weighted"
-        } else {
-            weighting
-        };
+        let last = if self.baseline.is_some() { "RL-weighted" } else { weighting };
         let blocks = [
             ("baseline", self.baseline.as_ref()),
             ("equal budget", self.equal_budget.as_ref()),
             (last, Some(&self.tasks)),
             ("oracle", self.oracle.as_ref()),
         ];
-        blocks
-            .into_iter()
-            .filter_map(|(name, block)| Some((name, block?)))
-            .collect()
+        blocks.into_iter().filter_map(|(name, block)| Some((name, block?))).collect()
     }
 
     /// The comparison for people.
     fn table(&self, weighting: &str) -> Table {
         let mut table = Table::new();
-        let columns = [
-            "task",
-            "actor",
-            "AUC",
-            "logloss",
-            "s-logloss",
-            "GAUC",
-            "PCOC",
-            "NE",
-        ];
+        let columns = ["task", "actor", "AUC", "logloss", "s-logloss", "GAUC", "PCOC", "NE"];
         table.set_header(columns);
         for task in self.tasks.keys() {
             for (name, block) in self.blocks(weighting) {
@@ -235,8 +209,6 @@ impl Comparison {
 
     /// The comparison as a table for a terminal.
     pub fn to_table(&self, weighting: &str) -> String {
-        self.table(weighting)
-            .load_style(presets::UTF8_FULL_CONDENSED)
-            .to_string()
+        self.table(weighting).load_style(presets::UTF8_FULL_CONDENSED).to_string()
     }
 }

@@ -39,15 +39,15 @@ pub struct Run<'a> {
     pub warnings: Vec<String>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// The schema of the log.
-    pub fn schema(&self) -> &Schema {
+    pub fn schema(&self) -> &'a Schema {
         &self.dataset.manifest.schema
     }
 
     /// A reader of one split.
-    pub fn reader(&self, split: Split) -> BatchReader<'_> {
-        BatchReader::new(self.dataset.split(split), self.schema(), &self.device)
+    pub fn reader(&self, split: Split) -> BatchReader<'a> {
+        BatchReader::new(self.dataset.split(split), &self.dataset.manifest.schema, &self.device)
     }
 
     /// Tells people now, and readers of the report later.
@@ -67,12 +67,7 @@ impl Run<'_> {
         if loss.is_finite() {
             return Ok(());
         }
-        Err(Error::Diverged {
-            phase: phase.name(),
-            step,
-            loss,
-            kept: keep(),
-        })
+        Err(Error::Diverged { phase: phase.name(), step, loss, kept: keep() })
     }
 
     /// Whether this step (counted from 1) is logged.
@@ -86,14 +81,7 @@ impl Run<'_> {
         let rows_per_second = clock.rows as f64 / seconds.max(1e-9);
         self.logger.scalar(&tags::seconds(phase), steps, seconds);
         self.logger.flush();
-        self.timings.push((
-            phase,
-            PhaseTiming {
-                seconds,
-                steps,
-                rows_per_second,
-            },
-        ));
+        self.timings.push((phase, PhaseTiming { seconds, steps, rows_per_second }));
     }
 }
 
@@ -110,12 +98,7 @@ impl PhaseClock {
     /// Starts now.
     pub fn start() -> Self {
         let now = Instant::now();
-        Self {
-            start: now,
-            rows: 0,
-            last: now,
-            last_rows: 0,
-        }
+        Self { start: now, rows: 0, last: now, last_rows: 0 }
     }
 
     /// Counts rows.

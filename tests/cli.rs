@@ -6,11 +6,7 @@ use crate::workbench::{Workbench, rmtl};
 
 fn stdout(command: &mut std::process::Command) -> String {
     let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -25,12 +21,8 @@ fn lists_name_every_registry_in_text_and_json() {
     ] {
         assert!(stdout(rmtl().args(["list", kind])).contains(name), "{kind}");
         let json: Value = serde_json::from_str(&stdout(rmtl().args(["list", kind, "--json"]))).unwrap();
-        let names: Vec<&str> = json
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|entry| entry["name"].as_str().unwrap())
-            .collect();
+        let names: Vec<&str> =
+            json.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
         assert!(names.contains(&name), "{kind}: {names:?}");
     }
 }
@@ -39,10 +31,8 @@ fn lists_name_every_registry_in_text_and_json() {
 fn evaluate_repeats_the_report_exactly() {
     let bench = Workbench::new();
     bench.train("run", &[]);
-    let found: Value = serde_json::from_str(&stdout(
-        rmtl().arg("evaluate").arg(bench.path("run")).arg("--json"),
-    ))
-    .unwrap();
+    let found: Value =
+        serde_json::from_str(&stdout(rmtl().arg("evaluate").arg(bench.path("run")).arg("--json"))).unwrap();
     let report = bench.json("run/report.json");
     for block in ["tasks", "baseline", "equal_budget", "oracle"] {
         assert_eq!(found[block], report[block], "{block}");
@@ -54,45 +44,40 @@ fn evaluate_repeats_the_report_exactly() {
 fn prepare_then_train_reuses_the_prepared_dataset() {
     let bench = Workbench::new();
     let prepare = || {
-        stdout(
-            rmtl()
-                .arg("prepare")
-                .arg(bench.path("dataset.toml"))
-                .arg("--out")
-                .arg(bench.path("prepared")),
-        )
+        stdout(rmtl().arg("prepare").arg(bench.path("dataset.toml")).arg("--out").arg(bench.path("prepared")))
     };
     let first = prepare();
     assert!(first.contains("train") && first.contains("written"), "{first}");
     assert!(prepare().contains("unchanged"));
     let manifest = bench.path("prepared/manifest.json");
     let before = std::fs::metadata(&manifest).unwrap().modified().unwrap();
-    bench.train(
-        "run",
-        &["weighting.equal={}", "schedule.two_stage.pretrain.max_epochs=1"],
-    );
-    assert_eq!(
-        std::fs::metadata(&manifest).unwrap().modified().unwrap(),
-        before,
-        "prepared again"
-    );
+    bench.train("run", &["weighting.equal={}", "schedule.two_stage.pretrain.max_epochs=1"]);
+    assert_eq!(std::fs::metadata(&manifest).unwrap().modified().unwrap(), before, "prepared again");
 }
 
 #[test]
 fn mistakes_end_with_a_message_and_a_status() {
-    for arguments in [
-        &["train", "missing.toml"][..],
-        &["evaluate", "missing"],
-        &["prepare", "missing.toml"],
-    ] {
+    for arguments in [&["train", "missing.toml"][..], &["evaluate", "missing"], &["prepare", "missing.toml"]]
+    {
         let output = rmtl().args(arguments).output().unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{message}");
-        assert!(
-            message.starts_with("error: ") && message.contains("missing"),
-            "{message}"
-        );
+        assert!(message.starts_with("error: ") && message.contains("missing"), "{message}");
     }
+}
+
+#[test]
+fn paths_are_relative_to_the_run_file_whatever_the_working_directory() {
+    let bench = Workbench::new();
+    let folder = bench.path("");
+    let set = ["--set", "weighting.equal={}", "--set", "schedule.two_stage.pretrain.max_epochs=1", "--quiet"];
+    stdout(rmtl().current_dir(&folder).args(["train", "run.toml", "--out", "here"]).args(set));
+    std::fs::create_dir(bench.path("elsewhere")).unwrap();
+    let elsewhere = bench.path("elsewhere");
+    stdout(rmtl().current_dir(&elsewhere).args(["train", "../run.toml"]).args(set));
+    assert!(elsewhere.join("prepared/small/manifest.json").is_file());
+    let run = std::fs::read_dir(elsewhere.join("runs")).unwrap().next().unwrap().unwrap().path();
+    assert!(stdout(rmtl().arg("evaluate").arg(run)).contains("click"));
 }
 
 #[cfg(target_os = "linux")]
@@ -118,18 +103,11 @@ fn ctrl_c_ends_with_status_130_and_readable_logs() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     std::thread::sleep(std::time::Duration::from_millis(500));
-    let interrupted = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
+    let interrupted =
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(interrupted.success());
     let output = child.wait_with_output().unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(130),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     for line in bench.read("run/metrics.jsonl").lines() {
         serde_json::from_str::<Value>(line).unwrap();
     }

@@ -15,10 +15,7 @@ fn aucs(dataset: &str) -> (Vec<f64>, Vec<f64>) {
     let bench = Workbench::with(&dataset, RUN);
     let report = bench.train("run", &TRAINING);
     let of = |block: &rmtl::report::TaskBlock| block.values().map(|task| task.auc.unwrap()).collect();
-    (
-        of(&report.actors.tasks),
-        of(report.actors.oracle.as_ref().unwrap()),
-    )
+    (of(&report.actors.tasks), of(report.actors.oracle.as_ref().unwrap()))
 }
 
 #[test]

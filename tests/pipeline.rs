@@ -22,31 +22,14 @@ fn a_critic_run_over_three_tasks_leaves_a_complete_folder() {
         "run.toml",
         "timings.jsonl",
     ] {
-        assert!(
-            found.iter().any(|name| name == file),
-            "{file} is missing in {found:?}"
-        );
+        assert!(found.iter().any(|name| name == file), "{file} is missing in {found:?}");
     }
-    assert!(
-        found
-            .iter()
-            .any(|name| name.starts_with("tensorboard/events.out.tfevents")),
-        "{found:?}"
-    );
+    assert!(found.iter().any(|name| name.starts_with("tensorboard/events.out.tfevents")), "{found:?}");
 
     let json = bench.json("run/report.json");
     for block in ["tasks", "baseline", "equal_budget", "oracle"] {
         for task in ["click", "cart", "buy"] {
-            for metric in [
-                "auc",
-                "logloss",
-                "s_logloss",
-                "gauc",
-                "pcoc",
-                "ne",
-                "positives",
-                "rows",
-            ] {
+            for metric in ["auc", "logloss", "s_logloss", "gauc", "pcoc", "ne", "positives", "rows"] {
                 assert!(
                     json[block][task][metric].is_number(),
                     "{block}.{task}.{metric}: {}",
@@ -57,22 +40,13 @@ fn a_critic_run_over_three_tasks_leaves_a_complete_folder() {
     }
     for phase in ["pretrain", "collect", "critics", "weighted", "equal_budget"] {
         for key in ["seconds", "steps", "rows_per_second"] {
-            assert!(
-                json["phases"][phase][key].as_f64().unwrap() > 0.0,
-                "{phase}.{key}"
-            );
+            assert!(json["phases"][phase][key].as_f64().unwrap() > 0.0, "{phase}.{key}");
         }
     }
     assert!(json["parameters"]["dense"].as_u64().unwrap() > 0);
     assert!(json["parameters"]["embedding"].as_u64().unwrap() > 0);
-    assert_eq!(
-        (json["seed"].as_u64(), json["device"].as_str()),
-        (Some(5), Some("flex"))
-    );
-    assert_eq!(
-        report.actors.tasks["click"].rows,
-        json["data"]["rows"]["test"].as_u64().unwrap()
-    );
+    assert_eq!((json["seed"].as_u64(), json["device"].as_str()), (Some(5), Some("flex")));
+    assert_eq!(report.actors.tasks["click"].rows, json["data"]["rows"]["test"].as_u64().unwrap());
     for word in ["RL-weighted", "equal budget", "baseline", "oracle"] {
         assert!(bench.read("run/report.md").contains(word), "{word}");
     }
@@ -112,10 +86,7 @@ fn every_quantity_of_the_issue_is_logged() {
         assert!(metrics.contains(&format!("\"{tag}\"")), "{tag} is not logged");
     }
     assert!(timings.contains("weighted/time/rows_per_second"));
-    assert!(
-        !metrics.contains("/time/"),
-        "a clock among the reproducible values"
-    );
+    assert!(!metrics.contains("/time/"), "a clock among the reproducible values");
 }
 
 #[test]
@@ -131,19 +102,11 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
         "metrics.jsonl",
     ] {
         let bytes = |out: &str| std::fs::read(bench.path(out).join(file)).unwrap();
-        assert!(
-            bytes("one") == bytes("two"),
-            "{file} differs between two runs of one seed"
-        );
-        assert!(
-            bytes("one") != bytes("other"),
-            "{file} is the same for another seed"
-        );
+        assert!(bytes("one") == bytes("two"), "{file} differs between two runs of one seed");
+        assert!(bytes("one") != bytes("other"), "{file} is the same for another seed");
     }
     let mut reports = ["one", "two"].map(|out| bench.json(&format!("{out}/report.json")));
-    reports
-        .iter_mut()
-        .for_each(|report| report["phases"] = serde_json::Value::Null);
+    reports.iter_mut().for_each(|report| report["phases"] = serde_json::Value::Null);
     assert_eq!(reports[0], reports[1]);
 }
 
@@ -153,11 +116,7 @@ fn lambda_zero_is_the_equal_budget() {
     let report = bench.train("run", &["weighting.critic.lambda=0.0"]);
     assert_eq!(Some(&report.actors.tasks), report.actors.equal_budget.as_ref());
     let report = bench.train("weighted", &[]);
-    assert_ne!(
-        Some(&report.actors.tasks),
-        report.actors.equal_budget.as_ref(),
-        "λ = 0.7 must differ"
-    );
+    assert_ne!(Some(&report.actors.tasks), report.actors.equal_budget.as_ref(), "λ = 0.7 must differ");
 }
 
 #[test]
@@ -182,27 +141,58 @@ fn every_backbone_runs_under_the_critics() {
 }
 
 #[test]
-fn an_interrupted_run_ends_cleanly_and_keeps_what_is_finished() {
+fn a_run_interrupted_before_it_begins_leaves_nothing() {
     let bench = Workbench::new();
     let interrupt = Interrupt::default();
     interrupt.ask();
     let error = bench.train_until("run", &[], interrupt).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Interrupted {
-                phase: "pretrain",
-                ..
+    assert!(matches!(error, Error::Interrupted { phase: "pretrain", .. }), "{error}");
+    assert!(!bench.path("run").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_in_any_phase_keeps_the_models_of_the_phases_before() {
+    for (phase, endless, kept) in [
+        ("critics", "schedule.two_stage.critics={max_steps=100000000, patience=100000000}", "baseline"),
+        ("weighted", "schedule.two_stage.weighted={max_epochs=100000000, patience=100000000}", "critic"),
+    ] {
+        let bench = Workbench::new();
+        let interrupt = Interrupt::default();
+        let error = std::thread::scope(|scope| {
+            let run = scope.spawn(|| bench.train_until("run", &[endless, "log.every=1"], interrupt.clone()));
+            // The phase has begun once its values reach the log.
+            let metrics = bench.path("run/metrics.jsonl");
+            let begun =
+                || std::fs::read_to_string(&metrics).is_ok_and(|text| text.contains(&format!("\"{phase}/")));
+            while !begun() && !run.is_finished() {
+                std::thread::sleep(std::time::Duration::from_millis(50));
             }
-        ),
-        "{error}"
-    );
-    let found = files(&bench.path("run"));
-    assert!(
-        found.contains(&"run.toml".to_owned()) && !found.contains(&"report.json".to_owned()),
-        "{found:?}"
-    );
-    assert!(!found.iter().any(|name| name.contains(".tmp")), "{found:?}");
+            interrupt.ask();
+            run.join().unwrap().unwrap_err()
+        });
+        assert!(error.to_string().contains(&format!("phase {phase}")), "{error}");
+        assert!(bench.path(&format!("run/model/{kept}.safetensors")).is_file(), "{phase}");
+        let found = files(&bench.path("run"));
+        assert!(
+            !found
+                .iter()
+                .any(|name| name.contains("actor") || name.contains("report") || name.contains(".tmp")),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn dead_critics_are_reported_and_live_ones_are_not() {
+    let bench = Workbench::new();
+    // A huge step of the paper's output layer kills every critic at once.
+    let report =
+        bench.train("dead", &["critic.output=neg_relu", "critic.learning_rate=0.5", "log.every=100000"]);
+    assert!(report.warnings.iter().any(|warning| warning.contains("is dead")), "{:?}", report.warnings);
+    let report = bench.train("alive", &[]);
+    assert!(!report.warnings.iter().any(|warning| warning.contains("is dead")), "{:?}", report.warnings);
+    assert!(report.critics.is_some_and(|critics| critics.steps <= 40 && critics.td_loss > 0.0));
 }
 
 #[test]
@@ -218,19 +208,8 @@ fn a_run_folder_reproduces_its_run() {
         quiet: true,
     };
     let again = bench.path("again");
-    rmtl::cli::train(
-        &arguments,
-        &again,
-        rmtl::log::Console::quiet(),
-        Interrupt::default(),
-    )
-    .unwrap();
-    for file in [
-        "model/actor.safetensors",
-        "metrics.jsonl",
-        "run.toml",
-        "dataset.toml",
-    ] {
+    rmtl::cli::train(&arguments, &again, rmtl::log::Console::quiet(), Interrupt::default()).unwrap();
+    for file in ["model/actor.safetensors", "metrics.jsonl", "run.toml", "dataset.toml"] {
         let bytes = |folder: &std::path::Path| std::fs::read(folder.join(file)).unwrap();
         assert!(bytes(&bench.path("run")) == bytes(&again), "{file}");
     }

@@ -14,22 +14,15 @@ fn log(name: &str) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path);
     }
-    println!(
-        "skipped: {} is not there; set RMTL_DATA_DIR to the folder that holds {name}",
-        path.display()
-    );
+    println!("skipped: {} is not there; set RMTL_DATA_DIR to the folder that holds {name}", path.display());
     None
 }
 
 fn run(run_file: &str, root: &Path, set: &[&str]) -> Option<rmtl::report::Report> {
     let folder = tempfile::tempdir().unwrap();
     let prepared = format!("data.prepared={:?}", folder.path().join("prepared"));
-    let overrides = set
-        .iter()
-        .copied()
-        .chain([prepared.as_str()])
-        .map(|text| text.parse().unwrap())
-        .collect();
+    let overrides =
+        set.iter().copied().chain([prepared.as_str()]).map(|text| text.parse().unwrap()).collect();
     let arguments = TrainArguments {
         run_file: run_file.into(),
         overrides,
@@ -38,25 +31,14 @@ fn run(run_file: &str, root: &Path, set: &[&str]) -> Option<rmtl::report::Report
         device: None,
         quiet: true,
     };
-    Some(
-        train(
-            &arguments,
-            &folder.path().join("run"),
-            Console::quiet(),
-            Interrupt::default(),
-        )
-        .unwrap(),
-    )
+    Some(train(&arguments, &folder.path().join("run"), Console::quiet(), Interrupt::default()).unwrap())
 }
 
 #[test]
 fn kuairand_esmm_learns_in_one_epoch() {
     let Some(root) = log("kuairand_pure") else { return };
-    let set = [
-        "schedule.two_stage.pretrain.max_epochs=1",
-        "backbone.esmm.bottom=[128, 64]",
-        "encoder.dim=16",
-    ];
+    let set =
+        ["schedule.two_stage.pretrain.max_epochs=1", "backbone.esmm.bottom=[128, 64]", "batch_size=512"];
     let report = run("configs/kuairand/esmm_equal.toml", &root, &set).unwrap();
     let total: u64 = report.data.rows.values().sum();
     assert_eq!(total, 228_329);

@@ -31,10 +31,7 @@ fn schema(n_rows: u32) -> Schema {
     Schema {
         categorical: (0..N_FIELDS).map(field).collect(),
         numeric: Vec::new(),
-        tasks: vec![Task {
-            name: "click".into(),
-            after: None,
-        }],
+        tasks: vec![Task { name: "click".into(), after: None }],
     }
 }
 
@@ -42,11 +39,7 @@ fn schema(n_rows: u32) -> Schema {
 fn batches(n_rows: u32, rows_in_use: u32, stream: &mut Stream) -> Vec<Vec<u32>> {
     let (in_use, distance) = (rows_in_use / N_FIELDS, n_rows / rows_in_use);
     let n_ids = BATCH_SIZE * N_FIELDS as usize;
-    let mut batch = || {
-        (0..n_ids)
-            .map(|_| stream.random_range(0..in_use) * distance)
-            .collect()
-    };
+    let mut batch = || (0..n_ids).map(|_| stream.random_range(0..in_use) * distance).collect();
     (0..N_BATCHES).map(|_| batch()).collect()
 }
 
@@ -55,19 +48,15 @@ fn batches(n_rows: u32, rows_in_use: u32, stream: &mut Stream) -> Vec<Vec<u32>> 
 fn touch_every_row(table: &mut EmbeddingTable, optimizer: &mut SparseOptimizer) {
     let rows: Vec<u32> = (0..).take(table.n_rows()).collect();
     for rows in rows.chunks(100_000) {
-        let gradient = SparseGradient {
-            rows: rows.to_vec(),
-            values: vec![0.1; rows.len() * DIM],
-        };
+        let gradient = SparseGradient { rows: rows.to_vec(), values: vec![0.1; rows.len() * DIM] };
         optimizer.step(table, &gradient, 1e-3);
     }
 }
 
 fn steps(criterion: &mut Criterion) {
     let mut stream = Streams::new(7).named("bench");
-    let gradient: Vec<f32> = (0..BATCH_SIZE * N_FIELDS as usize * DIM)
-        .map(|_| stream.random_range(-1.0..1.0))
-        .collect();
+    let gradient: Vec<f32> =
+        (0..BATCH_SIZE * N_FIELDS as usize * DIM).map(|_| stream.random_range(-1.0..1.0)).collect();
     let mut coalescer = GradientCoalescer::default();
     for n_rows in VOCABULARIES {
         let mut table = EmbeddingTable::new(&schema(n_rows), DIM, &mut stream);
@@ -113,23 +102,13 @@ fn replay(criterion: &mut Criterion) {
     const CAPACITY: u32 = 10_000_000;
     let mut stream = Streams::new(7).named("bench");
     let mut buffer = ReplayBuffer::new(CAPACITY as usize, 2);
-    (0..CAPACITY + CAPACITY / 2).for_each(|row| {
-        buffer.push(Transition {
-            row: Row(row),
-            action: &[0.5; 2],
-        })
-    });
+    (0..CAPACITY + CAPACITY / 2).for_each(|row| buffer.push(Transition { row: Row(row), action: &[0.5; 2] }));
     let mut batch = TransitionBatch::default();
     criterion.bench_function("replay/sample_2048_of_10_million", |bencher| {
         bencher.iter(|| buffer.sample(BATCH_SIZE, &mut stream, black_box(&mut batch)));
     });
     criterion.bench_function("replay/push", |bencher| {
-        bencher.iter(|| {
-            buffer.push(black_box(Transition {
-                row: Row(1),
-                action: &[0.5; 2],
-            }))
-        });
+        bencher.iter(|| buffer.push(black_box(Transition { row: Row(1), action: &[0.5; 2] })));
     });
 }
 

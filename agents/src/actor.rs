@@ -29,11 +29,7 @@ pub struct ActorConfig {
 impl ActorConfig {
     /// What the backbone is built for.
     pub fn input(&self, schema: &Schema) -> Input {
-        Input {
-            n_fields: n_fields(schema),
-            dim: self.encoder.dim,
-            parents: schema.parents(),
-        }
+        Input { n_fields: n_fields(schema), dim: self.encoder.dim, parents: schema.parents() }
     }
 }
 
@@ -110,20 +106,11 @@ impl Actor {
         let numeric = (0..n_views)
             .map(|_| NumericField::new(schema, config.encoder.dim, &mut stream, &device))
             .collect();
-        let backbone = config.backbone.init(
-            &config.input(schema),
-            &mut streams.named("init/backbone"),
-            &device,
-        );
+        let backbone =
+            config.backbone.init(&config.input(schema), &mut streams.named("init/backbone"), &device);
         let network = Network { numeric, backbone };
         let optimizer = config.optimizer.init();
-        Self {
-            encoder,
-            network,
-            optimizer,
-            config: config.optimizer,
-            parents: schema.parents(),
-        }
+        Self { encoder, network, optimizer, config: config.optimizer, parents: schema.parents() }
     }
 
     /// π(s): probabilities in evaluation mode, outside any graph.
@@ -132,10 +119,7 @@ impl Actor {
     /// - output: `[batch, task]`
     pub fn predict(&self, states: &StateBatch) -> Tensor<2> {
         let fields = self.encoder.fields(states);
-        self.network
-            .valid()
-            .forward(fields, states.numeric.as_ref(), &mut Pass::evaluation())
-            .probabilities
+        self.network.valid().forward(fields, states.numeric.as_ref(), &mut Pass::evaluation()).probabilities
     }
 
     /// One update along `Σ_k mean_i w_ik · BCE_ik + Σ terms`, the weights taken as constants.
@@ -148,23 +132,15 @@ impl Actor {
         with_gradient_norm: bool,
     ) -> ActorStep {
         let leaves = self.encoder.leaves(batch.states);
-        let predictions = self
-            .network
-            .forward(leaves.fields.clone(), batch.states.numeric.as_ref(), pass);
+        let predictions = self.network.forward(leaves.fields.clone(), batch.states.numeric.as_ref(), pass);
         let losses = task_bce(predictions.probabilities.clone(), &batch.labels);
-        let weights = weighting.weights(&WeightingInput {
-            losses: losses.clone().inner(),
-            q_values: batch.q_values,
-        });
+        let weights =
+            weighting.weights(&WeightingInput { losses: losses.clone().inner(), q_values: batch.q_values });
         let task_losses = losses.clone().inner().mean_dim(0);
         let weighted = (losses * weights.clone()).mean_dim(0);
         let weighted_losses = weighted.clone().inner();
         let mut total = weighted.sum();
-        let input = LossInput {
-            predictions: &predictions,
-            labels: &batch.labels,
-            parents: &self.parents,
-        };
+        let input = LossInput { predictions: &predictions, labels: &batch.labels, parents: &self.parents };
         let terms: Vec<Tensor<1>> = terms.iter().map(|term| term.value(&input)).collect();
         let term_values = terms.iter().map(|term| scalar(term.clone())).collect();
         for term in terms {
@@ -172,12 +148,8 @@ impl Actor {
         }
         let loss = scalar(total.clone());
         let mut gradients = total.backward();
-        let embedding_gradient_norm = self.encoder.step(
-            &leaves,
-            &mut gradients,
-            self.config.embedding_learning_rate,
-            |_, _, _| {},
-        );
+        let embedding_gradient_norm =
+            self.encoder.step(&leaves, &mut gradients, self.config.embedding_learning_rate, |_, _, _| {});
         let gradients = GradientsParams::from_grads(gradients, &self.network);
         let dense_gradient_norm = with_gradient_norm.then(|| gradient_norm(&self.network, &gradients));
         let network = self.network.clone();
@@ -248,10 +220,7 @@ impl StateEncoder {
             let shape = vec![view.table.n_rows(), view.table.dim()];
             into.insert(
                 format!("{prefix}.{index}"),
-                NamedTensor {
-                    shape,
-                    values: view.table.weights().to_vec(),
-                },
+                NamedTensor { shape, values: view.table.weights().to_vec() },
             );
         }
     }
@@ -264,5 +233,121 @@ impl StateEncoder {
             view.table.weights_mut().copy_from_slice(values);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backbone::shared_bottom;
+    use crate::batch::BatchReader;
+    use crate::loss::dependence;
+    use rmtl_envs::{CategoricalField, LogTable, Row, RowValues, SessionEnd, Task};
+
+    /// Weights given from outside.
+    struct Given(Tensor<2>);
+
+    impl LossWeighting for Given {
+        fn weights(&mut self, _input: &WeightingInput) -> Tensor<2> {
+            self.0.clone()
+        }
+    }
+
+    fn schema() -> Schema {
+        let task = |name: &str, after: Option<&str>| Task { name: name.into(), after: after.map(Into::into) };
+        Schema {
+            categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 3, n_values: 1 }],
+            numeric: vec![],
+            tasks: vec![task("click", None), task("buy", Some("click"))],
+        }
+    }
+
+    fn table(schema: &Schema) -> LogTable {
+        let row = |id: &'static u32, labels: &'static [u8], time| RowValues {
+            categorical: std::slice::from_ref(id),
+            numeric: &[],
+            labels,
+            time,
+            end: SessionEnd::Terminated,
+            oracle: &[],
+        };
+        LogTable::from_rows(schema, [row(&1, &[1, 0], 0), row(&2, &[0, 0], 1)])
+    }
+
+    fn actor(schema: &Schema) -> Actor {
+        let backbone = shared_bottom::Config { bottom: vec![4], tower: vec![3], dropout: 0.0 };
+        let config = ActorConfig {
+            backbone: BackboneConfig::SharedBottom(backbone),
+            encoder: EncoderConfig { dim: 2, ..EncoderConfig::default() },
+            optimizer: OptimizerConfig::default(),
+        };
+        Actor::new(&config, schema, &Streams::new(2), &Device::default())
+    }
+
+    fn step(actor: &mut Actor, weights: [[f32; 2]; 2], terms: &[Box<dyn LossTerm>]) -> ActorStep {
+        let schema = schema();
+        let table = table(&schema);
+        let reader = BatchReader::new(&table, &schema, &Device::default());
+        let rows = [Row(0), Row(1)];
+        let batch =
+            ActorBatch { states: &reader.states(&rows), labels: reader.labels(&rows), q_values: None };
+        let mut weights = Given(Tensor::from_floats(weights, &Device::default()));
+        actor.step(batch, &mut weights, terms, &mut Pass::evaluation(), true)
+    }
+
+    fn predictions(actor: &Actor) -> Vec<f64> {
+        let schema = schema();
+        let table = table(&schema);
+        let reader = BatchReader::new(&table, &schema, &Device::default());
+        host(actor.predict(&reader.states(&[Row(0), Row(1)]))).into_iter().map(f64::from).collect()
+    }
+
+    #[test]
+    fn the_loss_is_a_sum_over_tasks_of_weighted_means_over_rows_plus_the_terms() {
+        let mut actor = actor(&schema());
+        let p = predictions(&actor);
+        // Labels (1, 0) and (0, 0).
+        let bce = [-p[0].ln(), -(1.0 - p[1]).ln(), -(1.0 - p[2]).ln(), -(1.0 - p[3]).ln()];
+        let gaps = [(p[0] - p[1]) - 1.0, p[2] - p[3]];
+        let term = 0.5 * (gaps[0].powi(2) + gaps[1].powi(2)) / 2.0;
+        let terms: [Box<dyn LossTerm>; 1] = [Box::new(dependence::Config { sigma: 0.5 })];
+        let done = step(&mut actor, [[2.0, 3.0], [4.0, 5.0]], &terms);
+        let close = |found: f64, expected: f64| {
+            assert!((found - expected).abs() < 1e-5, "{found} against {expected}")
+        };
+        close(done.task_losses[0], (bce[0] + bce[2]) / 2.0);
+        close(done.task_losses[1], (bce[1] + bce[3]) / 2.0);
+        close(done.weighted_losses[0], (2.0 * bce[0] + 4.0 * bce[2]) / 2.0);
+        close(done.weighted_losses[1], (3.0 * bce[1] + 5.0 * bce[3]) / 2.0);
+        close(done.terms[0], term);
+        close(done.loss, done.weighted_losses[0] + done.weighted_losses[1] + term);
+    }
+
+    #[test]
+    fn weights_scale_gradients_and_rows_of_weight_zero_stay_put() {
+        let schema = schema();
+        let once = step(&mut actor(&schema), [[1.0, 1.0], [1.0, 1.0]], &[]);
+        let thrice = step(&mut actor(&schema), [[3.0, 3.0], [3.0, 3.0]], &[]);
+        let ratio = thrice.dense_gradient_norm.unwrap() / once.dense_gradient_norm.unwrap();
+        assert!((ratio - 3.0).abs() < 1e-4, "{ratio}");
+        assert!((thrice.embedding_gradient_norm / once.embedding_gradient_norm - 3.0).abs() < 1e-4);
+
+        let mut actor = actor(&schema);
+        let before = actor.encoder().views[0].table.weights().to_vec();
+        step(&mut actor, [[1.0, 1.0], [0.0, 0.0]], &[]);
+        let after = actor.encoder().views[0].table.weights();
+        assert_ne!(before[2..4], after[2..4], "row 1, weight 1");
+        assert_eq!(before[4..6], after[4..6], "row 2, weight 0");
+        assert_eq!(before[..2], after[..2], "row 0 is not in the batch");
+    }
+
+    #[test]
+    fn saved_weights_give_the_same_predictions() {
+        let schema = schema();
+        let mut trained = actor(&schema);
+        step(&mut trained, [[1.0, 1.0], [1.0, 1.0]], &[]);
+        let loaded = actor(&schema).load(&trained.weights()).unwrap();
+        assert_eq!(predictions(&loaded), predictions(&trained));
+        assert_ne!(predictions(&loaded), predictions(&actor(&schema)));
     }
 }

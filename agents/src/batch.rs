@@ -26,11 +26,7 @@ pub struct BatchReader<'a> {
 impl<'a> BatchReader<'a> {
     /// A reader of `table` that puts its tensors on `device` (without autodiff: data is never differentiated).
     pub fn new(table: &'a LogTable, schema: &'a Schema, device: &Device) -> Self {
-        Self {
-            table,
-            schema,
-            device: device.clone().inner(),
-        }
+        Self { table, schema, device: device.clone().inner() }
     }
 
     /// The states of `rows`.
@@ -45,11 +41,7 @@ impl<'a> BatchReader<'a> {
             }
         }
         let numeric = (n_numeric > 0).then(|| self.tensor(numeric, rows.len(), n_numeric));
-        StateBatch {
-            ids,
-            numeric,
-            n_rows: rows.len(),
-        }
+        StateBatch { ids, numeric, n_rows: rows.len() }
     }
 
     /// The labels of `rows`, `[batch, task]` of zeros and ones.

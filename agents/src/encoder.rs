@@ -26,10 +26,7 @@ pub struct EncoderConfig {
 
 impl Default for EncoderConfig {
     fn default() -> Self {
-        Self {
-            dim: 128,
-            optimizer: SparseOptimizerConfig::default(),
-        }
+        Self { dim: 128, optimizer: SparseOptimizerConfig::default() }
     }
 }
 
@@ -72,18 +69,10 @@ impl StateEncoder {
         let view = |stream: &mut Stream| {
             let table = EmbeddingTable::new(schema, config.dim, stream);
             let optimizer = SparseOptimizer::new(config.optimizer, table.n_rows(), table.dim());
-            TableView {
-                table,
-                optimizer,
-                coalescer: GradientCoalescer::default(),
-            }
+            TableView { table, optimizer, coalescer: GradientCoalescer::default() }
         };
         let views = (0..n_views).map(|_| view(stream)).collect();
-        Self {
-            views,
-            optimizer: config.optimizer,
-            device: device.clone().inner(),
-        }
+        Self { views, optimizer: config.optimizer, device: device.clone().inner() }
     }
 
     /// The fields of a batch in every view, outside any graph.
@@ -99,10 +88,7 @@ impl StateEncoder {
     pub fn leaves(&self, batch: &StateBatch) -> Leaves {
         let lookup = self.views[0].table.indices(&batch.ids);
         let fields = self.look_up(&lookup, batch.n_rows);
-        let fields = fields
-            .into_iter()
-            .map(|fields| fields.autodiff().require_grad())
-            .collect();
+        let fields = fields.into_iter().map(|fields| fields.autodiff().require_grad()).collect();
         Leaves { lookup, fields }
     }
 
@@ -123,14 +109,8 @@ impl StateEncoder {
             let Some(gradient) = fields.grad_remove(gradients) else {
                 continue;
             };
-            let gradient = view
-                .coalescer
-                .coalesce(&leaves.lookup, &host(gradient), view.table.dim());
-            squares += gradient
-                .values
-                .iter()
-                .map(|&value| f64::from(value).powi(2))
-                .sum::<f64>();
+            let gradient = view.coalescer.coalesce(&leaves.lookup, &host(gradient), view.table.dim());
+            squares += gradient.values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>();
             before_write(index, &view.table, &gradient.rows);
             view.optimizer.step(&mut view.table, gradient, learning_rate);
         }
@@ -152,17 +132,11 @@ impl StateEncoder {
     /// Puts host values `[batch, field, dim]` on the encoder's device, without a graph.
     pub fn tensor(&self, values: Vec<f32>, n_rows: usize) -> Tensor<3> {
         let table = &self.views[0].table;
-        Tensor::from_data(
-            TensorData::new(values, [n_rows, table.n_fields(), table.dim()]),
-            &self.device,
-        )
+        Tensor::from_data(TensorData::new(values, [n_rows, table.n_fields(), table.dim()]), &self.device)
     }
 
     fn look_up(&self, lookup: &Lookup, n_rows: usize) -> Vec<Tensor<3>> {
-        self.views
-            .iter()
-            .map(|view| self.tensor(view.table.lookup(lookup), n_rows))
-            .collect()
+        self.views.iter().map(|view| self.tensor(view.table.lookup(lookup), n_rows)).collect()
     }
 }
 
@@ -176,9 +150,7 @@ impl NumericField {
     /// A projection to `dim` where the schema has numeric columns.
     pub fn new(schema: &Schema, dim: usize, stream: &mut Stream, device: &Device) -> Self {
         let n = schema.n_numeric();
-        Self {
-            projection: (n > 0).then(|| linear(n, dim, stream, device)),
-        }
+        Self { projection: (n > 0).then(|| linear(n, dim, stream, device)) }
     }
 
     /// # Shapes
@@ -203,8 +175,5 @@ pub fn n_fields(schema: &Schema) -> usize {
 
 /// The values of a tensor on the host, row-major.
 pub fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor
-        .into_data()
-        .try_into_vec()
-        .expect("every tensor of this crate holds f32")
+    tensor.into_data().try_into_vec().expect("every tensor of this crate holds f32")
 }

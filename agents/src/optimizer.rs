@@ -19,11 +19,7 @@ pub struct OptimizerConfig {
 
 impl Default for OptimizerConfig {
     fn default() -> Self {
-        Self {
-            learning_rate: 1e-3,
-            embedding_learning_rate: 1e-3,
-            epsilon: 1e-8,
-        }
+        Self { learning_rate: 1e-3, embedding_learning_rate: 1e-3, epsilon: 1e-8 }
     }
 }
 
@@ -47,10 +43,7 @@ pub(crate) fn gradient_norm<M: Module>(module: &M, gradients: &GradientsParams) 
             }
         }
     }
-    let mut squares = Squares {
-        gradients,
-        total: 0.0,
-    };
+    let mut squares = Squares { gradients, total: 0.0 };
     module.visit(&mut squares);
     squares.total.sqrt()
 }

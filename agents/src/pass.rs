@@ -55,18 +55,16 @@ fn draw_mask(n: usize, dropped: u16, stream: &mut Stream) -> Vec<f32> {
     let kept = 65_536.0 / (65_536.0 - f32::from(dropped));
     let seeds: Vec<u64> = (0..n.div_ceil(MASK_CHUNK)).map(|_| stream.next_u64()).collect();
     let mut mask = vec![0.0; n];
-    mask.par_chunks_mut(MASK_CHUNK)
-        .zip(seeds)
-        .for_each(|(chunk, seed)| {
-            let mut stream = Stream::seed_from_u64(seed);
-            for quad in chunk.chunks_mut(4) {
-                let mut bits = stream.next_u64();
-                for factor in quad {
-                    *factor = if bits as u16 >= dropped { kept } else { 0.0 };
-                    bits >>= 16;
-                }
+    mask.par_chunks_mut(MASK_CHUNK).zip(seeds).for_each(|(chunk, seed)| {
+        let mut stream = Stream::seed_from_u64(seed);
+        for quad in chunk.chunks_mut(4) {
+            let mut bits = stream.next_u64();
+            for factor in quad {
+                *factor = if bits as u16 >= dropped { kept } else { 0.0 };
+                bits >>= 16;
             }
-        });
+        }
+    });
     mask
 }
 

@@ -41,14 +41,8 @@ impl ReplayBuffer {
     pub fn new(capacity: usize, n_tasks: usize) -> Self {
         assert!(capacity > 0, "a replay buffer holds at least one transition");
         assert!(n_tasks > 0, "an action has at least one task");
-        let n_actions = capacity
-            .checked_mul(n_tasks)
-            .expect("capacity · tasks fits the address space");
-        Self {
-            rows: HeapRb::new(capacity),
-            actions: HeapRb::new(n_actions),
-            n_tasks,
-        }
+        let n_actions = capacity.checked_mul(n_tasks).expect("capacity · tasks fits the address space");
+        Self { rows: HeapRb::new(capacity), actions: HeapRb::new(n_actions), n_tasks }
     }
 
     /// Adds a transition, in place of the oldest one if the buffer is full.
@@ -84,10 +78,7 @@ impl ReplayBuffer {
         assert!(index < self.len(), "transition {index} of {}", self.len());
         let n_tasks = self.n_tasks;
         let row = *element(self.rows.as_slices(), index, 1).first().expect("one row");
-        Transition {
-            row,
-            action: element(self.actions.as_slices(), index, n_tasks),
-        }
+        Transition { row, action: element(self.actions.as_slices(), index, n_tasks) }
     }
 
     /// Replaces `batch` by `batch_size` transitions drawn uniformly and WITH replacement, in O(batch). The buffer
@@ -97,19 +88,14 @@ impl ReplayBuffer {
     /// If the buffer is empty.
     pub fn sample(&mut self, batch_size: usize, stream: &mut Stream, batch: &mut TransitionBatch) {
         let n_transitions = self.len();
-        assert!(
-            n_transitions > 0,
-            "sampling from an empty replay buffer: collect transitions first"
-        );
+        assert!(n_transitions > 0, "sampling from an empty replay buffer: collect transitions first");
         batch.rows.clear();
         batch.actions.clear();
         let (rows, actions) = (self.rows.as_slices(), self.actions.as_slices());
         for _ in 0..batch_size {
             let index = stream.random_range(0..n_transitions);
             batch.rows.extend_from_slice(element(rows, index, 1));
-            batch
-                .actions
-                .extend_from_slice(element(actions, index, self.n_tasks));
+            batch.actions.extend_from_slice(element(actions, index, self.n_tasks));
         }
     }
 }
@@ -137,12 +123,7 @@ mod tests {
 
     fn filled(capacity: usize, rows: std::ops::Range<u32>) -> ReplayBuffer {
         let mut buffer = ReplayBuffer::new(capacity, 2);
-        rows.for_each(|row| {
-            buffer.push(Transition {
-                row: Row(row),
-                action: &action(row),
-            })
-        });
+        rows.for_each(|row| buffer.push(Transition { row: Row(row), action: &action(row) }));
         buffer
     }
 
@@ -161,31 +142,16 @@ mod tests {
         let expected = draws.len() as f64 / cells.len() as f64;
         let mut counts = vec![0_u32; cells.len()];
         draws.for_each(|draw| counts[(draw - cells.start) as usize] += 1);
-        counts
-            .iter()
-            .map(|count| (f64::from(*count) - expected).powi(2) / expected)
-            .sum()
+        counts.iter().map(|count| (f64::from(*count) - expected).powi(2) / expected).sum()
     }
 
     #[test]
     fn a_full_buffer_overwrites_the_oldest() {
         let mut buffer = filled(3, 0..2);
-        assert_eq!(
-            (rows(&mut buffer), buffer.len(), buffer.capacity()),
-            (vec![0, 1], 2, 3)
-        );
+        assert_eq!((rows(&mut buffer), buffer.len(), buffer.capacity()), (vec![0, 1], 2, 3));
         buffer = filled(3, 0..5);
-        assert_eq!(
-            (rows(&mut buffer), buffer.len(), buffer.capacity()),
-            (vec![2, 3, 4], 3, 3)
-        );
-        assert_eq!(
-            buffer.get(1),
-            Transition {
-                row: Row(3),
-                action: &[3.0, -3.0]
-            }
-        );
+        assert_eq!((rows(&mut buffer), buffer.len(), buffer.capacity()), (vec![2, 3, 4], 3, 3));
+        assert_eq!(buffer.get(1), Transition { row: Row(3), action: &[3.0, -3.0] });
     }
 
     #[test]
@@ -218,13 +184,7 @@ mod tests {
 
     #[test]
     fn the_same_stream_draws_the_same_batch() {
-        let draw = |seed| {
-            draw(
-                &mut filled(100, 0..100),
-                20,
-                &mut Streams::new(seed).named("replay"),
-            )
-        };
+        let draw = |seed| draw(&mut filled(100, 0..100), 20, &mut Streams::new(seed).named("replay"));
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
     }
@@ -245,20 +205,13 @@ mod tests {
     #[test]
     #[should_panic(expected = "sampling from an empty replay buffer")]
     fn sampling_an_empty_buffer_panics() {
-        draw(
-            &mut ReplayBuffer::new(5, 2),
-            1,
-            &mut Streams::new(1).named("replay"),
-        );
+        draw(&mut ReplayBuffer::new(5, 2), 1, &mut Streams::new(1).named("replay"));
     }
 
     #[test]
     #[should_panic(expected = "tasks of the action, and of the buffer")]
     fn an_action_of_another_number_of_tasks_panics() {
-        ReplayBuffer::new(5, 2).push(Transition {
-            row: Row(0),
-            action: &[0.5; 3],
-        });
+        ReplayBuffer::new(5, 2).push(Transition { row: Row(0), action: &[0.5; 3] });
     }
 
     proptest! {

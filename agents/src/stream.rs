@@ -40,17 +40,8 @@ mod tests {
     #[test]
     fn a_stream_depends_on_seed_and_name_only() {
         let streams = Streams::new(7);
-        assert_eq!(
-            streams.named("replay").next_u64(),
-            Streams::new(7).named("replay").next_u64()
-        );
-        assert_ne!(
-            streams.named("replay").next_u64(),
-            streams.named("shuffle").next_u64()
-        );
-        assert_ne!(
-            streams.named("replay").next_u64(),
-            Streams::new(8).named("replay").next_u64()
-        );
+        assert_eq!(streams.named("replay").next_u64(), Streams::new(7).named("replay").next_u64());
+        assert_ne!(streams.named("replay").next_u64(), streams.named("shuffle").next_u64());
+        assert_ne!(streams.named("replay").next_u64(), Streams::new(8).named("replay").next_u64());
     }
 }

@@ -8,14 +8,9 @@ use burn::tensor::container::TensorContainer;
 ///
 /// `target` is a clone of an earlier `online` outside autodiff ([`Module::valid`]), so the two share parameter ids.
 pub fn soft_update<M: Module>(target: M, online: &M, tau: f64) -> M {
-    let mut values = OnlineValues {
-        values: TensorContainer::new(),
-    };
+    let mut values = OnlineValues { values: TensorContainer::new() };
     online.visit(&mut values);
-    target.map(&mut Average {
-        online: values.values,
-        tau,
-    })
+    target.map(&mut Average { online: values.values, tau })
 }
 
 struct OnlineValues {
@@ -53,10 +48,8 @@ mod tests {
     #[test]
     fn soft_update_of_dense_parameters_by_hand() {
         let device = Device::default().autodiff();
-        let online = Linear {
-            weight: Param::from_tensor(Tensor::from_floats([[10.0], [20.0]], &device)),
-            bias: None,
-        };
+        let online =
+            Linear { weight: Param::from_tensor(Tensor::from_floats([[10.0], [20.0]], &device)), bias: None };
         let start = Linear {
             weight: Param::initialized(online.weight.id, Tensor::from_floats([[0.0], [-10.0]], &device)),
             bias: None,

@@ -33,12 +33,7 @@ pub struct FrozenPolicy {
 impl FrozenPolicy {
     /// Actions `[row, task]`, row-major.
     pub fn new(actions: Vec<f32>, n_tasks: usize) -> Self {
-        assert_eq!(
-            actions.len() % n_tasks,
-            0,
-            "{} actions are not whole rows of {n_tasks}",
-            actions.len()
-        );
+        assert_eq!(actions.len() % n_tasks, 0, "{} actions are not whole rows of {n_tasks}", actions.len());
         Self { actions, n_tasks }
     }
 
@@ -88,12 +83,8 @@ impl TransitionRule {
             next_rows.push(next);
             discounts.push(discount);
             let labels = reader.table.labels(row);
-            rewards.extend(
-                action
-                    .iter()
-                    .zip(labels)
-                    .map(|(&action, &label)| self.reward.value(action, label)),
-            );
+            rewards
+                .extend(action.iter().zip(labels).map(|(&action, &label)| self.reward.value(action, label)));
             next_actions.extend_from_slice(policy.action(next));
         }
         Transitions {

@@ -45,35 +45,22 @@ pub enum WeightsError {
 
 /// Adds every parameter of `module` to `into`, its path prefixed with `prefix`.
 pub fn collect<M: Module>(module: &M, prefix: &str, into: &mut NamedTensors) {
-    module.visit(&mut Collector {
-        path: vec![prefix.to_owned()],
-        into,
-    });
+    module.visit(&mut Collector { path: vec![prefix.to_owned()], into });
 }
 
 /// `module` with the values of `from` under `prefix`.
 pub fn restore<M: Module>(module: M, prefix: &str, from: &NamedTensors) -> Result<M, WeightsError> {
-    let mut restorer = Restorer {
-        path: vec![prefix.to_owned()],
-        from,
-        error: None,
-    };
+    let mut restorer = Restorer { path: vec![prefix.to_owned()], from, error: None };
     let module = module.map(&mut restorer);
     restorer.error.map_or(Ok(module), Err)
 }
 
 /// The values called `name`, checked against the expected shape.
 pub fn values<'a>(from: &'a NamedTensors, name: &str, expected: &[usize]) -> Result<&'a [f32], WeightsError> {
-    let tensor = from.get(name).ok_or_else(|| WeightsError::Missing {
-        name: name.to_owned(),
-    })?;
+    let tensor = from.get(name).ok_or_else(|| WeightsError::Missing { name: name.to_owned() })?;
     if tensor.shape != expected {
         let (expected, found) = (expected.to_vec(), tensor.shape.clone());
-        return Err(WeightsError::Shape {
-            name: name.to_owned(),
-            expected,
-            found,
-        });
+        return Err(WeightsError::Shape { name: name.to_owned(), expected, found });
     }
     Ok(&tensor.values)
 }
@@ -94,10 +81,7 @@ impl ModuleVisitor for Collector<'_> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = param.val();
-        let tensor = NamedTensor {
-            shape: value.dims().to_vec(),
-            values: host(value),
-        };
+        let tensor = NamedTensor { shape: value.dims().to_vec(), values: host(value) };
         self.into.insert(self.path.join("."), tensor);
     }
 }
@@ -162,19 +146,9 @@ mod tests {
     fn a_wrong_shape_and_a_missing_name_are_refused() {
         let device = Device::default();
         let mut saved = NamedTensors::new();
-        collect(
-            &linear(3, 2, &mut Streams::new(1).named("a"), &device),
-            "net",
-            &mut saved,
-        );
+        collect(&linear(3, 2, &mut Streams::new(1).named("a"), &device), "net", &mut saved);
         let wider = linear(4, 2, &mut Streams::new(1).named("a"), &device);
-        assert!(matches!(
-            restore(wider.clone(), "net", &saved),
-            Err(WeightsError::Shape { .. })
-        ));
-        assert!(matches!(
-            restore(wider, "other", &saved),
-            Err(WeightsError::Missing { .. })
-        ));
+        assert!(matches!(restore(wider.clone(), "net", &saved), Err(WeightsError::Shape { .. })));
+        assert!(matches!(restore(wider, "other", &saved), Err(WeightsError::Missing { .. })));
     }
 }

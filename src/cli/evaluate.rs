@@ -4,11 +4,12 @@ use rmtl_agents::actor::Actor;
 use rmtl_agents::stream::Streams;
 use rmtl_envs::{Dataset, Split};
 
+use super::output::{complain, print};
 use super::{EvaluateArguments, prepare};
 use crate::config::RunFile;
 use crate::device::device;
 use crate::error::{Error, Result};
-use crate::folder::{Model, RUN_FILE, RunFolder};
+use crate::folder::{Model, REPORT_FILE, RUN_FILE, RunFolder};
 use crate::log::Console;
 use crate::phase::Evaluator;
 use crate::report::{Comparison, TaskBlock, task_block};
@@ -20,8 +21,8 @@ pub(super) fn command(arguments: &EvaluateArguments) -> Result<()> {
         config.data.root = Some(root.clone());
     }
     let device = device(arguments.device.as_deref().unwrap_or(&config.device))?;
-    let data = prepare::for_run(&config.data, &Console::quiet())?;
-    let dataset = Dataset::open(&data.prepared.directory)?;
+    let data = prepare::for_run(&config.data, &Console::detect())?;
+    let dataset = Dataset::open(&data.directory)?;
     let manifest = &dataset.manifest;
     config.check(&manifest.schema)?;
 
@@ -32,15 +33,8 @@ pub(super) fn command(arguments: &EvaluateArguments) -> Result<()> {
         if !path.exists() {
             return Ok(None);
         }
-        let actor = Actor::new(
-            &config.actor(),
-            &manifest.schema,
-            &Streams::new(config.seed),
-            &device,
-        );
-        let actor = actor
-            .load(&folder.load(model)?)
-            .map_err(|source| Error::Model { path, source })?;
+        let actor = Actor::new(&config.actor(), &manifest.schema, &Streams::new(config.seed), &device);
+        let actor = actor.load(&folder.load(model)?).map_err(|source| Error::Model { path, source })?;
         Ok(Some(task_block(manifest, test.evaluate(&actor)?)))
     };
     let Some(tasks) = block(Model::Actor)? else {
@@ -53,13 +47,16 @@ pub(super) fn command(arguments: &EvaluateArguments) -> Result<()> {
         equal_budget: block(Model::EqualBudget)?,
         oracle: test.oracle()?.map(|scores| task_block(manifest, scores)),
     };
+    if !folder.path().join(REPORT_FILE).exists() {
+        complain("warning: the run did not finish; these are the models it kept");
+    }
     if arguments.json {
-        println!(
+        print(format_args!(
             "{}",
             serde_json::to_string_pretty(&comparison).expect("metrics hold nothing JSON cannot say")
-        );
+        ));
     } else {
-        println!("{}", comparison.to_table(config.weighting.name()));
+        print(comparison.to_table(config.weighting.name()));
     }
     Ok(())
 }

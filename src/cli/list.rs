@@ -9,6 +9,7 @@ use rmtl_agents::weighting::WEIGHTINGS;
 use rmtl_ingest::DatasetFile;
 use serde::Serialize;
 
+use super::output::print;
 use crate::device::devices;
 use crate::error::{Error, Result};
 
@@ -37,57 +38,34 @@ struct Entry {
 
 impl Entry {
     fn new(name: &str, summary: &str) -> Self {
-        Self {
-            name: name.into(),
-            summary: summary.into(),
-            available: true,
-        }
+        Self { name: name.into(), summary: summary.into(), available: true }
     }
 }
 
 pub(super) fn command(kind: Kind, json: bool) -> Result<()> {
     let entries = match kind {
-        Kind::Backbones => BackboneConfig::all()
-            .iter()
-            .map(|config| Entry::new(config.name(), config.summary()))
-            .collect(),
-        Kind::Weightings => WEIGHTINGS
-            .iter()
-            .map(|(name, summary)| Entry::new(name, summary))
-            .collect(),
-        Kind::Losses => LOSSES
-            .iter()
-            .map(|(name, summary)| Entry::new(name, summary))
-            .collect(),
+        Kind::Backbones => {
+            BackboneConfig::all().iter().map(|config| Entry::new(config.name(), config.summary())).collect()
+        }
+        Kind::Weightings => WEIGHTINGS.iter().map(|(name, summary)| Entry::new(name, summary)).collect(),
+        Kind::Losses => LOSSES.iter().map(|(name, summary)| Entry::new(name, summary)).collect(),
         Kind::Datasets => datasets(Path::new("configs/datasets"))?,
         Kind::Devices => devices()
             .iter()
-            .map(|kind| Entry {
-                available: kind.is_available(),
-                ..Entry::new(kind.name, kind.summary)
-            })
+            .map(|kind| Entry { available: kind.is_available(), ..Entry::new(kind.name, kind.summary) })
             .collect(),
     };
     if json {
-        println!(
+        print(format_args!(
             "{}",
             serde_json::to_string_pretty(&entries).expect("entries hold nothing JSON cannot say")
-        );
+        ));
         return Ok(());
     }
-    let width = entries
-        .iter()
-        .map(|entry: &Entry| entry.name.len())
-        .max()
-        .unwrap_or(0);
-    for Entry {
-        name,
-        summary,
-        available,
-    } in &entries
-    {
+    let width = entries.iter().map(|entry: &Entry| entry.name.len()).max().unwrap_or(0);
+    for Entry { name, summary, available } in &entries {
         let note = if *available { "" } else { " (not compiled in)" };
-        println!("{name:<width$}  {summary}{note}");
+        print(format_args!("{name:<width$}  {summary}{note}"));
     }
     Ok(())
 }
@@ -100,10 +78,7 @@ fn datasets(folder: &Path) -> Result<Vec<Entry>> {
         if path.extension().is_some_and(|extension| extension == "toml") {
             let file = DatasetFile::read(&path)?;
             let tasks: Vec<&str> = file.tasks.iter().map(|task| task.name.as_str()).collect();
-            entries.push(Entry::new(
-                &file.name,
-                &format!("{}; tasks {}", path.display(), tasks.join(" → ")),
-            ));
+            entries.push(Entry::new(&file.name, &format!("{}; tasks {}", path.display(), tasks.join(" → "))));
         }
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));

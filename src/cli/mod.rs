@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod list;
+mod output;
 mod prepare;
 mod train;
 
@@ -15,6 +16,7 @@ use crate::config::Override;
 use crate::error::Error;
 use crate::interrupt::EXIT_STATUS;
 
+use output::complain;
 pub use train::train;
 
 /// Reinforcement-learned loss weights for multi-task recommendation.
@@ -106,10 +108,10 @@ pub fn main() -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
-    eprintln!("error: {error}");
+    complain(format_args!("error: {error}"));
     let mut source = error.source();
     while let Some(cause) = source {
-        eprintln!("  because: {cause}");
+        complain(format_args!("  because: {cause}"));
         source = cause.source();
     }
     match error {

@@ -3,21 +3,18 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use rmtl_envs::Split;
+use rmtl_envs::{Manifest, Split};
 use rmtl_ingest::{DatasetFile, Prepared, Progress as Stage};
 
 use super::PrepareArguments;
+use super::output::print;
 use crate::config::DataConfig;
 use crate::error::{Error, Result};
 use crate::folder::DATASET_FILE;
 use crate::log::{Console, Progress};
 
 pub(super) fn command(arguments: &PrepareArguments) -> Result<()> {
-    let console = if arguments.quiet {
-        Console::quiet()
-    } else {
-        Console::detect()
-    };
+    let console = if arguments.quiet { Console::quiet() } else { Console::detect() };
     let file = DatasetFile::read(&arguments.dataset_file)?;
     let out = arguments.out.clone().unwrap_or_else(|| default_folder(&file));
     let prepared = prepared(&file, arguments.root.as_deref(), &out, &console)?;
@@ -25,23 +22,23 @@ pub(super) fn command(arguments: &PrepareArguments) -> Result<()> {
     for (split, summary) in Split::ALL.into_iter().zip(&manifest.splits) {
         let positives = manifest.schema.tasks.iter().zip(&summary.positives);
         let positives: Vec<String> = positives.map(|(task, n)| format!("{} {n}", task.name)).collect();
-        println!(
+        print(format_args!(
             "{:<11} {:>10} rows  {:>9} sessions  positives: {}",
             split.name(),
             summary.rows,
             summary.sessions,
             positives.join(", ")
-        );
+        ));
     }
     let state = if prepared.reused { "unchanged" } else { "written" };
-    println!("{:<11} {} ({state})", "dataset", prepared.directory.display());
+    print(format_args!("{:<11} {} ({state})", "dataset", prepared.directory.display()));
     Ok(())
 }
 
 /// The data of a run.
 pub(super) struct RunData {
     /// The prepared dataset.
-    pub(super) prepared: Prepared,
+    pub(super) directory: PathBuf,
     /// The dataset file as text.
     pub(super) dataset_file: String,
     /// `[data]` of a run file that lies beside a copy of the dataset file and works from any folder.
@@ -49,25 +46,42 @@ pub(super) struct RunData {
 }
 
 /// The prepared dataset of a run, prepared now unless it is there already.
+///
+/// # Errors
+/// The run asks for a content hash and the data have another: a model must not meet ids of another vocabulary.
 pub(super) fn for_run(data: &DataConfig, console: &Console) -> Result<RunData> {
     let file = DatasetFile::read(&data.dataset)?;
-    let out = data.prepared.clone().unwrap_or_else(|| default_folder(&file));
-    let prepared = prepared(&file, data.root.as_deref(), &out, console)?;
+    let dataset_file =
+        std::fs::read_to_string(&data.dataset).map_err(|error| Error::file("read", &data.dataset, error))?;
     let absolute = |path: &Path| std::path::absolute(path).map_err(|error| Error::file("find", path, error));
+    let dataset_path = absolute(&data.dataset)?;
     let root = match &data.root {
         Some(root) => absolute(root)?,
-        None => absolute(data.dataset.parent().unwrap_or(Path::new(".")))?,
+        None => dataset_path.parent().unwrap_or(Path::new("/")).to_owned(),
     };
-    Ok(RunData {
-        dataset_file: std::fs::read_to_string(&data.dataset)
-            .map_err(|error| Error::file("read", &data.dataset, error))?,
-        config: DataConfig {
-            dataset: DATASET_FILE.into(),
-            root: Some(root),
-            prepared: Some(absolute(&prepared.directory)?),
-        },
-        prepared,
-    })
+    let out = data.prepared.clone().unwrap_or_else(|| default_folder(&file));
+    let manifest = match (&data.content_hash, Manifest::read(&out)) {
+        // The raw files are not needed any more.
+        (Some(_), Ok(manifest)) => manifest,
+        _ => prepared(&file, Some(&root), &out, console)?.manifest,
+    };
+    if let Some(expected) = &data.content_hash
+        && *expected != manifest.content_hash
+    {
+        let found = &manifest.content_hash;
+        let reason = format!(
+            "expected the data of the run, with content hash {expected}, found {found}: the raw log or its dataset file \
+             has changed; give the old ones with --root, or prepare them elsewhere and set data.prepared"
+        );
+        return Err(Error::file("use the prepared dataset", &out, reason));
+    }
+    let config = DataConfig {
+        dataset: DATASET_FILE.into(),
+        root: Some(root),
+        prepared: Some(absolute(&out)?),
+        content_hash: Some(manifest.content_hash),
+    };
+    Ok(RunData { directory: out, dataset_file, config })
 }
 
 fn prepared(file: &DatasetFile, root: Option<&Path>, out: &Path, console: &Console) -> Result<Prepared> {

@@ -5,38 +5,36 @@ use std::path::Path;
 use rmtl_agents::stream::Streams;
 use rmtl_envs::Dataset;
 
+use super::output::print;
 use super::{TrainArguments, prepare};
 use crate::config::{Override, RunFile};
 use crate::device::device;
 use crate::error::{Error, Result};
 use crate::folder::{DATASET_FILE, REPORT_FILE, REPORT_PAGE, RUN_FILE, RunFolder, TENSORBOARD};
 use crate::interrupt::Interrupt;
+use crate::log::tags::Phase;
 use crate::log::{Console, JsonlSink, Logger, Sink, TensorBoardSink};
 use crate::pipeline;
 use crate::report::Report;
 use crate::run::Run;
 
 pub(super) fn command(arguments: &TrainArguments) -> Result<()> {
-    let console = if arguments.quiet {
-        Console::quiet()
-    } else {
-        Console::detect()
+    let console = if arguments.quiet { Console::quiet() } else { Console::detect() };
+    let config = configured(arguments)?;
+    let folder = match &arguments.out {
+        Some(out) => RunFolder::create(out)?,
+        None => RunFolder::create_next(&stem(&arguments.run_file))?,
     };
-    let out = arguments
-        .out
-        .clone()
-        .unwrap_or_else(|| RunFolder::next_free(&stem(&arguments.run_file)));
-    let report = train(arguments, &out, console, Interrupt::listen())?;
-    println!("{}\n", report.actors.to_table(&report.weighting));
-    println!("report      {}", out.join(REPORT_PAGE).display());
-    if out.join(TENSORBOARD).exists() {
-        println!(
-            "curves      tensorboard --logdir {}",
-            out.join(TENSORBOARD).display()
-        );
+    let report = train_in(&folder, &config, console, Interrupt::listen())?;
+    print(format_args!("{}\n", report.actors.to_table(&report.weighting)));
+    let written = write_report(&folder, &report);
+    let out = folder.path();
+    print(format_args!("report      {}", out.join(REPORT_PAGE).display()));
+    if config.log.tensorboard {
+        print(format_args!("curves      tensorboard --logdir {}", out.join(TENSORBOARD).display()));
     }
-    println!("again       rmtl evaluate {}", out.display());
-    Ok(())
+    print(format_args!("again       rmtl evaluate {}", out.display()));
+    written
 }
 
 /// Runs a run file into the folder `out`.
@@ -47,55 +45,50 @@ pub fn train(
     interrupt: Interrupt,
 ) -> Result<Report> {
     let config = configured(arguments)?;
-    let device = device(&config.device)?;
-    let data = prepare::for_run(&config.data, &console)?;
-    let dataset = Dataset::open(&data.prepared.directory)?;
-    config.check(&dataset.manifest.schema)?;
     let folder = RunFolder::create(out)?;
-    folder.write(DATASET_FILE, &data.dataset_file)?;
-    folder.write(
-        RUN_FILE,
-        &RunFile {
-            data: data.config,
-            ..config.clone()
-        }
-        .to_toml(),
-    )?;
-    let logger = logger(&config, &dataset, &folder, &console)?;
+    let report = train_in(&folder, &config, console, interrupt)?;
+    write_report(&folder, &report)?;
+    Ok(report)
+}
+
+/// A run that does not begin leaves no folder behind.
+fn train_in(folder: &RunFolder, config: &RunFile, console: Console, interrupt: Interrupt) -> Result<Report> {
+    let begin = || -> Result<_> {
+        let device = device(&config.device)?;
+        let data = prepare::for_run(&config.data, &console)?;
+        let dataset = Dataset::open(&data.directory)?;
+        config.check(&dataset.manifest.schema)?;
+        interrupt.check(Phase::Pretrain, 0)?;
+        folder.write(DATASET_FILE, &data.dataset_file)?;
+        folder.write(RUN_FILE, &RunFile { data: data.config, ..config.clone() }.to_toml()?)?;
+        let logger = logger(config, &dataset, folder, &console)?;
+        Ok((device, dataset, logger))
+    };
+    let (device, dataset, logger) = begin().inspect_err(|_| folder.discard())?;
     let mut run = Run {
-        config: &config,
+        config,
         dataset: &dataset,
         device,
         streams: Streams::new(config.seed),
-        folder: &folder,
+        folder,
         logger,
         console,
         interrupt,
         timings: Vec::new(),
-        warnings: dataset
-            .manifest
-            .warnings
-            .iter()
-            .map(|warning| warning.message.clone())
-            .collect(),
+        warnings: dataset.manifest.warnings.iter().map(|warning| warning.message.clone()).collect(),
     };
-    let report = match pipeline::run(&mut run) {
-        Ok(report) => report,
-        Err(error) => {
-            run.logger.flush();
-            if matches!(error, Error::Interrupted { .. }) {
-                run.console.warn(&format!(
-                    "models of finished phases are in {}",
-                    out.join("model").display()
-                ));
-            }
-            return Err(error);
-        }
-    };
+    let result = pipeline::run(&mut run);
     run.logger.flush();
+    if matches!(result, Err(Error::Interrupted { .. })) && folder.has_models() {
+        let models = folder.path().join("model");
+        run.console.warn(&format!("the models trained so far are in {}", models.display()));
+    }
+    result
+}
+
+fn write_report(folder: &RunFolder, report: &Report) -> Result<()> {
     folder.write(REPORT_FILE, &report.to_json())?;
-    folder.write(REPORT_PAGE, &report.to_markdown())?;
-    Ok(report)
+    folder.write(REPORT_PAGE, &report.to_markdown())
 }
 
 /// The run file with what the command line says.
@@ -108,6 +101,7 @@ fn configured(arguments: &TrainArguments) -> Result<RunFile> {
     if let Some(device) = &arguments.device {
         config.device = device.clone();
     }
+    config.check_values()?;
     Ok(config)
 }
 
@@ -116,26 +110,15 @@ fn logger(config: &RunFile, dataset: &Dataset, folder: &RunFolder, console: &Con
     let failed = |error: std::io::Error| Error::file("write logs to", path, error);
     let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(JsonlSink::create(path).map_err(failed)?)];
     if config.log.tensorboard {
-        sinks.push(Box::new(
-            TensorBoardSink::create(&path.join(TENSORBOARD)).map_err(failed)?,
-        ));
+        sinks.push(Box::new(TensorBoardSink::create(&path.join(TENSORBOARD)).map_err(failed)?));
     }
-    let tasks = dataset
-        .manifest
-        .schema
-        .tasks
-        .iter()
-        .map(|task| task.name.clone())
-        .collect();
+    let tasks = dataset.manifest.schema.tasks.iter().map(|task| task.name.clone()).collect();
     let console = console.clone();
     Ok(Logger::new(tasks, sinks, move |message| console.warn(message)))
 }
 
 fn stem(run_file: &Path) -> String {
-    let folder = run_file
-        .parent()
-        .and_then(Path::file_name)
-        .map(|name| name.to_string_lossy());
+    let folder = run_file.parent().and_then(Path::file_name).map(|name| name.to_string_lossy());
     let name = run_file.file_stem().unwrap_or_default().to_string_lossy();
     match folder {
         Some(folder) if folder != "configs" => format!("{folder}-{name}"),

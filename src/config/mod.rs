@@ -69,12 +69,17 @@ pub struct RunFile {
 pub struct DataConfig {
     /// The dataset file, relative to the run file.
     pub dataset: PathBuf,
-    /// Folder with the raw files; absent = the folder of the dataset file.
+    /// Folder with the raw files, relative to the run file; absent = the folder of the dataset file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
-    /// Where the prepared dataset is kept; absent = `prepared/<dataset name>`.
+    /// Where the prepared dataset is kept, relative to the run file; absent = `prepared/<dataset name>` in the working
+    /// directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prepared: Option<PathBuf>,
+    /// The hash the prepared dataset must have. A run folder's `run.toml` has it, so that a run is never repeated or
+    /// evaluated on other data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_hash: Option<String>,
 }
 
 /// `[log]`: what is logged.
@@ -89,10 +94,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self {
-            every: 10,
-            tensorboard: true,
-        }
+        Self { every: 10, tensorboard: true }
     }
 }
 
@@ -136,29 +138,39 @@ pub enum ConfigError {
 }
 
 impl RunFile {
-    /// Reads `path` and applies `overrides` in their order. Relative paths in the file start at its folder.
+    /// Reads `path` and applies `overrides` in their order. Relative paths in the file start at its folder, those of
+    /// `overrides` at the working directory.
     pub fn read(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-            path: path.into(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
         // The file alone first, so that its own mistakes are reported with their lines.
         let file: Self = toml_file::parse(&text, path)?;
-        let mut file = if overrides.is_empty() {
-            file
-        } else {
-            overrides::apply(&text, overrides)?
-        };
+        let mut file = if overrides.is_empty() { file } else { overrides::apply(&text, overrides)? };
         let folder = path.parent().unwrap_or(Path::new("."));
-        if file.data.dataset.is_relative() && !overrides.iter().any(|o| o.key() == "data.dataset") {
-            file.data.dataset = tidy(&folder.join(&file.data.dataset));
+        let data = &mut file.data;
+        let paths = [
+            ("data.dataset", Some(&mut data.dataset)),
+            ("data.root", data.root.as_mut()),
+            ("data.prepared", data.prepared.as_mut()),
+        ];
+        for (key, path) in paths {
+            if let Some(path) = path
+                && path.is_relative()
+                && !overrides.iter().any(|item| item.key() == key)
+            {
+                *path = tidy(&folder.join(&*path));
+            }
         }
         Ok(file)
     }
 
     /// The file as text, every default written out.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("a run file holds nothing TOML cannot say")
+    ///
+    /// # Errors
+    /// A path in it is not Unicode.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        toml::to_string(self)
+            .map_err(|error| ConfigError::Value { section: "[data]".into(), message: error.to_string() })
     }
 
     /// The actor's part.
@@ -173,51 +185,49 @@ impl RunFile {
     /// Refuses values that cannot work with this data.
     pub fn check(&self, schema: &Schema) -> Result<(), ConfigError> {
         let input = self.actor().input(schema);
-        let section = |name: &str| {
-            let section = format!("[{name}]");
-            move |message| ConfigError::Value { section, message }
-        };
+        self.check_values()?;
+        self.backbone.check(&input).map_err(section(&format!("backbone.{}", self.backbone.name())))?;
+        for (name, term) in self.losses.terms() {
+            term.check(&input.parents).map_err(section(&format!("losses.{name}")))?;
+        }
+        Ok(())
+    }
+
+    /// Refuses values that cannot work with any data.
+    pub fn check_values(&self) -> Result<(), ConfigError> {
         if self.batch_size == 0 {
             return Err(section("batch_size")("must be at least 1; found 0".into()));
         }
         if self.encoder.dim == 0 {
             return Err(section("encoder")("`dim` must be at least 1; found 0".into()));
         }
-        self.backbone
-            .check(&input)
-            .map_err(section(&format!("backbone.{}", self.backbone.name())))?;
-        self.weighting
-            .check()
-            .map_err(section(&format!("weighting.{}", self.weighting.name())))?;
+        self.encoder.optimizer.check().map_err(section("encoder.optimizer"))?;
+        self.weighting.check().map_err(section(&format!("weighting.{}", self.weighting.name())))?;
         self.critic.check().map_err(section("critic"))?;
         self.schedule.check().map_err(section("schedule.two_stage"))?;
-        for (name, term) in self.losses.terms() {
-            term.check(&input.parents)
-                .map_err(section(&format!("losses.{name}")))?;
-        }
         if self.log.every == 0 {
             return Err(section("log")("`every` must be at least 1; found 0".into()));
         }
         for (key, rate) in [
+            ("optimizer.epsilon", f64::from(self.optimizer.epsilon)),
             ("optimizer.learning_rate", self.optimizer.learning_rate),
-            (
-                "optimizer.embedding_learning_rate",
-                self.optimizer.embedding_learning_rate,
-            ),
+            ("optimizer.embedding_learning_rate", self.optimizer.embedding_learning_rate),
             ("critic.learning_rate", self.critic.learning_rate),
-            (
-                "critic.embedding_learning_rate",
-                self.critic.embedding_learning_rate,
-            ),
+            ("critic.embedding_learning_rate", self.critic.embedding_learning_rate),
         ] {
-            if !(rate.is_finite() && rate > 0.0) {
-                return Err(section(key)(format!(
-                    "a learning rate must be above 0; found {rate}"
-                )));
+            // Used in single precision.
+            if !((rate as f32).is_finite() && rate as f32 > 0.0) {
+                return Err(section(key)(format!("must be a number above 0; found {rate}")));
             }
         }
         Ok(())
     }
+}
+
+/// Puts a complaint under `[name]`.
+fn section(name: &str) -> impl Fn(String) -> ConfigError + use<> {
+    let section = format!("[{name}]");
+    move |message| ConfigError::Value { section: section.clone(), message }
 }
 
 /// `a/b/../c` as `a/c`, so that paths in reports read well; leading `..` stay.

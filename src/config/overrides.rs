@@ -57,15 +57,10 @@ impl FromStr for Override {
             return Err(form());
         }
         // A bare word is a string: `--set device=flex` needs no quotes.
-        let parsed = format!("value = {value}")
-            .parse::<Table>()
-            .ok()
-            .and_then(|mut table| table.remove("value"));
+        let parsed =
+            format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
         let value = parsed.unwrap_or_else(|| Value::String(value.trim().to_owned()));
-        Ok(Self {
-            key: key.to_owned(),
-            value,
-        })
+        Ok(Self { key: key.to_owned(), value })
     }
 }
 
@@ -84,11 +79,7 @@ pub(super) fn apply(text: &str, overrides: &[Override]) -> Result<RunFile, Confi
             .map(|item| format!("--set {}={}", item.key, item.value))
             .collect::<Vec<_>>()
             .join(" ");
-        OverrideError::Rejected {
-            overrides,
-            message: toml_file::explain(error.message()),
-        }
-        .into()
+        OverrideError::Rejected { overrides, message: toml_file::explain(error.message()) }.into()
     })
 }
 
@@ -107,10 +98,9 @@ fn set(table: &mut Table, item: &Override) -> Result<(), OverrideError> {
     let mut here = table;
     for part in path {
         let entry = here.entry(*part).or_insert_with(|| Value::Table(Table::new()));
-        here = entry.as_table_mut().ok_or_else(|| OverrideError::NoTable {
-            key: item.key.clone(),
-            through: (*part).to_owned(),
-        })?;
+        here = entry
+            .as_table_mut()
+            .ok_or_else(|| OverrideError::NoTable { key: item.key.clone(), through: (*part).to_owned() })?;
     }
     here.insert((*last).to_owned(), item.value.clone());
     Ok(())

@@ -53,22 +53,18 @@ impl TwoStage {
                 ));
             }
         }
-        if self.collect.capacity == 0 || self.collect.n_lanes == 0 || self.collect.max_session_rows == Some(0)
-        {
-            return Err(format!(
-                "`collect` needs sizes of at least 1; found {:?}",
-                self.collect
-            ));
+        if self.collect.capacity == 0 || self.collect.n_lanes == 0 {
+            return Err(format!("`collect` needs sizes of at least 1; found {:?}", self.collect));
         }
         self.critics.check()?;
         let CollectionPolicy::ActorNoise { standard_deviation } = self.collect.policy else {
             return Ok(());
         };
-        if standard_deviation.is_finite() && standard_deviation >= 0.0 {
+        if (0.0..=1e6).contains(&standard_deviation) {
             return Ok(());
         }
         Err(format!(
-            "`collect.policy.actor_noise.standard_deviation` must be at least 0; found {standard_deviation}"
+            "`collect.policy.actor_noise.standard_deviation` must be a number from 0 to 1e6; found {standard_deviation}"
         ))
     }
 }
@@ -87,11 +83,7 @@ pub struct FitConfig {
 
 impl Default for FitConfig {
     fn default() -> Self {
-        Self {
-            max_epochs: 20,
-            patience: 2,
-            evaluations_per_epoch: 1,
-        }
+        Self { max_epochs: 20, patience: 2, evaluations_per_epoch: 1 }
     }
 }
 
@@ -126,17 +118,8 @@ impl Default for WeightedConfig {
 impl WeightedConfig {
     /// Its epochs and early stop.
     pub fn fit(&self) -> FitConfig {
-        let Self {
-            max_epochs,
-            patience,
-            evaluations_per_epoch,
-            ..
-        } = *self;
-        FitConfig {
-            max_epochs,
-            patience,
-            evaluations_per_epoch,
-        }
+        let Self { max_epochs, patience, evaluations_per_epoch, .. } = *self;
+        FitConfig { max_epochs, patience, evaluations_per_epoch }
     }
 }
 
@@ -146,23 +129,15 @@ impl WeightedConfig {
 pub struct CollectConfig {
     /// Which actions are taken.
     pub policy: CollectionPolicy,
-    /// Transitions kept; the oldest are overwritten.
+    /// Transitions kept. When there are more, the oldest are overwritten: mind that long sessions end last.
     pub capacity: usize,
     /// Sessions walked side by side.
     pub n_lanes: usize,
-    /// Sessions are cut after this many rows; absent = never.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_session_rows: Option<u32>,
 }
 
 impl Default for CollectConfig {
     fn default() -> Self {
-        Self {
-            policy: CollectionPolicy::default(),
-            capacity: 2_000_000,
-            n_lanes: 2048,
-            max_session_rows: None,
-        }
+        Self { policy: CollectionPolicy::default(), capacity: 2_000_000, n_lanes: 2048 }
     }
 }
 
@@ -181,9 +156,7 @@ pub enum CollectionPolicy {
 
 impl Default for CollectionPolicy {
     fn default() -> Self {
-        Self::ActorNoise {
-            standard_deviation: 0.1,
-        }
+        Self::ActorNoise { standard_deviation: 0.1 }
     }
 }
 
@@ -225,11 +198,14 @@ impl ConvergeConfig {
                 "`critics` needs `max_steps`, `window`, `patience` and `soft_update_every` of at least 1; found {self:?}"
             ));
         }
-        if !(0.0..1.0).contains(&self.epsilon) {
+        if !(0.0..=1.0).contains(&self.dead_share_alarm) {
             return Err(format!(
-                "`critics.epsilon` is a share in [0, 1); found {}",
-                self.epsilon
+                "`critics.dead_share_alarm` is a share in [0, 1]; found {}",
+                self.dead_share_alarm
             ));
+        }
+        if !(0.0..1.0).contains(&self.epsilon) {
+            return Err(format!("`critics.epsilon` is a share in [0, 1); found {}", self.epsilon));
         }
         Ok(())
     }

@@ -25,10 +25,7 @@ enum Output {
     /// A terminal: bars that are redrawn in place.
     Bars(MultiProgress),
     /// A file or a pipe: a plain line now and then, without control characters.
-    Lines {
-        stream: Arc<Mutex<dyn Write + Send>>,
-        interval: Duration,
-    },
+    Lines { stream: Arc<Mutex<dyn Write + Send>>, interval: Duration },
     /// Warnings alone.
     Quiet { stream: Arc<Mutex<dyn Write + Send>> },
 }
@@ -38,30 +35,19 @@ impl Console {
     pub fn detect() -> Self {
         let bars = MultiProgress::new();
         if io::stderr().is_terminal() && !bars.is_hidden() {
-            return Self {
-                output: Output::Bars(bars),
-            };
+            return Self { output: Output::Bars(bars) };
         }
         Self::lines(io::stderr(), LINE_INTERVAL)
     }
 
     /// No progress, only warnings.
     pub fn quiet() -> Self {
-        Self {
-            output: Output::Quiet {
-                stream: Arc::new(Mutex::new(io::stderr())),
-            },
-        }
+        Self { output: Output::Quiet { stream: Arc::new(Mutex::new(io::stderr())) } }
     }
 
     /// Plain lines to any stream, a progress line at most once per interval.
     pub fn lines(stream: impl Write + Send + 'static, interval: Duration) -> Self {
-        Self {
-            output: Output::Lines {
-                stream: Arc::new(Mutex::new(stream)),
-                interval,
-            },
-        }
+        Self { output: Output::Lines { stream: Arc::new(Mutex::new(stream)), interval } }
     }
 
     /// Tells something harmful but survivable, above the bars and even when quiet.
@@ -98,11 +84,7 @@ impl Console {
         if matches!(self.output, Output::Bars(_)) {
             bar.enable_steady_tick(TICK_INTERVAL);
         }
-        Progress {
-            console: self.clone(),
-            bar,
-            last_line: Instant::now(),
-        }
+        Progress { console: self.clone(), bar, last_line: Instant::now() }
     }
 }
 
@@ -112,13 +94,10 @@ const SPINNER: &str = "{prefix:<12} {spinner} {human_pos} rows  {speed}  {elapse
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .expect("the templates above are valid")
-        .with_key(
-            "speed",
-            |state: &ProgressState, line: &mut dyn std::fmt::Write| {
-                // A line that cannot be formatted is drawn shorter.
-                let _ = write!(line, "{}", Speed(state.per_sec()));
-            },
-        )
+        .with_key("speed", |state: &ProgressState, line: &mut dyn std::fmt::Write| {
+            // A line that cannot be formatted is drawn shorter.
+            let _ = write!(line, "{}", Speed(state.per_sec()));
+        })
         .progress_chars("━╸ ")
 }
 
@@ -156,14 +135,8 @@ impl Progress {
         let (elapsed, rows) = (self.bar.elapsed(), self.bar.position());
         let (prefix, message) = (self.bar.prefix(), self.bar.message());
         self.bar.finish_and_clear();
-        let (time, speed) = (
-            FormattedDuration(elapsed),
-            Speed(rows as f64 / elapsed.as_secs_f64()),
-        );
-        let line = format!(
-            "{prefix:<12} {how} {time}  {} rows  {speed}  {message}",
-            HumanCount(rows)
-        );
+        let (time, speed) = (FormattedDuration(elapsed), Speed(rows as f64 / elapsed.as_secs_f64()));
+        let line = format!("{prefix:<12} {how} {time}  {} rows  {speed}  {message}", HumanCount(rows));
         self.console.say(line.trim_end());
     }
 
@@ -252,16 +225,10 @@ mod tests {
         let text = written.text();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4, "{text}");
-        assert!(
-            lines[0].starts_with("weighted      25%  ") && lines[0].ends_with("loss 0.61"),
-            "{text}"
-        );
+        assert!(lines[0].starts_with("weighted      25%  ") && lines[0].ends_with("loss 0.61"), "{text}");
         assert_eq!(lines[1], "warning: a critic is dead");
         assert!(lines[2].starts_with("weighted      50%  "), "{text}");
-        assert!(
-            lines[3].starts_with("weighted     done in 00:00:00  1,000 rows  "),
-            "{text}"
-        );
+        assert!(lines[3].starts_with("weighted     done in 00:00:00  1,000 rows  "), "{text}");
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
     }
 
@@ -284,9 +251,7 @@ mod tests {
         progress.advance(1);
         drop(progress);
         assert!(
-            written
-                .text()
-                .starts_with("critics      stopped after 00:00:00  1 rows  "),
+            written.text().starts_with("critics      stopped after 00:00:00  1 rows  "),
             "{}",
             written.text()
         );
@@ -295,11 +260,7 @@ mod tests {
     #[test]
     fn quiet_keeps_warnings_alone() {
         let written = Written::default();
-        let console = Console {
-            output: Output::Quiet {
-                stream: Arc::new(Mutex::new(written.clone())),
-            },
-        };
+        let console = Console { output: Output::Quiet { stream: Arc::new(Mutex::new(written.clone())) } };
         let mut progress = console.progress("weighted", 10);
         progress.advance(10);
         console.say("hello");
@@ -329,15 +290,6 @@ mod tests {
     #[test]
     fn speeds_have_three_digits() {
         let shown = [12.3, 1_234.0, 17_100.0, 183_456.0, 2_345_678.0].map(|speed| Speed(speed).to_string());
-        assert_eq!(
-            shown,
-            [
-                "12 rows/s",
-                "1.23k rows/s",
-                "17.1k rows/s",
-                "183k rows/s",
-                "2.35M rows/s"
-            ]
-        );
+        assert_eq!(shown, ["12 rows/s", "1.23k rows/s", "17.1k rows/s", "183k rows/s", "2.35M rows/s"]);
     }
 }

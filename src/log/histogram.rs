@@ -41,21 +41,14 @@ impl Histogram {
         let mut upper_edges: Vec<f64> = (1..n_buckets).map(|i| min + width * i as f64).collect();
         upper_edges.push(max);
         let below = |edge: f64| finite.partition_point(|&value| f64::from(value) < edge) as u64;
-        let mut ends: Vec<u64> = upper_edges[..n_buckets - 1]
-            .iter()
-            .map(|&edge| below(edge))
-            .collect();
+        let mut ends: Vec<u64> = upper_edges[..n_buckets - 1].iter().map(|&edge| below(edge)).collect();
         ends.push(finite.len() as u64);
         let starts = std::iter::once(0).chain(ends.iter().copied());
         let n_values = finite.len() as f64;
         // Relative to the smallest value, so that equal values deviate by exactly 0.
         let above = |value: &f32| f64::from(*value) - min;
         let mean_above = finite.iter().map(above).sum::<f64>() / n_values;
-        let variance = finite
-            .iter()
-            .map(|value| (above(value) - mean_above).powi(2))
-            .sum::<f64>()
-            / n_values;
+        let variance = finite.iter().map(|value| (above(value) - mean_above).powi(2)).sum::<f64>() / n_values;
         Some(Self {
             min,
             max,
@@ -88,16 +81,10 @@ mod tests {
             (histogram.min, histogram.max, histogram.sum, histogram.sum_squares),
             (0.0, 60.0, 1830.0, 73_810.0)
         );
-        assert_eq!(
-            histogram.upper_edges,
-            (1..=30).map(|i| 2.0 * f64::from(i)).collect::<Vec<_>>()
-        );
+        assert_eq!(histogram.upper_edges, (1..=30).map(|i| 2.0 * f64::from(i)).collect::<Vec<_>>());
         // 0 and 1, 2 and 3, …, and 58, 59, 60 in the last one, closed above.
         assert_eq!(histogram.counts, [vec![2; 29], vec![3]].concat());
-        assert_eq!(
-            histogram.deciles,
-            [6.0, 12.0, 18.0, 24.0, 30.0, 36.0, 42.0, 48.0, 54.0]
-        );
+        assert_eq!(histogram.deciles, [6.0, 12.0, 18.0, 24.0, 30.0, 36.0, 42.0, 48.0, 54.0]);
         assert_eq!((histogram.count(), histogram.mean), (61, 30.0));
         // Variance of 0..=n is n (n + 2) / 12.
         assert!((histogram.standard_deviation - 310_f64.sqrt()).abs() < 1e-12);
@@ -111,19 +98,13 @@ mod tests {
             ([histogram.max].as_slice(), [7].as_slice())
         );
         assert_eq!(histogram.min, histogram.max);
-        assert_eq!(
-            (histogram.mean, histogram.standard_deviation),
-            (histogram.min, 0.0)
-        );
+        assert_eq!((histogram.mean, histogram.standard_deviation), (histogram.min, 0.0));
     }
 
     #[test]
     fn values_that_are_not_finite_are_counted_apart() {
         let histogram = Histogram::of(&[f32::NAN, 1.0, f32::INFINITY, 3.0]).expect("two are finite");
-        assert_eq!(
-            (histogram.count(), histogram.non_finite, histogram.mean),
-            (2, 2, 2.0)
-        );
+        assert_eq!((histogram.count(), histogram.non_finite, histogram.mean), (2, 2, 2.0));
         assert_eq!(Histogram::of(&[f32::NAN]), None);
         assert_eq!(Histogram::of(&[]), None);
     }

@@ -41,10 +41,7 @@ impl JsonlSink {
             })?;
             Ok::<_, io::Error>(BufWriter::new(file))
         };
-        Ok(Self {
-            metrics: create(METRICS_FILE)?,
-            timings: create(TIMINGS_FILE)?,
-        })
+        Ok(Self { metrics: create(METRICS_FILE)?, timings: create(TIMINGS_FILE)? })
     }
 }
 
@@ -77,11 +74,7 @@ struct HistogramSummary {
 
 impl<W: Write> JsonlSink<W> {
     fn write(&mut self, tag: &str, line: &impl Serialize) -> io::Result<()> {
-        let file = if tags::is_timing(tag) {
-            &mut self.timings
-        } else {
-            &mut self.metrics
-        };
+        let file = if tags::is_timing(tag) { &mut self.timings } else { &mut self.metrics };
         let mut bytes = serde_json::to_vec(line)?;
         bytes.push(b'\n');
         file.write_all(&bytes)
@@ -101,15 +94,7 @@ impl<W: Write + Send> Sink for JsonlSink<W> {
             _ => None,
         };
         let value = value.is_finite().then_some(value);
-        self.write(
-            tag,
-            &ScalarLine {
-                tag,
-                step,
-                value,
-                non_finite,
-            },
-        )
+        self.write(tag, &ScalarLine { tag, step, value, non_finite })
     }
 
     fn histogram(&mut self, tag: &str, step: u64, values: &[f32]) -> io::Result<()> {
@@ -117,25 +102,14 @@ impl<W: Write + Send> Sink for JsonlSink<W> {
         let of = |value: fn(&Histogram) -> f64| histogram.as_ref().map(value);
         let summary = HistogramSummary {
             count: histogram.as_ref().map_or(0, Histogram::count),
-            non_finite: histogram
-                .as_ref()
-                .map_or(values.len() as u64, |histogram| histogram.non_finite),
+            non_finite: histogram.as_ref().map_or(values.len() as u64, |histogram| histogram.non_finite),
             min: of(|histogram| histogram.min),
             max: of(|histogram| histogram.max),
             mean: of(|histogram| histogram.mean),
             std: of(|histogram| histogram.standard_deviation),
-            deciles: histogram
-                .as_ref()
-                .map_or_else(Vec::new, |histogram| histogram.deciles.to_vec()),
+            deciles: histogram.as_ref().map_or_else(Vec::new, |histogram| histogram.deciles.to_vec()),
         };
-        self.write(
-            tag,
-            &HistogramLine {
-                tag,
-                step,
-                histogram: summary,
-            },
-        )
+        self.write(tag, &HistogramLine { tag, step, histogram: summary })
     }
 
     fn text(&mut self, _tag: &str, _step: u64, _text: &str) -> io::Result<()> {
@@ -154,10 +128,7 @@ mod tests {
     use crate::log::tags::Phase;
 
     fn written(log: impl FnOnce(&mut JsonlSink<Vec<u8>>) -> io::Result<()>) -> (String, String) {
-        let mut sink = JsonlSink {
-            metrics: Vec::new(),
-            timings: Vec::new(),
-        };
+        let mut sink = JsonlSink { metrics: Vec::new(), timings: Vec::new() };
         log(&mut sink).expect("memory is not full");
         let text = |bytes| String::from_utf8(bytes).expect("JSON is UTF-8");
         (text(sink.metrics), text(sink.timings))
@@ -193,18 +164,9 @@ mod tests {
             sink.histogram("a", 4, &[f32::NAN])
         });
         let lines: Vec<&str> = metrics.lines().collect();
-        assert_eq!(
-            lines[0],
-            r#"{"tag":"a","step":1,"value":null,"non_finite":"not_a_number"}"#
-        );
-        assert_eq!(
-            lines[1],
-            r#"{"tag":"a","step":2,"value":null,"non_finite":"plus_infinity"}"#
-        );
-        assert_eq!(
-            lines[2],
-            r#"{"tag":"a","step":3,"value":null,"non_finite":"minus_infinity"}"#
-        );
+        assert_eq!(lines[0], r#"{"tag":"a","step":1,"value":null,"non_finite":"not_a_number"}"#);
+        assert_eq!(lines[1], r#"{"tag":"a","step":2,"value":null,"non_finite":"plus_infinity"}"#);
+        assert_eq!(lines[2], r#"{"tag":"a","step":3,"value":null,"non_finite":"minus_infinity"}"#);
         let histogram: serde_json::Value = serde_json::from_str(lines[3]).expect("valid JSON");
         assert_eq!(histogram["histogram"]["non_finite"], 1);
         assert!(histogram["histogram"]["mean"].is_null());
@@ -215,10 +177,7 @@ mod tests {
         let tag = tags::rows_per_second(Phase::Weighted);
         let (metrics, timings) = written(|sink| sink.scalar(&tag, 7, 1e6));
         assert_eq!(metrics, "");
-        assert_eq!(
-            timings,
-            "{\"tag\":\"weighted/time/rows_per_second\",\"step\":7,\"value\":1000000.0}\n"
-        );
+        assert_eq!(timings, "{\"tag\":\"weighted/time/rows_per_second\",\"step\":7,\"value\":1000000.0}\n");
     }
 
     #[test]
@@ -235,9 +194,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_created_is_named() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let error = JsonlSink::create(&directory.path().join("missing"))
-            .err()
-            .expect("no such directory");
+        let error = JsonlSink::create(&directory.path().join("missing")).err().expect("no such directory");
         assert!(error.to_string().contains("missing/metrics.jsonl"), "{error}");
     }
 }

@@ -29,12 +29,7 @@ impl Logger {
         sinks: Vec<Box<dyn Sink>>,
         on_warning: impl FnMut(&str) + Send + 'static,
     ) -> Self {
-        Self {
-            tasks,
-            sinks,
-            on_warning: Box::new(on_warning),
-            last_flush: Instant::now(),
-        }
+        Self { tasks, sinks, on_warning: Box::new(on_warning), last_flush: Instant::now() }
     }
 
     /// A logger that logs nowhere.
@@ -113,17 +108,12 @@ impl Logger {
         if !self.is_enabled() {
             return;
         }
-        let histograms = self
-            .columns(weights)
-            .into_iter()
-            .map(|column| Histogram::of(&column));
+        let histograms = self.columns(weights).into_iter().map(|column| Histogram::of(&column));
         let histograms: Vec<Option<Histogram>> = histograms.collect();
         let mut log = |tag, value: fn(&Histogram) -> f64| {
             // A weight that is not finite must not hide behind the ones that are.
             let value = |h: &Histogram| if h.non_finite > 0 { f64::NAN } else { value(h) };
-            let values = histograms
-                .iter()
-                .map(|histogram| histogram.as_ref().map_or(f64::NAN, value));
+            let values = histograms.iter().map(|histogram| histogram.as_ref().map_or(f64::NAN, value));
             self.per_task(tag, phase, step, values);
         };
         log(tags::weight_mean, |histogram| histogram.mean);
@@ -149,15 +139,8 @@ impl Logger {
     /// `[row, task]` as one vector per task.
     fn columns(&self, values: &[f32]) -> Vec<Vec<f32>> {
         let n_tasks = self.tasks.len();
-        assert_eq!(
-            values.len() % n_tasks,
-            0,
-            "{} values are no rows of {n_tasks} tasks",
-            values.len()
-        );
-        (0..n_tasks)
-            .map(|task| values.iter().skip(task).step_by(n_tasks).copied().collect())
-            .collect()
+        assert_eq!(values.len() % n_tasks, 0, "{} values are no rows of {n_tasks} tasks", values.len());
+        (0..n_tasks).map(|task| values.iter().skip(task).step_by(n_tasks).copied().collect()).collect()
     }
 
     fn for_each_sink(&mut self, write: impl FnMut(&mut dyn Sink) -> io::Result<()>) {
@@ -253,13 +236,10 @@ mod tests {
     fn warnings_of(sink: Failing) -> (Vec<String>, MemorySink) {
         let (warnings, memory) = (Arc::new(Mutex::new(Vec::new())), MemorySink::default());
         let heard = warnings.clone();
-        let mut logger = Logger::new(
-            Vec::new(),
-            vec![Box::new(sink), Box::new(memory.clone())],
-            move |warning| {
+        let mut logger =
+            Logger::new(Vec::new(), vec![Box::new(sink), Box::new(memory.clone())], move |warning| {
                 heard.lock().expect("not poisoned").push(warning.to_owned());
-            },
-        );
+            });
         for step in 0..4 {
             logger.scalar("a", step, 0.5);
         }
@@ -270,36 +250,21 @@ mod tests {
 
     #[test]
     fn a_failing_sink_is_reported_once_and_the_others_go_on() {
-        let (warnings, memory) = warnings_of(Failing {
-            values_left: 1,
-            panics: false,
-        });
-        assert_eq!(
-            warnings,
-            ["failing gets no more values, training goes on without it: no space left"]
-        );
+        let (warnings, memory) = warnings_of(Failing { values_left: 1, panics: false });
+        assert_eq!(warnings, ["failing gets no more values, training goes on without it: no space left"]);
         assert_eq!(memory.scalars("a"), [(0, 0.5), (1, 0.5), (2, 0.5), (3, 0.5)]);
     }
 
     #[test]
     fn a_panicking_sink_is_reported_once_and_the_others_go_on() {
-        let (warnings, memory) = warnings_of(Failing {
-            values_left: 1,
-            panics: true,
-        });
-        assert_eq!(
-            warnings,
-            ["failing gets no more values, training goes on without it: panicked: no more"]
-        );
+        let (warnings, memory) = warnings_of(Failing { values_left: 1, panics: true });
+        assert_eq!(warnings, ["failing gets no more values, training goes on without it: panicked: no more"]);
         assert_eq!(memory.scalars("a").len(), 4);
     }
 
     #[test]
     fn a_sink_that_fails_at_the_last_flush_is_reported_too() {
-        let (warnings, _) = warnings_of(Failing {
-            values_left: 4,
-            panics: false,
-        });
+        let (warnings, _) = warnings_of(Failing { values_left: 4, panics: false });
         assert_eq!(warnings.len(), 1);
     }
 
@@ -326,19 +291,10 @@ mod tests {
         let of = |tag: &str| memory.scalars(tag)[0].1;
         assert_eq!(of("weighted/weight_mean/click"), 2.0);
         assert_eq!(of("weighted/weight_std/click"), 1.0);
-        assert_eq!(
-            (of("weighted/weight_min/click"), of("weighted/weight_max/click")),
-            (1.0, 3.0)
-        );
+        assert_eq!((of("weighted/weight_min/click"), of("weighted/weight_max/click")), (1.0, 3.0));
         assert!(of("weighted/weight_mean/buy").is_nan());
-        let histogram = memory
-            .records()
-            .into_iter()
-            .find(|record| record.tag == "weighted/weight/click");
-        assert_eq!(
-            histogram.expect("logged").value,
-            crate::log::Value::Histogram(vec![1.0, 3.0])
-        );
+        let histogram = memory.records().into_iter().find(|record| record.tag == "weighted/weight/click");
+        assert_eq!(histogram.expect("logged").value, crate::log::Value::Histogram(vec![1.0, 3.0]));
         assert_eq!(memory.records().len(), 10);
     }
 
@@ -346,10 +302,7 @@ mod tests {
     fn code_is_a_markdown_block() {
         let (mut logger, memory) = two_tasks();
         logger.code(&tags::run_file(), 0, "toml", "seed = 1\n");
-        assert_eq!(
-            memory.records()[0].value,
-            crate::log::Value::Text("```toml\nseed = 1\n```\n".to_owned())
-        );
+        assert_eq!(memory.records()[0].value, crate::log::Value::Text("```toml\nseed = 1\n```\n".to_owned()));
     }
 
     #[test]

@@ -44,10 +44,7 @@ pub struct MemorySink {
 impl MemorySink {
     /// Everything logged so far.
     pub fn records(&self) -> Vec<Record> {
-        self.records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The points of one curve.
@@ -60,15 +57,8 @@ impl MemorySink {
     }
 
     fn push(&self, tag: &str, step: u64, value: Value) -> io::Result<()> {
-        let record = Record {
-            tag: tag.to_owned(),
-            step,
-            value,
-        };
-        self.records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(record);
+        let record = Record { tag: tag.to_owned(), step, value };
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).push(record);
         Ok(())
     }
 }

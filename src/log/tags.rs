@@ -23,13 +23,8 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in the order of a run.
-    pub const ALL: [Self; 5] = [
-        Self::Pretrain,
-        Self::Collect,
-        Self::Critics,
-        Self::Weighted,
-        Self::EqualBudget,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Pretrain, Self::Collect, Self::Critics, Self::Weighted, Self::EqualBudget];
 
     /// The name in tags and reports.
     pub fn name(self) -> &'static str {
@@ -64,12 +59,8 @@ pub enum Part {
 
 impl Part {
     /// Every part.
-    pub const ALL: [Self; 4] = [
-        Self::ActorDense,
-        Self::ActorEmbedding,
-        Self::CriticDense,
-        Self::CriticEmbedding,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::ActorDense, Self::ActorEmbedding, Self::CriticDense, Self::CriticEmbedding];
 
     /// The name in tags.
     pub fn name(self) -> &'static str {
@@ -194,10 +185,7 @@ mod tests {
 
     #[test]
     fn every_phase_and_part_is_documented() {
-        let names = Phase::ALL
-            .map(Phase::name)
-            .into_iter()
-            .chain(Part::ALL.map(Part::name));
+        let names = Phase::ALL.map(Phase::name).into_iter().chain(Part::ALL.map(Part::name));
         for name in names {
             assert!(DOCUMENTATION.contains(&format!("`{name}`")), "{name} is missing");
         }

@@ -51,9 +51,7 @@ fn new_event_file(directory: &Path) -> io::Result<File> {
     let mut number = 0;
     loop {
         // TensorBoard takes files with "tfevents" in their name and reads them in alphabetical order.
-        let path = directory.join(format!(
-            "events.out.tfevents.{seconds:010}.rmtl.{process}.{number}"
-        ));
+        let path = directory.join(format!("events.out.tfevents.{seconds:010}.rmtl.{process}.{number}"));
         match OpenOptions::new().write(true).create_new(true).open(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
             opened => return opened,
@@ -63,9 +61,7 @@ fn new_event_file(directory: &Path) -> io::Result<File> {
 
 impl<W: Write> TensorBoardSink<W> {
     fn over(writer: W) -> io::Result<Self> {
-        let mut sink = Self {
-            records: RecordWriter::new(writer),
-        };
+        let mut sink = Self { records: RecordWriter::new(writer) };
         let mut event = Event::new();
         event.set_file_version(FILE_VERSION.to_owned());
         sink.write(event)?;
@@ -137,9 +133,7 @@ impl<W: Write + Send> Sink for TensorBoardSink<W> {
 
 /// Seconds since 1970; 0 on a clock set before.
 fn wall_time() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |elapsed| elapsed.as_secs_f64())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |elapsed| elapsed.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -169,11 +163,7 @@ mod tests {
         sink.flush().expect("flushed");
         let mut files = fs::read_dir(directory.path().join("tensorboard")).expect("readable");
         let path = files.next().expect("an event file").expect("readable").path();
-        assert!(
-            path.display().to_string().contains("events.out.tfevents."),
-            "{}",
-            path.display()
-        );
+        assert!(path.display().to_string().contains("events.out.tfevents."), "{}", path.display());
         assert!(files.next().is_none());
         read_events(&fs::read(path).expect("readable"))
     }
@@ -209,19 +199,10 @@ mod tests {
         });
         assert_eq!(events.len(), 2, "no histogram without finite values");
         let histogram = events[1].get_summary().get_value()[0].get_histo();
-        assert_eq!(
-            (histogram.get_min(), histogram.get_max(), histogram.get_num()),
-            (0.0, 30.0, 3.0)
-        );
+        assert_eq!((histogram.get_min(), histogram.get_max(), histogram.get_num()), (0.0, 30.0, 3.0));
         assert_eq!((histogram.get_sum(), histogram.get_sum_squares()), (31.0, 901.0));
-        assert_eq!(
-            histogram.get_bucket_limit(),
-            (1..=30).map(f64::from).collect::<Vec<_>>()
-        );
-        assert_eq!(
-            histogram.get_bucket(),
-            [vec![1.0, 1.0], vec![0.0; 27], vec![1.0]].concat()
-        );
+        assert_eq!(histogram.get_bucket_limit(), (1..=30).map(f64::from).collect::<Vec<_>>());
+        assert_eq!(histogram.get_bucket(), [vec![1.0, 1.0], vec![0.0; 27], vec![1.0]].concat());
     }
 
     #[test]
@@ -246,29 +227,17 @@ mod tests {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("file");
         fs::write(&file, "").expect("writable");
-        let error = TensorBoardSink::create(&file.join("tensorboard"))
-            .err()
-            .expect("a file is no directory");
+        let error = TensorBoardSink::create(&file.join("tensorboard")).err().expect("a file is no directory");
         assert!(error.to_string().contains("file/tensorboard"), "{error}");
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn a_full_disk_is_an_error() {
-        let full = || {
-            OpenOptions::new()
-                .write(true)
-                .open("/dev/full")
-                .expect("every Linux has it")
-        };
+        let full = || OpenOptions::new().write(true).open("/dev/full").expect("every Linux has it");
         assert!(TensorBoardSink::over(full()).is_err());
-        let mut buffered = TensorBoardSink {
-            records: RecordWriter::new(BufWriter::new(full())),
-        };
+        let mut buffered = TensorBoardSink { records: RecordWriter::new(BufWriter::new(full())) };
         buffered.scalar("a", 1, 1.0).expect("fits the buffer");
-        assert_eq!(
-            buffered.flush().expect_err("full").kind(),
-            io::ErrorKind::StorageFull
-        );
+        assert_eq!(buffered.flush().expect_err("full").kind(), io::ErrorKind::StorageFull);
     }
 }

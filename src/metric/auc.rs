@@ -31,11 +31,7 @@ pub fn conditional_auc(
     parent_predictions: &[f32],
 ) -> Option<f64> {
     assert_eq!(labels.len(), parent_labels.len(), "one parent label per label");
-    assert_eq!(
-        predictions.len(),
-        parent_predictions.len(),
-        "one parent prediction per prediction"
-    );
+    assert_eq!(predictions.len(), parent_predictions.len(), "one parent prediction per prediction");
     let happened = || (0..labels.len()).filter(|&row| parent_labels[row] != 0);
     let conditional_labels: Vec<u8> = happened().map(|row| labels[row]).collect();
     let ratios: Vec<f32> = happened()
@@ -78,36 +74,21 @@ mod tests {
     fn conditional_on_the_parent_by_hand() {
         // Clicked rows 0, 2, 3 with ratios .5, .25, .75 and labels 1, 0, 0: one of two pairs is won.
         // Ranked by the chain's probability (.4, .2, .3) both would be.
-        let value = conditional_auc(
-            &[1, 0, 0, 0],
-            &[0.4, 0.9, 0.2, 0.3],
-            &[1, 0, 1, 1],
-            &[0.8, 0.9, 0.8, 0.4],
-        );
+        let value =
+            conditional_auc(&[1, 0, 0, 0], &[0.4, 0.9, 0.2, 0.3], &[1, 0, 1, 1], &[0.8, 0.9, 0.8, 0.4]);
         assert_eq!(value, Some(0.5));
         assert_eq!(conditional_auc(&[1, 0], &[0.4, 0.2], &[1, 0], &[0.8, 0.8]), None);
-        assert_eq!(
-            conditional_auc(&[1, 0], &[0.4, 0.2], &[1, 1], &[f32::NAN, 0.8]),
-            None
-        );
+        assert_eq!(conditional_auc(&[1, 0], &[0.4, 0.2], &[1, 1], &[f32::NAN, 0.8]), None);
     }
 
     #[test]
     fn a_parent_of_probability_zero_does_not_divide_by_it() {
-        assert_eq!(
-            conditional_auc(&[1, 0], &[0.4, 0.0], &[1, 1], &[0.8, 0.0]),
-            Some(1.0)
-        );
+        assert_eq!(conditional_auc(&[1, 0], &[0.4, 0.0], &[1, 1], &[0.8, 0.0]), Some(1.0));
     }
 
     /// The definition, pair by pair.
     fn auc_by_pairs(labels: &[u8], predictions: &[f32]) -> Option<f64> {
-        let of = |class| {
-            labels
-                .iter()
-                .zip(predictions)
-                .filter(move |(label, _)| **label == class)
-        };
+        let of = |class| labels.iter().zip(predictions).filter(move |(label, _)| **label == class);
         let pairs = || of(1).flat_map(|(_, &p)| of(0).map(move |(_, &n)| (p, n)));
         let score: f64 = pairs()
             .map(|(p, n)| {

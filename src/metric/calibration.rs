@@ -46,9 +46,7 @@ pub fn pcoc(labels: &[u8], predictions: &[f32]) -> Option<f64> {
 /// Equal size and not equal width: conversion rates of 1 % would leave nine of ten equal-width bins empty.
 /// Equal predictions always share a bin, so the bins do not depend on the order of the rows.
 pub fn calibration_bins(labels: &[u8], predictions: &[f32]) -> Vec<CalibrationBin> {
-    Ranking::of(labels, predictions)
-        .map(|ranking| bins_of(&ranking))
-        .unwrap_or_default()
+    Ranking::of(labels, predictions).map(|ranking| bins_of(&ranking)).unwrap_or_default()
 }
 
 /// Expected calibration error: `Σ_b n_b / n · |mean prediction − share of positives|` over
@@ -61,10 +59,7 @@ pub fn calibration_error(labels: &[u8], predictions: &[f32]) -> Option<f64> {
 }
 
 pub(super) fn calibration_error_of(ranking: &Ranking) -> Option<f64> {
-    let distance: f64 = bins_of(ranking)
-        .iter()
-        .map(|bin| (bin.predicted - bin.positives as f64).abs())
-        .sum();
+    let distance: f64 = bins_of(ranking).iter().map(|bin| (bin.predicted - bin.positives as f64).abs()).sum();
     let error = distance / ranking.n_rows() as f64;
     error.is_finite().then_some(error)
 }
@@ -106,10 +101,7 @@ mod tests {
     #[test]
     fn calibration_error_by_hand() {
         // Four rows make four bins of one: |.25−0| + |.5−1| + |.75−1| + |1−1| = 1, over 4 rows.
-        assert_eq!(
-            calibration_error(&[0, 1, 1, 1], &[0.25, 0.5, 0.75, 1.0]),
-            Some(0.25)
-        );
+        assert_eq!(calibration_error(&[0, 1, 1, 1], &[0.25, 0.5, 0.75, 1.0]), Some(0.25));
     }
 
     #[test]
@@ -119,23 +111,10 @@ mod tests {
         let bins = calibration_bins(&labels, &predictions);
         assert_eq!(bins.len(), 10);
         assert!(bins.iter().all(|bin| bin.rows == 2 && bin.positives == 1));
-        assert_eq!(
-            bins[3],
-            CalibrationBin {
-                rows: 2,
-                positives: 1,
-                predicted: 13.0 / 32.0
-            }
-        );
-        assert_eq!(
-            (bins[3].mean_prediction(), bins[3].positive_rate()),
-            (6.5 / 32.0, 0.5)
-        );
+        assert_eq!(bins[3], CalibrationBin { rows: 2, positives: 1, predicted: 13.0 / 32.0 });
+        assert_eq!((bins[3].mean_prediction(), bins[3].positive_rate()), (6.5 / 32.0, 0.5));
         // Σ |2·mean − 1| / 20 with 2·mean = (4b + 1) / 32
-        let expected = (0..10)
-            .map(|b| (f64::from(4 * b + 1) / 32.0 - 1.0).abs())
-            .sum::<f64>()
-            / 20.0;
+        let expected = (0..10).map(|b| (f64::from(4 * b + 1) / 32.0 - 1.0).abs()).sum::<f64>() / 20.0;
         assert_eq!(calibration_error(&labels, &predictions), Some(expected));
     }
 
@@ -143,11 +122,7 @@ mod tests {
     fn a_constant_makes_one_bin() {
         assert_eq!(
             calibration_bins(&[1, 0, 0, 0], &[0.5; 4]),
-            [CalibrationBin {
-                rows: 4,
-                positives: 1,
-                predicted: 2.0
-            }]
+            [CalibrationBin { rows: 4, positives: 1, predicted: 2.0 }]
         );
         assert_eq!(calibration_error(&[1, 0, 0, 0], &[0.25; 4]), Some(0.0));
     }

@@ -9,11 +9,7 @@ pub const CLIP: f64 = 1e-7;
 /// Logloss of one row, `−y ln p − (1 − y) ln(1 − p)` with `p` clipped by [`CLIP`].
 pub fn row_logloss(label: u8, prediction: f32) -> f64 {
     let probability = f64::from(prediction).clamp(CLIP, 1.0 - CLIP);
-    if label == 0 {
-        -(-probability).ln_1p()
-    } else {
-        -probability.ln()
-    }
+    if label == 0 { -(-probability).ln_1p() } else { -probability.ln() }
 }
 
 /// Mean logloss in nats. `None` without rows or when a prediction is NaN.
@@ -22,9 +18,8 @@ pub fn row_logloss(label: u8, prediction: f32) -> f64 {
 /// - labels, predictions: `[row]`
 pub fn logloss(labels: &[u8], predictions: &[f32]) -> Option<f64> {
     assert_eq!(labels.len(), predictions.len(), "one prediction per label");
-    let total: f64 = chunked_sum(labels.len(), |rows| {
-        total_logloss(&labels[rows.clone()], &predictions[rows])
-    });
+    let total: f64 =
+        chunked_sum(labels.len(), |rows| total_logloss(&labels[rows.clone()], &predictions[rows]));
     // 0 / 0 without rows, NaN with a NaN prediction: both undefined.
     let mean = total / labels.len() as f64;
     mean.is_finite().then_some(mean)
@@ -32,11 +27,7 @@ pub fn logloss(labels: &[u8], predictions: &[f32]) -> Option<f64> {
 
 /// Sum of the rows' loglosses.
 pub(super) fn total_logloss(labels: &[u8], predictions: &[f32]) -> f64 {
-    labels
-        .iter()
-        .zip(predictions)
-        .map(|(&label, &prediction)| row_logloss(label, prediction))
-        .sum()
+    labels.iter().zip(predictions).map(|(&label, &prediction)| row_logloss(label, prediction)).sum()
 }
 
 /// Normalised entropy: logloss divided by the logloss of the base rate,

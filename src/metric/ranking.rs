@@ -35,11 +35,7 @@ impl Ranking {
             if prediction.is_nan() {
                 return false;
             }
-            let class = if label == 0 {
-                &mut self.negatives
-            } else {
-                &mut self.positives
-            };
+            let class = if label == 0 { &mut self.negatives } else { &mut self.positives };
             class.push(ascending_key(prediction));
         }
         self.positives.par_sort_unstable();
@@ -111,16 +107,7 @@ mod tests {
 
     #[test]
     fn keys_keep_the_order_and_come_back() {
-        let ascending = [
-            f32::NEG_INFINITY,
-            -1.5,
-            -1e-40,
-            0.0,
-            1e-40,
-            0.3,
-            1.0,
-            f32::INFINITY,
-        ];
+        let ascending = [f32::NEG_INFINITY, -1.5, -1e-40, 0.0, 1e-40, 0.3, 1.0, f32::INFINITY];
         let keys: Vec<u32> = ascending.iter().map(|&value| ascending_key(value)).collect();
         assert!(keys.is_sorted_by(|a, b| a < b), "{keys:?}");
         let back: Vec<f32> = keys.iter().map(|&key| from_ascending_key(key)).collect();
@@ -131,10 +118,7 @@ mod tests {
     #[test]
     fn ties_come_in_order_with_both_classes_counted() {
         let ranking = Ranking::of(&[1, 0, 0, 1, 0], &[0.5, 0.5, 0.1, 0.5, 0.9]).expect("no NaN");
-        let ties: Vec<_> = ranking
-            .ties()
-            .map(|tie| (tie.prediction, tie.positives, tie.negatives))
-            .collect();
+        let ties: Vec<_> = ranking.ties().map(|tie| (tie.prediction, tie.positives, tie.negatives)).collect();
         assert_eq!(ties, [(0.1, 0, 1), (0.5, 2, 1), (0.9, 0, 1)]);
         assert_eq!(ranking.n_rows(), 5);
     }

@@ -32,10 +32,7 @@ pub fn s_logloss(labels: &[u8], predictions: &[f32], sessions: &[Range<u32>]) ->
         let mut sum = WeightedSum::default();
         for rows in chunk.iter().map(as_rows).filter(|rows| !rows.is_empty()) {
             let n_rows = rows.len() as f64;
-            sum.add(
-                total_logloss(&labels[rows.clone()], &predictions[rows]) / n_rows,
-                1.0,
-            );
+            sum.add(total_logloss(&labels[rows.clone()], &predictions[rows]) / n_rows, 1.0);
         }
         sum
     });
@@ -65,10 +62,7 @@ pub fn gauc(labels: &[u8], predictions: &[f32], sessions: &[Range<u32>]) -> Gauc
         }
         sum
     });
-    Gauc {
-        value: sum.mean(),
-        skipped_sessions: sum.skipped,
-    }
+    Gauc { value: sum.mean(), skipped_sessions: sum.skipped }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -140,13 +134,7 @@ mod tests {
         let labels = [1, 0, 1, 0, 0, 1, 1];
         let predictions = [0.9, 0.1, 0.5, 0.6, 0.4, 0.2, 0.3];
         let value = gauc(&labels, &predictions, &[0..2, 2..5, 5..7]);
-        assert_eq!(
-            value,
-            Gauc {
-                value: Some((2.0 * 1.0 + 3.0 * 0.5) / 5.0),
-                skipped_sessions: 1
-            }
-        );
+        assert_eq!(value, Gauc { value: Some((2.0 * 1.0 + 3.0 * 0.5) / 5.0), skipped_sessions: 1 });
     }
 
     #[test]
@@ -162,35 +150,23 @@ mod tests {
     fn gauc_is_undefined_when_every_session_has_one_class_or_a_prediction_is_nan() {
         assert_eq!(
             gauc(&[1, 0, 1], &[0.1, 0.2, 0.3], &[0..1, 1..2, 2..3]),
-            Gauc {
-                value: None,
-                skipped_sessions: 3
-            }
+            Gauc { value: None, skipped_sessions: 3 }
         );
-        assert_eq!(
-            gauc(&[1, 0, 1, 0], &[0.9, 0.1, f32::NAN, 0.3], &[0..2, 2..4]).value,
-            None
-        );
+        assert_eq!(gauc(&[1, 0, 1, 0], &[0.9, 0.1, f32::NAN, 0.3], &[0..2, 2..4]).value, None);
     }
 
     #[test]
     fn sessions_beyond_one_chunk_all_count() {
         let n = 2 * CHUNK + 3;
         let labels: Vec<u8> = (0..2 * n).map(|row| (row % 2) as u8).collect();
-        let predictions: Vec<f32> = (0..2 * n)
-            .map(|row| if row % 4 < 2 { row as f32 } else { -(row as f32) })
-            .collect();
-        let sessions: Vec<Range<u32>> = (0..n as u32)
-            .map(|session| 2 * session..2 * session + 2)
-            .collect();
+        let predictions: Vec<f32> =
+            (0..2 * n).map(|row| if row % 4 < 2 { row as f32 } else { -(row as f32) }).collect();
+        let sessions: Vec<Range<u32>> = (0..n as u32).map(|session| 2 * session..2 * session + 2).collect();
         // Sessions alternate between won and lost, beginning with a won one; n is odd.
         let expected = n.div_ceil(2) as f64 / n as f64;
         assert_eq!(
             gauc(&labels, &predictions, &sessions),
-            Gauc {
-                value: Some(expected),
-                skipped_sessions: 0
-            }
+            Gauc { value: Some(expected), skipped_sessions: 0 }
         );
     }
 }

@@ -102,11 +102,7 @@ impl Scored<'_> {
     fn check(&self) -> Result<(), MetricError> {
         let n_tasks = self.n_tasks();
         assert!(n_tasks > 0, "at least one task");
-        assert_eq!(
-            self.labels.len(),
-            self.predictions.len(),
-            "one prediction per label"
-        );
+        assert_eq!(self.labels.len(), self.predictions.len(), "one prediction per label");
         assert_eq!(
             self.labels.len() % n_tasks,
             0,
@@ -114,25 +110,13 @@ impl Scored<'_> {
             self.labels.len()
         );
         let place = |index: usize| (index / n_tasks, index % n_tasks);
-        if let Some(index) = self
-            .predictions
-            .par_iter()
-            .position_first(|p| !(0.0..=1.0).contains(p))
-        {
+        if let Some(index) = self.predictions.par_iter().position_first(|p| !(0.0..=1.0).contains(p)) {
             let (row, task) = place(index);
-            return Err(MetricError::NotAProbability {
-                row,
-                task,
-                found: self.predictions[index],
-            });
+            return Err(MetricError::NotAProbability { row, task, found: self.predictions[index] });
         }
         if let Some(index) = self.labels.par_iter().position_first(|&label| label > 1) {
             let (row, task) = place(index);
-            return Err(MetricError::NotALabel {
-                row,
-                task,
-                found: self.labels[index],
-            });
+            return Err(MetricError::NotALabel { row, task, found: self.labels[index] });
         }
         Ok(())
     }
@@ -141,13 +125,7 @@ impl Scored<'_> {
         let n_tasks = self.n_tasks();
         Column {
             labels: self.labels.iter().skip(task).step_by(n_tasks).copied().collect(),
-            predictions: self
-                .predictions
-                .iter()
-                .skip(task)
-                .step_by(n_tasks)
-                .copied()
-                .collect(),
+            predictions: self.predictions.iter().skip(task).step_by(n_tasks).copied().collect(),
         }
     }
 }
@@ -174,9 +152,7 @@ impl Column {
             conditional_auc: parent
                 .and_then(|parent| conditional_auc(labels, predictions, &parent.labels, &parent.predictions)),
             pcoc: pcoc(labels, predictions),
-            ne: logloss
-                .zip(base_entropy(positives, rows))
-                .map(|(logloss, entropy)| logloss / entropy),
+            ne: logloss.zip(base_entropy(positives, rows)).map(|(logloss, entropy)| logloss / entropy),
             ece: ranking.as_ref().and_then(calibration_error_of),
             positives,
             rows,
@@ -195,12 +171,7 @@ mod tests {
     const SESSIONS: [Range<u32>; 2] = [0..3, 3..5];
 
     fn scored() -> Scored<'static> {
-        Scored {
-            labels: &LABELS,
-            predictions: &PREDICTIONS,
-            parents: &[None, Some(0)],
-            sessions: &SESSIONS,
-        }
+        Scored { labels: &LABELS, predictions: &PREDICTIONS, parents: &[None, Some(0)], sessions: &SESSIONS }
     }
 
     #[test]
@@ -211,17 +182,11 @@ mod tests {
         assert_eq!(tasks[0].auc, Some(2.5 / 6.0));
         assert_eq!(tasks[0].gauc, Some(3.0 * 0.5 / 5.0));
         assert_eq!(tasks[0].logloss, metric::logloss(&labels, &predictions));
-        assert_eq!(
-            tasks[0].s_logloss,
-            metric::s_logloss(&labels, &predictions, &SESSIONS)
-        );
+        assert_eq!(tasks[0].s_logloss, metric::s_logloss(&labels, &predictions, &SESSIONS));
         assert_eq!(tasks[0].pcoc, metric::pcoc(&labels, &predictions));
         assert_eq!(tasks[0].ne, metric::normalized_entropy(&labels, &predictions));
         assert_eq!(tasks[0].ece, metric::calibration_error(&labels, &predictions));
-        assert_eq!(
-            (tasks[0].positives, tasks[0].rows, tasks[0].conditional_auc),
-            (3, 5, None)
-        );
+        assert_eq!((tasks[0].positives, tasks[0].rows, tasks[0].conditional_auc), (3, 5, None));
         // Bought row 0 has .4, the rest .1, .3, .2, .05. On clicked rows: ratio .5 against .75 and .5.
         assert_eq!((tasks[1].auc, tasks[1].positives), (Some(1.0), 1));
         assert_eq!(tasks[1].gauc_skipped_sessions, 1);
@@ -230,41 +195,23 @@ mod tests {
 
     #[test]
     fn undefined_metrics_are_null_in_json() {
-        let scored = Scored {
-            labels: &[0, 0],
-            predictions: &[0.25, 0.5],
-            parents: &[None],
-            sessions: &SESSIONS[..0],
-        };
+        let scored =
+            Scored { labels: &[0, 0], predictions: &[0.25, 0.5], parents: &[None], sessions: &SESSIONS[..0] };
         let tasks = evaluate(&scored).expect("probabilities");
         let json = serde_json::to_value(&tasks[0]).expect("serialisable");
         for name in ["auc", "s_logloss", "gauc", "pcoc", "ne", "conditional_auc"] {
             assert!(json[name].is_null(), "{name}: {}", json[name]);
         }
         assert!(json["logloss"].is_number() && json["ece"].is_number());
-        assert_eq!(
-            (json["positives"].as_u64(), json["rows"].as_u64()),
-            (Some(0), Some(2))
-        );
+        assert_eq!((json["positives"].as_u64(), json["rows"].as_u64()), (Some(0), Some(2)));
     }
 
     #[test]
     fn no_rows_are_undefined_not_a_crash() {
-        let scored = Scored {
-            labels: &[],
-            predictions: &[],
-            parents: &[None, Some(0)],
-            sessions: &[],
-        };
+        let scored = Scored { labels: &[], predictions: &[], parents: &[None, Some(0)], sessions: &[] };
         let tasks = evaluate(&scored).expect("nothing to refuse");
         assert_eq!(
-            (
-                tasks.len(),
-                tasks[1].auc,
-                tasks[1].logloss,
-                tasks[1].ece,
-                tasks[1].rows
-            ),
+            (tasks.len(), tasks[1].auc, tasks[1].logloss, tasks[1].ece, tasks[1].rows),
             (2, None, None, None, 0)
         );
     }
@@ -274,26 +221,12 @@ mod tests {
         let mut predictions = PREDICTIONS;
         for found in [f32::NAN, -0.1, 1.5, f32::INFINITY] {
             predictions[7] = found;
-            let error = evaluate(&Scored {
-                predictions: &predictions,
-                ..scored()
-            })
-            .expect_err("refused");
-            let MetricError::NotAProbability {
-                row: 3,
-                task: 1,
-                found: reported,
-            } = error
-            else {
+            let error = evaluate(&Scored { predictions: &predictions, ..scored() }).expect_err("refused");
+            let MetricError::NotAProbability { row: 3, task: 1, found: reported } = error else {
                 panic!("{error:?}");
             };
             assert_eq!(reported.to_bits(), found.to_bits());
-            assert!(
-                error
-                    .to_string()
-                    .starts_with("row 3, task 1: expected a probability"),
-                "{error}"
-            );
+            assert!(error.to_string().starts_with("row 3, task 1: expected a probability"), "{error}");
         }
     }
 
@@ -301,18 +234,7 @@ mod tests {
     fn a_label_other_than_0_and_1_is_refused_with_its_place() {
         let mut labels = LABELS;
         labels[4] = 2;
-        let error = evaluate(&Scored {
-            labels: &labels,
-            ..scored()
-        })
-        .expect_err("refused");
-        assert_eq!(
-            error,
-            MetricError::NotALabel {
-                row: 2,
-                task: 0,
-                found: 2
-            }
-        );
+        let error = evaluate(&Scored { labels: &labels, ..scored() }).expect_err("refused");
+        assert_eq!(error, MetricError::NotALabel { row: 2, task: 0, found: 2 });
     }
 }

@@ -1,11 +1,12 @@
 //! TD learning of the critics on the replay, the actor frozen.
 
 use rmtl_agents::actor::Actor;
-use rmtl_agents::critic::{Critic, CriticStep, DEAD_Q};
+use rmtl_agents::critic::{Critic, CriticStep, DEAD_Q, TaskCriticStep};
 use rmtl_agents::pass::Pass;
 use rmtl_agents::replay::TransitionBatch;
 use rmtl_agents::transition::TransitionRule;
 use rmtl_envs::Split;
+use serde::{Deserialize, Serialize};
 
 use super::collect::Collected;
 use crate::config::{ConvergeConfig, TwoStage};
@@ -19,7 +20,7 @@ pub fn critics(
     actor: &Actor,
     mut collected: Collected,
     schedule: &TwoStage,
-) -> Result<Critic> {
+) -> Result<(Critic, CriticSummary)> {
     let phase = Phase::Critics;
     let config = schedule.critics;
     if collected.replay.is_empty() {
@@ -38,28 +39,25 @@ pub fn critics(
         &run.streams,
         &run.device,
     );
-    let rule = TransitionRule {
-        reward: schedule.reward,
-        gamma: critic_config.gamma,
-    };
+    let rule = TransitionRule { reward: schedule.reward, gamma: critic_config.gamma };
     let mut replay_stream = run.streams.named("critics/replay");
     let mut masks = run.streams.named("critics/dropout");
-    let batch_size = run.config.batch_size;
+    // A larger batch would draw every row several times.
+    let batch_size = run.config.batch_size.min(collected.replay.len());
+    let reader = run.reader(Split::Train);
     let mut sampled = TransitionBatch::default();
-    let mut progress = run
-        .console
-        .progress(phase.name(), config.max_steps * batch_size as u64);
+    let mut progress = run.console.progress(phase.name(), config.max_steps * batch_size as u64);
     let mut clock = PhaseClock::start();
     let mut convergence = Convergence::new(config);
     let mut alarmed = vec![false; run.schema().n_tasks()];
+    let mut dead = Vec::new();
+    let mut has_converged = false;
     let mut step = 0;
-    while step < config.max_steps {
+    while step < config.max_steps && !has_converged {
         run.interrupt.check(phase, step)?;
         step += 1;
-        collected
-            .replay
-            .sample(batch_size, &mut replay_stream, &mut sampled);
-        let transitions = rule.read(&run.reader(Split::Train), &sampled, &collected.policy);
+        collected.replay.sample(batch_size, &mut replay_stream, &mut sampled);
+        let transitions = rule.read(&reader, &sampled, &collected.policy);
         let is_logged = run.is_logged(step);
         let done = critic.step(&transitions, &mut Pass::training(&mut masks), is_logged);
         run.check_loss(phase, step, done.loss, || {
@@ -72,23 +70,39 @@ pub fn critics(
         progress.advance(batch_size as u64);
         if is_logged {
             log_step(run, step, &done);
-            run.logger
-                .scalar(&tags::rows_per_second(phase), step, clock.speed());
-            progress.message(format!(
-                "TD loss {:.4}  Q {}",
-                done.loss,
-                join(&done, |task| task.q)
-            ));
-            warn_of_dead_critics(run, config.dead_share_alarm, step, &done, &mut alarmed);
+            run.logger.scalar(&tags::rows_per_second(phase), step, clock.speed());
+            progress.message(format!("TD loss {:.4}  Q {}", done.loss, join(&done, |task| task.q)));
         }
-        if convergence.hear(done.loss) {
-            progress.message(format!("converged at TD loss {:.4}", convergence.best));
-            break;
+        dead = dead_tasks(run, config.dead_share_alarm, &done);
+        for (task, message) in &dead {
+            if !std::mem::replace(&mut alarmed[*task], true) {
+                run.console.warn(&format!("step {step}: {message}"));
+            }
         }
+        has_converged = convergence.hear(done.loss);
     }
+    let summary = CriticSummary { converged: has_converged, steps: step, td_loss: convergence.best };
+    progress.message(if has_converged {
+        format!("converged at TD loss {:.4}", summary.td_loss)
+    } else {
+        format!("step budget spent at TD loss {:.4}", summary.td_loss)
+    });
     progress.finish();
     run.finish_phase(phase, clock, step);
-    Ok(critic)
+    // Only what is true at the end belongs in the report: a critic may recover.
+    dead.into_iter().for_each(|(_, message)| run.warnings.push(message));
+    Ok((critic, summary))
+}
+
+/// How the training of the critics ended.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CriticSummary {
+    /// Whether the TD loss converged; otherwise the step budget ended.
+    pub converged: bool,
+    /// TD updates.
+    pub steps: u64,
+    /// Smallest mean TD loss of a window, Σ_k mean δ_k².
+    pub td_loss: f64,
 }
 
 /// Compares the mean loss of each window with the best one so far.
@@ -102,13 +116,7 @@ struct Convergence {
 
 impl Convergence {
     fn new(config: ConvergeConfig) -> Self {
-        Self {
-            config,
-            sum: 0.0,
-            n: 0,
-            best: f64::INFINITY,
-            windows_since: 0,
-        }
+        Self { config, sum: 0.0, n: 0, best: f64::INFINITY, windows_since: 0 }
     }
 
     /// Hears the loss of one update; true once it has converged.
@@ -130,78 +138,41 @@ impl Convergence {
     }
 }
 
-fn warn_of_dead_critics(run: &mut Run<'_>, alarm: f64, step: u64, done: &CriticStep, alarmed: &mut [bool]) {
-    for (index, task) in done.tasks.iter().enumerate() {
-        if task.dead_share > alarm && !alarmed[index] {
-            alarmed[index] = true;
-            run.warn(format!(
-                "the critic of task `{}` is dying: at step {step}, {:.0} % of its Q values lie within {DEAD_Q} of 0, so \
-                 their weights are 1 whatever the row; use `critic.output = \"neg_softplus\"` or a lower \
-                 `critic.learning_rate`",
-                run.schema().tasks[index].name,
-                100.0 * task.dead_share,
-            ));
-        }
-    }
+/// The tasks whose critics are dead in this update, with what to say about them.
+fn dead_tasks(run: &Run<'_>, alarm: f64, done: &CriticStep) -> Vec<(usize, String)> {
+    let message = |(index, task): (usize, &TaskCriticStep)| {
+        let message = format!(
+            "the critic of task `{}` is dead: {:.0} % of its Q values lie within {DEAD_Q} of 0, so their weights are 1 \
+             whatever the row; use `critic.output = \"neg_softplus\"` or a lower `critic.learning_rate`",
+            run.schema().tasks[index].name,
+            100.0 * task.dead_share,
+        );
+        (task.dead_share > alarm).then_some((index, message))
+    };
+    done.tasks.iter().enumerate().filter_map(message).collect()
 }
 
-fn join(done: &CriticStep, value: fn(&rmtl_agents::critic::TaskCriticStep) -> f64) -> String {
-    done.tasks
-        .iter()
-        .map(|task| format!("{:.3}", value(task)))
-        .collect::<Vec<_>>()
-        .join(" ")
+fn join(done: &CriticStep, value: fn(&TaskCriticStep) -> f64) -> String {
+    done.tasks.iter().map(|task| format!("{:.3}", value(task))).collect::<Vec<_>>().join(" ")
 }
 
 fn log_step(run: &mut Run<'_>, step: u64, done: &CriticStep) {
     let phase = Phase::Critics;
-    let rates = (
-        run.config.critic.learning_rate,
-        run.config.critic.embedding_learning_rate,
-    );
+    let rates = (run.config.critic.learning_rate, run.config.critic.embedding_learning_rate);
     let logger = &mut run.logger;
     logger.scalar(&tags::critic_loss(phase), step, done.loss);
-    logger.per_task(
-        tags::td_loss,
-        phase,
-        step,
-        done.tasks.iter().map(|task| task.loss),
-    );
-    logger.per_task(
-        tags::td_error_mean,
-        phase,
-        step,
-        done.tasks.iter().map(|task| task.td_error),
-    );
-    logger.per_task(
-        tags::td_error_abs,
-        phase,
-        step,
-        done.tasks.iter().map(|task| task.td_error_absolute),
-    );
+    logger.per_task(tags::td_loss, phase, step, done.tasks.iter().map(|task| task.loss));
+    logger.per_task(tags::td_error_mean, phase, step, done.tasks.iter().map(|task| task.td_error));
+    logger.per_task(tags::td_error_abs, phase, step, done.tasks.iter().map(|task| task.td_error_absolute));
     logger.per_task(tags::q_mean, phase, step, done.tasks.iter().map(|task| task.q));
-    logger.per_task(
-        tags::q_zero_share,
-        phase,
-        step,
-        done.tasks.iter().map(|task| task.dead_share),
-    );
-    logger.per_task(
-        tags::reward_mean,
-        phase,
-        step,
-        done.tasks.iter().map(|task| task.reward),
-    );
+    logger.per_task(tags::q_zero_share, phase, step, done.tasks.iter().map(|task| task.dead_share));
+    logger.per_task(tags::reward_mean, phase, step, done.tasks.iter().map(|task| task.reward));
     logger.scalar(&tags::learning_rate(phase, Part::CriticDense), step, rates.0);
     logger.scalar(&tags::learning_rate(phase, Part::CriticEmbedding), step, rates.1);
     if let Some(norm) = done.dense_gradient_norm {
         logger.scalar(&tags::gradient_norm(phase, Part::CriticDense), step, norm);
     }
-    logger.scalar(
-        &tags::gradient_norm(phase, Part::CriticEmbedding),
-        step,
-        done.embedding_gradient_norm,
-    );
+    logger.scalar(&tags::gradient_norm(phase, Part::CriticEmbedding), step, done.embedding_gradient_norm);
 }
 
 #[cfg(test)]
@@ -210,12 +181,7 @@ mod tests {
 
     #[test]
     fn convergence_needs_patience_windows_without_improvement() {
-        let config = ConvergeConfig {
-            window: 2,
-            epsilon: 0.1,
-            patience: 2,
-            ..ConvergeConfig::default()
-        };
+        let config = ConvergeConfig { window: 2, epsilon: 0.1, patience: 2, ..ConvergeConfig::default() };
         let mut convergence = Convergence::new(config);
         // Window means 1.0, 0.5, 0.48 (under 10 % better), 0.2 (better), 0.2, 0.19: converged at the last.
         let losses = [1.0, 1.0, 0.4, 0.6, 0.48, 0.48, 0.2, 0.2, 0.2, 0.2, 0.19, 0.19];

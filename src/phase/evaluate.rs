@@ -40,17 +40,9 @@ impl<'a> Evaluator<'a> {
     /// An evaluator of the split that `reader` reads.
     pub fn new(reader: BatchReader<'a>, parents: Vec<Option<usize>>) -> Self {
         let table = reader.table;
-        let labels = table
-            .rows()
-            .flat_map(|row| table.labels(row).iter().copied())
-            .collect();
+        let labels = table.rows().flat_map(|row| table.labels(row).iter().copied()).collect();
         let sessions = Sessions::of(table).iter().collect();
-        Self {
-            reader,
-            labels,
-            sessions,
-            parents,
-        }
+        Self { reader, labels, sessions, parents }
     }
 
     /// The actor's predictions for every row, `[row, task]`.
@@ -77,14 +69,8 @@ impl<'a> Evaluator<'a> {
 
     /// The metrics of predictions `[row, task]`.
     pub fn score(&self, predictions: &[f32]) -> Result<Scores> {
-        let scored = Scored {
-            labels: &self.labels,
-            predictions,
-            parents: &self.parents,
-            sessions: &self.sessions,
-        };
-        Ok(Scores {
-            tasks: evaluate(&scored)?,
-        })
+        let scored =
+            Scored { labels: &self.labels, predictions, parents: &self.parents, sessions: &self.sessions };
+        Ok(Scores { tasks: evaluate(&scored)? })
     }
 }

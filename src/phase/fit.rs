@@ -32,41 +32,33 @@ pub struct Fit<'a> {
 /// Trains `actor` and gives the parameters that did best on the validation split.
 pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Actor> {
     let phase = fit.phase;
-    let dataset = run.dataset;
-    let schema = &dataset.manifest.schema;
-    let terms = run.config.losses.terms();
-    let (term_names, terms): (Vec<&str>, Vec<Box<dyn LossTerm>>) = terms.into_iter().unzip();
-    let mut order: Vec<Row> = dataset.train.rows().collect();
+    let schema = run.schema();
+    let (train, validation) = (run.reader(Split::Train), run.reader(Split::Validation));
+    let validation = Evaluator::new(validation, schema.parents());
+    let (term_names, terms): (Vec<&str>, Vec<Box<dyn LossTerm>>) =
+        run.config.losses.terms().into_iter().unzip();
     let mut shuffle = run.streams.named(&format!("{}/shuffle", fit.streams));
     let mut masks = run.streams.named(&format!("{}/dropout", fit.streams));
+    let mut order: Vec<Row> = train.table.rows().collect();
     let batch_size = run.config.batch_size;
     let n_batches = order.len().div_ceil(batch_size) as u64;
-    let mut progress = run.console.progress(
-        phase.name(),
-        u64::from(fit.config.max_epochs) * order.len() as u64,
-    );
+    let max_epochs = fit.config.max_epochs;
+    let mut progress = run.console.progress(phase.name(), u64::from(max_epochs) * order.len() as u64);
     let mut clock = PhaseClock::start();
     let mut best = Best::new(fit.config.patience);
     let mut step = 0;
-    'epochs: for epoch in 1..=fit.config.max_epochs {
+    'epochs: for epoch in 1..=max_epochs {
         order.shuffle(&mut shuffle);
         let mut epoch_losses = vec![0.0; schema.n_tasks()];
         for (batch, rows) in (1..).zip(order.chunks(batch_size)) {
-            run.interrupt.check(phase, step)?;
+            run.interrupt.check(phase, step).inspect_err(|_| run.console.warn(&best.keep(run)))?;
             step += 1;
-            let reader = run.reader(Split::Train);
-            let states = reader.states(rows);
-            let q_values = fit
-                .critic
-                .map(|critic| critic.q_values(&states, actor.predict(&states)));
-            let batch_of = ActorBatch {
-                states: &states,
-                labels: reader.labels(rows),
-                q_values,
-            };
             let is_logged = run.is_logged(step);
+            let states = train.states(rows);
+            let q_values = fit.critic.map(|critic| critic.q_values(&states, actor.predict(&states)));
+            let labels = train.labels(rows);
             let done = actor.step(
-                batch_of,
+                ActorBatch { states: &states, labels, q_values },
                 fit.weighting.as_mut(),
                 &terms,
                 &mut Pass::training(&mut masks),
@@ -80,19 +72,27 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Acto
             progress.advance(rows.len() as u64);
             if is_logged {
                 log_step(run, phase, step, &done, &term_names);
-                run.logger
-                    .scalar(&tags::rows_per_second(phase), step, clock.speed());
-                progress.message(message(epoch, fit.config.max_epochs, &done.task_losses, best.auc));
+                run.logger.scalar(&tags::rows_per_second(phase), step, clock.speed());
             }
-            if is_validated(batch, n_batches, fit.config.evaluations_per_epoch) {
+            let is_validated = is_validated(batch, n_batches, fit.config.evaluations_per_epoch);
+            if is_validated {
+                // Fails where predictions are no numbers: the model has diverged since the last validation.
                 let scores =
-                    Evaluator::new(run.reader(Split::Validation), schema.parents()).evaluate(&actor)?;
+                    validation.evaluate(&actor).inspect_err(|_| run.console.warn(&best.keep(run)))?;
                 log_validation(run, phase, step, &scores);
-                best.hear(&actor, scores.mean_auc());
-                progress.message(message(epoch, fit.config.max_epochs, &done.task_losses, best.auc));
-                if best.is_over() {
-                    break 'epochs;
+                if scores.mean_auc().is_none() && best.actor.is_none() {
+                    run.warn(format!(
+                        "{phase}: no task has both labels in the validation split, so there is no AUC to stop by; the \
+                         first validated parameters are kept"
+                    ));
                 }
+                best.hear(&actor, scores.mean_auc());
+            }
+            if is_logged || is_validated {
+                progress.message(message(epoch, max_epochs, &done.task_losses, best.auc));
+            }
+            if best.is_over() {
+                break 'epochs;
             }
         }
         fit.weighting.end_epoch(&epoch_losses);
@@ -118,21 +118,12 @@ struct Best {
 
 impl Best {
     fn new(patience: u32) -> Self {
-        Self {
-            actor: None,
-            auc: None,
-            evaluations_since: 0,
-            patience,
-        }
+        Self { actor: None, auc: None, evaluations_since: 0, patience }
     }
 
     fn hear(&mut self, actor: &Actor, auc: Option<f64>) {
         if self.actor.is_none() || auc > self.auc {
-            *self = Self {
-                actor: Some(actor.clone()),
-                auc,
-                ..Self::new(self.patience)
-            };
+            *self = Self { actor: Some(actor.clone()), auc, ..Self::new(self.patience) };
         } else {
             self.evaluations_since += 1;
         }
@@ -142,7 +133,7 @@ impl Best {
         self.evaluations_since >= self.patience
     }
 
-    /// Saves the best actor of a training that went wrong; tells where it is.
+    /// Saves the best actor of a training that cannot go on; tells where it is.
     fn keep(&self, run: &Run<'_>) -> String {
         let Some(actor) = &self.actor else {
             return "nothing was validated yet".into();
@@ -167,57 +158,25 @@ fn log_step(run: &mut Run<'_>, phase: Phase, step: u64, done: &ActorStep, terms:
     let optimizer = run.config.optimizer;
     let logger = &mut run.logger;
     logger.per_task(tags::task_loss, phase, step, done.task_losses.iter().copied());
-    logger.per_task(
-        tags::weighted_loss,
-        phase,
-        step,
-        done.weighted_losses.iter().copied(),
-    );
+    logger.per_task(tags::weighted_loss, phase, step, done.weighted_losses.iter().copied());
     for (name, value) in terms.iter().zip(&done.terms) {
         logger.scalar(&tags::loss_term(phase, name), step, *value);
     }
     logger.scalar(&tags::total_loss(phase), step, done.loss);
     logger.weights(phase, step, &done.weights);
-    logger.scalar(
-        &tags::learning_rate(phase, Part::ActorDense),
-        step,
-        optimizer.learning_rate,
-    );
-    logger.scalar(
-        &tags::learning_rate(phase, Part::ActorEmbedding),
-        step,
-        optimizer.embedding_learning_rate,
-    );
+    logger.scalar(&tags::learning_rate(phase, Part::ActorDense), step, optimizer.learning_rate);
+    logger.scalar(&tags::learning_rate(phase, Part::ActorEmbedding), step, optimizer.embedding_learning_rate);
     if let Some(norm) = done.dense_gradient_norm {
         logger.scalar(&tags::gradient_norm(phase, Part::ActorDense), step, norm);
     }
-    logger.scalar(
-        &tags::gradient_norm(phase, Part::ActorEmbedding),
-        step,
-        done.embedding_gradient_norm,
-    );
+    logger.scalar(&tags::gradient_norm(phase, Part::ActorEmbedding), step, done.embedding_gradient_norm);
 }
 
 fn log_validation(run: &mut Run<'_>, phase: Phase, step: u64, scores: &Scores) {
     let logger = &mut run.logger;
-    logger.per_task(
-        tags::validation_auc,
-        phase,
-        step,
-        scores.tasks.iter().map(|task| task.auc),
-    );
-    logger.per_task(
-        tags::validation_logloss,
-        phase,
-        step,
-        scores.tasks.iter().map(|task| task.logloss),
-    );
-    logger.per_task(
-        tags::validation_s_logloss,
-        phase,
-        step,
-        scores.tasks.iter().map(|task| task.s_logloss),
-    );
+    logger.per_task(tags::validation_auc, phase, step, scores.tasks.iter().map(|task| task.auc));
+    logger.per_task(tags::validation_logloss, phase, step, scores.tasks.iter().map(|task| task.logloss));
+    logger.per_task(tags::validation_s_logloss, phase, step, scores.tasks.iter().map(|task| task.s_logloss));
     if let Some(auc) = scores.mean_auc() {
         logger.scalar(&tags::validation_mean_auc(phase), step, auc);
     }
@@ -230,14 +189,9 @@ mod tests {
     #[test]
     fn an_epoch_is_validated_as_often_as_asked_and_always_at_its_end() {
         for (n_batches, parts) in [(67, 4), (5, 5), (10, 1), (7, 2)] {
-            let at: Vec<u64> = (1..=n_batches)
-                .filter(|&batch| is_validated(batch, n_batches, parts))
-                .collect();
-            assert_eq!(
-                at.len() as u64,
-                u64::from(parts),
-                "{n_batches} batches, {parts} parts: {at:?}"
-            );
+            let at: Vec<u64> =
+                (1..=n_batches).filter(|&batch| is_validated(batch, n_batches, parts)).collect();
+            assert_eq!(at.len() as u64, u64::from(parts), "{n_batches} batches, {parts} parts: {at:?}");
             assert_eq!(at.last(), Some(&n_batches));
         }
         // More validations than batches: one after every batch.

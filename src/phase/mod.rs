@@ -6,6 +6,6 @@ mod evaluate;
 mod fit;
 
 pub use collect::{Collected, collect};
-pub use critics::critics;
+pub use critics::{CriticSummary, critics};
 pub use evaluate::{Evaluator, Scores};
 pub use fit::{Fit, fit};

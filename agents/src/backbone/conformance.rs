@@ -16,11 +16,7 @@ const BATCH: usize = 16;
 
 fn inputs() -> [Input; 2] {
     let chain = |n_tasks: usize| (0..n_tasks).map(|task| task.checked_sub(1)).collect();
-    [2, 3].map(|n_tasks| Input {
-        n_fields: 4,
-        dim: 6,
-        parents: chain(n_tasks),
-    })
+    [2, 3].map(|n_tasks| Input { n_fields: 4, dim: 6, parents: chain(n_tasks) })
 }
 
 fn for_every_backbone(check: impl Fn(&BackboneConfig, &Input)) {
@@ -33,11 +29,7 @@ fn for_every_backbone(check: impl Fn(&BackboneConfig, &Input)) {
 }
 
 fn init(config: &BackboneConfig, input: &Input, seed: u64) -> AnyBackbone {
-    config.init(
-        input,
-        &mut Streams::new(seed).named("init"),
-        &Device::default().autodiff(),
-    )
+    config.init(input, &mut Streams::new(seed).named("init"), &Device::default().autodiff())
 }
 
 fn views(config: &BackboneConfig, input: &Input, stream: &mut Stream) -> Vec<Tensor<3>> {
@@ -47,28 +39,16 @@ fn views(config: &BackboneConfig, input: &Input, stream: &mut Stream) -> Vec<Ten
 }
 
 fn evaluate(model: &AnyBackbone, views: &[Tensor<3>]) -> Vec<f32> {
-    host(
-        model
-            .valid()
-            .forward(views, &mut Pass::evaluation())
-            .probabilities,
-    )
+    host(model.valid().forward(views, &mut Pass::evaluation()).probabilities)
 }
 
 #[test]
 fn gives_a_probability_per_row_and_task() {
     for_every_backbone(|config, input| {
         let views = views(config, input, &mut Streams::new(1).named("x"));
-        let found = init(config, input, 1)
-            .valid()
-            .forward(&views, &mut Pass::evaluation())
-            .probabilities;
+        let found = init(config, input, 1).valid().forward(&views, &mut Pass::evaluation()).probabilities;
         assert_eq!(found.dims(), [BATCH, input.n_tasks()], "{}", config.name());
-        assert!(
-            host(found).iter().all(|&p| p > 0.0 && p < 1.0),
-            "{}",
-            config.name()
-        );
+        assert!(host(found).iter().all(|&p| p > 0.0 && p < 1.0), "{}", config.name());
     });
 }
 
@@ -86,20 +66,12 @@ fn same_seed_same_bytes_and_another_seed_others() {
 fn rows_do_not_see_one_another() {
     for_every_backbone(|config, input| {
         let mut stream = Streams::new(1).named("x");
-        let (a, b) = (
-            views(config, input, &mut stream),
-            views(config, input, &mut stream),
-        );
+        let (a, b) = (views(config, input, &mut stream), views(config, input, &mut stream));
         // Row 0 of `a` beside the other rows of `b`.
         let mixed: Vec<_> = a
             .iter()
             .zip(&b)
-            .map(|(a, b)| {
-                Tensor::cat(
-                    vec![a.clone().narrow(0, 0, 1), b.clone().narrow(0, 1, BATCH - 1)],
-                    0,
-                )
-            })
+            .map(|(a, b)| Tensor::cat(vec![a.clone().narrow(0, 0, 1), b.clone().narrow(0, 1, BATCH - 1)], 0))
             .collect();
         let model = init(config, input, 1);
         let n = input.n_tasks();
@@ -116,10 +88,7 @@ fn every_parameter_gets_a_gradient() {
     struct Untouched<'a>(&'a burn::tensor::Gradients, usize);
     impl ModuleVisitor for Untouched<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let gradient = param
-                .val()
-                .grad(self.0)
-                .map(|gradient| host(gradient.abs().sum())[0]);
+            let gradient = param.val().grad(self.0).map(|gradient| host(gradient.abs().sum())[0]);
             self.1 += usize::from(gradient.is_none_or(|sum| sum == 0.0 || !sum.is_finite()));
         }
     }
@@ -143,12 +112,7 @@ fn parameters_survive_a_round_trip() {
         let mut saved = NamedTensors::new();
         collect(&source, "network", &mut saved);
         let restored = restore(init(config, input, 2), "network", &saved).unwrap();
-        assert_eq!(
-            evaluate(&source, &views),
-            evaluate(&restored, &views),
-            "{}",
-            config.name()
-        );
+        assert_eq!(evaluate(&source, &views), evaluate(&restored, &views), "{}", config.name());
     });
 }
 
@@ -158,9 +122,7 @@ fn settings_survive_a_round_trip_and_refuse_unknown_keys() {
         let json = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<BackboneConfig>(&json).unwrap(), config);
         let typo = json.replacen(":{", ":{\"drpout\":0.1,", 1);
-        let error = serde_json::from_str::<BackboneConfig>(&typo)
-            .unwrap_err()
-            .to_string();
+        let error = serde_json::from_str::<BackboneConfig>(&typo).unwrap_err().to_string();
         assert!(error.contains("drpout"), "{}: {error}", config.name());
     }
 }
@@ -192,11 +154,7 @@ fn one_batch_can_be_overfitted() {
             let gradients = GradientsParams::from_grads(value.backward(), &model);
             model = optimizer.step(3e-3, model, gradients);
         }
-        assert!(
-            loss < 0.02,
-            "{}: loss {loss} after 120 steps on one batch",
-            config.name()
-        );
+        assert!(loss < 0.02, "{}: loss {loss} after 120 steps on one batch", config.name());
     });
 }
 
@@ -206,9 +164,7 @@ fn dropout_acts_in_training_alone() {
         let views = views(config, input, &mut Streams::new(1).named("x"));
         let model = init(config, input, 1).valid();
         let mut masks = Streams::new(1).named("dropout");
-        let training = model
-            .forward(&views, &mut Pass::training(&mut masks))
-            .probabilities;
+        let training = model.forward(&views, &mut Pass::training(&mut masks)).probabilities;
         assert_ne!(host(training), evaluate(&model, &views), "{}", config.name());
     });
 }
@@ -221,36 +177,20 @@ fn chained_backbones_are_cumulative() {
     for row in evaluate(&init(&config, input, 1), &views).chunks_exact(3) {
         assert!(row[0] > row[1] && row[1] > row[2], "{row:?}");
     }
-    let independent = Input {
-        parents: vec![None, None],
-        ..input.clone()
-    };
+    let independent = Input { parents: vec![None, None], ..input.clone() };
     assert!(config.check(&independent).unwrap_err().contains("after"));
 }
 
 /// Dense parameters with 7 categorical fields and one numeric column, whose projection counts 2 · dim.
 #[test]
 fn parameter_counts_match_the_reference() {
-    let input = |dim| Input {
-        n_fields: 8,
-        dim,
-        parents: vec![None, Some(0)],
-    };
+    let input = |dim| Input { n_fields: 8, dim, parents: vec![None, Some(0)] };
     let count = |config: BackboneConfig, dim| init(&config, &input(dim), 1).num_params() + 2 * dim;
-    assert_eq!(
-        count(BackboneConfig::SharedBottom(Default::default()), 128),
-        738_818
-    );
+    assert_eq!(count(BackboneConfig::SharedBottom(Default::default()), 128), 738_818);
     assert_eq!(count(BackboneConfig::Esmm(Default::default()), 128), 1_394_946);
     assert_eq!(count(BackboneConfig::Mmoe(Default::default()), 128), 5_348_114);
-    let four = super::mmoe::Config {
-        n_experts: 4,
-        ..Default::default()
-    };
-    assert_eq!(
-        count(BackboneConfig::SharedBottom(Default::default()), 16),
-        279_842
-    );
+    let four = super::mmoe::Config { n_experts: 4, ..Default::default() };
+    assert_eq!(count(BackboneConfig::SharedBottom(Default::default()), 16), 279_842);
     assert_eq!(count(BackboneConfig::Esmm(Default::default()), 16), 477_218);
     assert_eq!(count(BackboneConfig::Mmoe(four), 16), 873_002);
 }
@@ -259,10 +199,7 @@ fn parameter_counts_match_the_reference() {
 fn mmoe_by_hand_mixes_experts_with_its_gates() {
     // With one expert every gate is 1, so MMoE is a shared bottom with the expert's parameters.
     let input = &inputs()[0];
-    let one = BackboneConfig::Mmoe(super::mmoe::Config {
-        n_experts: 1,
-        ..Default::default()
-    });
+    let one = BackboneConfig::Mmoe(super::mmoe::Config { n_experts: 1, ..Default::default() });
     let views = views(&one, input, &mut Streams::new(1).named("x"));
     let mmoe = init(&one, input, 1);
     let before = evaluate(&mmoe, &views);
@@ -270,10 +207,7 @@ fn mmoe_by_hand_mixes_experts_with_its_gates() {
     collect(&mmoe, "network", &mut saved);
     for (name, tensor) in &mut saved {
         if name.contains("gates") {
-            tensor
-                .values
-                .iter_mut()
-                .for_each(|value| *value = 3.0 * *value + 1.0);
+            tensor.values.iter_mut().for_each(|value| *value = 3.0 * *value + 1.0);
         }
     }
     let after = evaluate(&restore(mmoe, "network", &saved).unwrap(), &views);

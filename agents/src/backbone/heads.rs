@@ -50,10 +50,7 @@ impl Towers {
         device: &Device,
     ) -> Self {
         let hidden = GroupedMlp::new(n_tasks, d_input, widths.tower, widths.dropout, stream, device);
-        Self {
-            hidden,
-            output: GroupedLinear::new(n_tasks, [last(widths.tower), 1], stream, device),
-        }
+        Self { hidden, output: GroupedLinear::new(n_tasks, [last(widths.tower), 1], stream, device) }
     }
 
     /// `[task, batch, d_input]` to logits `[batch, task]`.
@@ -78,10 +75,7 @@ impl SharedTowers {
         device: &Device,
     ) -> Self {
         let hidden = ExpertMlp::new(n_tasks, d_input, widths.tower, widths.dropout, stream, device);
-        Self {
-            hidden,
-            output: GroupedLinear::new(n_tasks, [last(widths.tower), 1], stream, device),
-        }
+        Self { hidden, output: GroupedLinear::new(n_tasks, [last(widths.tower), 1], stream, device) }
     }
 
     /// `[batch, d_input]` to logits `[batch, task]`.
@@ -97,9 +91,7 @@ pub(super) fn flatten(view: &Tensor<3>) -> Tensor<2> {
 
 /// Independent probabilities from logits `[batch, task]`.
 pub(super) fn independent(logits: Tensor<2>) -> Predictions {
-    Predictions {
-        probabilities: sigmoid(logits),
-    }
+    Predictions { probabilities: sigmoid(logits) }
 }
 
 /// Cumulative probabilities `p_k = σ_k · p_parent(k)` from logits `[batch, task]`.
@@ -112,9 +104,7 @@ pub(super) fn chained(logits: Tensor<2>, parents: &[Option<usize>]) -> Predictio
             None => probability,
         });
     }
-    Predictions {
-        probabilities: Tensor::cat(cumulative, 1),
-    }
+    Predictions { probabilities: Tensor::cat(cumulative, 1) }
 }
 
 /// Refuses tasks that do not depend on one another.
@@ -130,7 +120,5 @@ pub(super) fn check_chain(name: &str, input: &Input) -> Result<(), String> {
 
 /// The width after the last of `dims`, which is not empty.
 pub(super) fn last(dims: &[usize]) -> usize {
-    *dims
-        .last()
-        .expect("the settings were checked: at least one layer")
+    *dims.last().expect("the settings were checked: at least one layer")
 }

@@ -79,7 +79,6 @@ macro_rules! backbones {
 
         /// A backbone of the registry.
         #[derive(Module, Debug)]
-        #[expect(clippy::large_enum_variant, reason = "one value a run, never in a collection")]
         pub enum AnyBackbone {
             $(#[doc = concat!("See [`", stringify!($file), "`].")] $name($file::Model)),+
         }

@@ -35,11 +35,7 @@ impl Network {
         actions: Tensor<2>,
         pass: &mut Pass<'_>,
     ) -> Tensor<2> {
-        self.critics.forward(
-            self.numeric.append(fields, states.numeric.as_ref()),
-            actions,
-            pass,
-        )
+        self.critics.forward(self.numeric.append(fields, states.numeric.as_ref()), actions, pass)
     }
 }
 
@@ -105,10 +101,7 @@ impl Critic {
         let actor_table = &actor_encoder.views[0].table;
         let dim = config.dim.unwrap_or(actor_table.dim());
         let mut stream = streams.named("init/critic");
-        let encoder_config = EncoderConfig {
-            dim,
-            optimizer: config.embedding_optimizer,
-        };
+        let encoder_config = EncoderConfig { dim, optimizer: config.embedding_optimizer };
         let mut encoder = StateEncoder::new(schema, &encoder_config, 1, &mut stream, &device);
         let table = &mut encoder.views[0].table;
         if table.dim() == actor_table.dim() {
@@ -116,13 +109,7 @@ impl Critic {
         }
         let network = Network {
             numeric: NumericField::new(schema, dim, &mut stream, &device),
-            critics: CriticNetwork::new(
-                config,
-                [n_fields(schema), dim],
-                mean_returns,
-                &mut stream,
-                &device,
-            ),
+            critics: CriticNetwork::new(config, [n_fields(schema), dim], mean_returns, &mut stream, &device),
         };
         Self {
             config: config.clone(),
@@ -141,9 +128,7 @@ impl Critic {
     /// - actions, output: `[batch, task]`
     pub fn q_values(&self, states: &StateBatch, actions: Tensor<2>) -> Tensor<2> {
         let fields = self.encoder.fields(states).remove(0);
-        self.network
-            .valid()
-            .forward(fields, states, actions, &mut Pass::evaluation())
+        self.network.valid().forward(fields, states, actions, &mut Pass::evaluation())
     }
 
     /// `y_k = r_k + γ (1 − terminated) Q̃_k(s', π̃_k(s'))`, from the target network in evaluation mode.
@@ -153,9 +138,7 @@ impl Critic {
         let fields = self.target_table.read(table, &table.indices(&next.ids));
         let fields = self.encoder.tensor(fields, next.n_rows);
         let actions = transitions.next_actions.clone();
-        let q = self
-            .target_network
-            .forward(fields, next, actions, &mut Pass::evaluation());
+        let q = self.target_network.forward(fields, next, actions, &mut Pass::evaluation());
         transitions.rewards.clone() + transitions.discounts.clone() * q
     }
 
@@ -169,9 +152,7 @@ impl Critic {
         let targets = self.td_targets(transitions);
         let leaves = self.encoder.leaves(&transitions.states);
         let fields = leaves.fields[0].clone();
-        let q = self
-            .network
-            .forward(fields, &transitions.states, transitions.actions.clone(), pass);
+        let q = self.network.forward(fields, &transitions.states, transitions.actions.clone(), pass);
         let loss = (q.clone() - targets.clone()).square().mean_dim(0).sum();
         let tasks_and_errors = measure(q.inner(), targets, transitions.rewards.clone());
         let loss_value = scalar(loss.clone());
@@ -185,17 +166,9 @@ impl Critic {
         );
         let gradients = GradientsParams::from_grads(gradients, &self.network);
         let dense_gradient_norm = with_gradient_norm.then(|| gradient_norm(&self.network, &gradients));
-        self.network = self
-            .optimizer
-            .step(self.config.learning_rate, self.network.clone(), gradients);
+        self.network = self.optimizer.step(self.config.learning_rate, self.network.clone(), gradients);
         let (tasks, td_errors) = tasks_and_errors;
-        CriticStep {
-            loss: loss_value,
-            tasks,
-            td_errors,
-            dense_gradient_norm,
-            embedding_gradient_norm,
-        }
+        CriticStep { loss: loss_value, tasks, td_errors, dense_gradient_norm, embedding_gradient_norm }
     }
 
     /// `target ← τ · online + (1 − τ) · target`; the table's part is lazy and exact.
@@ -239,13 +212,7 @@ fn measure(q: Tensor<2>, targets: Tensor<2>, rewards: Tensor<2>) -> (Vec<TaskCri
     let n_rows = (q.len() / n_tasks) as f64;
     let task = |k: usize| {
         let mean = |values: &[f32], of: fn(f64) -> f64| {
-            values
-                .iter()
-                .skip(k)
-                .step_by(n_tasks)
-                .map(|&value| of(f64::from(value)))
-                .sum::<f64>()
-                / n_rows
+            values.iter().skip(k).step_by(n_tasks).map(|&value| of(f64::from(value))).sum::<f64>() / n_rows
         };
         TaskCriticStep {
             loss: mean(&td_errors, |error| error * error),

@@ -74,6 +74,10 @@ impl CriticConfig {
                 ));
             }
         }
+        if self.dim == Some(0) {
+            return Err("`dim` must be at least 1; found 0".into());
+        }
+        self.embedding_optimizer.check()?;
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(format!("`dropout` is a share in [0, 1); found {}", self.dropout));
         }

@@ -36,7 +36,8 @@ impl CriticOutput {
     fn inverse(self, q: f32) -> f32 {
         let size = (-q).max(1e-3);
         match self {
-            Self::NegSoftplus => size.exp_m1().ln(),
+            // ln(eˢ − 1) without overflow.
+            Self::NegSoftplus => size + (-(-size).exp_m1()).ln(),
             Self::NegRelu => size,
             Self::Linear => q,
         }
@@ -91,14 +92,7 @@ impl CriticNetwork {
             action: GroupedLinear::new(n_tasks, [1, dim], stream, device),
             state_part: WideLinear::new(n_bottoms, [n_fields * dim, first], fan_in, stream, device),
             action_part: GroupedLinear::without_bias(n_bottoms, [dim, first], fan_in, stream, device),
-            bottom: GroupedMlp::new(
-                n_bottoms,
-                first,
-                &config.bottom[1..],
-                config.dropout,
-                stream,
-                device,
-            ),
+            bottom: GroupedMlp::new(n_bottoms, first, &config.bottom[1..], config.dropout, stream, device),
             towers: GroupedMlp::new(n_tasks, hidden, &config.tower, config.dropout, stream, device),
             output,
             output_kind: config.output,
@@ -125,9 +119,7 @@ impl CriticNetwork {
         let first = state + action.reshape([n_tasks, batch, hidden]);
         let first = pass.dropout(relu(first), self.dropout);
 
-        let bottom = self
-            .bottom
-            .forward(first.reshape([n_bottoms, rows, hidden]), pass);
+        let bottom = self.bottom.forward(first.reshape([n_bottoms, rows, hidden]), pass);
         let width = bottom.dims()[2];
         let towers = self.towers.forward(bottom.reshape([n_tasks, batch, width]), pass);
         self.output_kind.apply(self.output.logits(towers))
@@ -149,34 +141,32 @@ mod tests {
     fn parameter_counts_match_the_derivation() {
         // (8 + 1)·128·512 + 512, 512·256 + 256, 2 · 256 (actions), 2 · (256·128 + 128 + 128·64 + 64 + 65)
         assert_eq!(network(&CriticConfig::default(), [8, 128]).num_params(), 804_610);
-        let own = CriticConfig {
-            shared_bottom: false,
-            ..CriticConfig::default()
-        };
+        let own = CriticConfig { shared_bottom: false, ..CriticConfig::default() };
         // Two whole critics of 763,393 each, less the projection of the numeric column (256) of both.
         assert_eq!(network(&own, [8, 128]).num_params(), 2 * (763_393 - 256));
     }
 
     #[test]
     fn every_output_starts_alive_near_the_mean_return() {
-        for output in [
-            CriticOutput::NegSoftplus,
-            CriticOutput::NegRelu,
-            CriticOutput::Linear,
-        ] {
-            let config = CriticConfig {
-                output,
-                ..CriticConfig::default()
-            };
+        for output in [CriticOutput::NegSoftplus, CriticOutput::NegRelu, CriticOutput::Linear] {
+            let config = CriticConfig { output, ..CriticConfig::default() };
             let device = Device::default();
             let fields = Tensor::zeros([4, 3, 8], &device);
             let actions = Tensor::full([4, 2], 0.5, &device);
             let q = host(network(&config, [3, 8]).forward(fields, actions, &mut Pass::evaluation()));
             for row in q.chunks_exact(2) {
-                assert!(
-                    (row[0] + 0.6).abs() < 0.15 && (row[1] + 0.4).abs() < 0.15,
-                    "{output:?}: {row:?}"
-                );
+                assert!((row[0] + 0.6).abs() < 0.15 && (row[1] + 0.4).abs() < 0.15, "{output:?}: {row:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_inverse_undoes_every_output_however_long_the_sessions() {
+        for output in [CriticOutput::NegSoftplus, CriticOutput::NegRelu, CriticOutput::Linear] {
+            for q in [-1e-3_f32, -1.0, -50.0, -1000.0] {
+                let z = Tensor::from_floats([[output.inverse(q)]], &Device::default());
+                let found = host(output.apply(z))[0];
+                assert!((found - q).abs() <= 1e-3 * q.abs(), "{output:?}: {found} for {q}");
             }
         }
     }
@@ -184,20 +174,14 @@ mod tests {
     #[test]
     fn a_task_reads_its_own_action_only() {
         for shared_bottom in [true, false] {
-            let config = CriticConfig {
-                shared_bottom,
-                ..CriticConfig::default()
-            };
+            let config = CriticConfig { shared_bottom, ..CriticConfig::default() };
             let network = network(&config, [3, 8]);
             let device = Device::default();
             let fields = Tensor::<3>::ones([2, 3, 8], &device);
             let q = |actions| host(network.forward(fields.clone(), actions, &mut Pass::evaluation()));
             let before = q(Tensor::from_floats([[0.1, 0.2], [0.1, 0.9]], &device));
             assert_eq!(before[0], before[2], "task 0 has the same action in both rows");
-            assert_ne!(
-                before[1], before[3],
-                "task 1 has another action in the second row"
-            );
+            assert_ne!(before[1], before[3], "task 1 has another action in the second row");
         }
     }
 }

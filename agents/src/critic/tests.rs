@@ -14,16 +14,9 @@ use crate::transition::{FrozenPolicy, TransitionRule};
 const GAMMA: f64 = 0.5;
 
 fn schema(vocabulary_size: u32) -> Schema {
-    let task = |name: &str, after: Option<&str>| Task {
-        name: name.into(),
-        after: after.map(Into::into),
-    };
+    let task = |name: &str, after: Option<&str>| Task { name: name.into(), after: after.map(Into::into) };
     Schema {
-        categorical: vec![CategoricalField {
-            name: "position".into(),
-            vocabulary_size,
-            n_values: 1,
-        }],
+        categorical: vec![CategoricalField { name: "position".into(), vocabulary_size, n_values: 1 }],
         numeric: vec![],
         tasks: vec![task("click", None), task("buy", Some("click"))],
     }
@@ -44,21 +37,13 @@ fn table(schema: &Schema, rows: &[(u32, [u8; 2], SessionEnd)]) -> LogTable {
 
 fn critic(schema: &Schema, config: &CriticConfig) -> Critic {
     let (device, streams) = (Device::default(), Streams::new(11));
-    let encoder = EncoderConfig {
-        dim: 8,
-        ..EncoderConfig::default()
-    };
+    let encoder = EncoderConfig { dim: 8, ..EncoderConfig::default() };
     let encoder = StateEncoder::new(schema, &encoder, 1, &mut streams.named("actor"), &device);
     Critic::new(config, schema, &encoder, &[-0.5, -0.3], &streams, &device)
 }
 
 fn small() -> CriticConfig {
-    CriticConfig {
-        bottom: vec![32, 16],
-        tower: vec![8],
-        gamma: GAMMA,
-        ..CriticConfig::default()
-    }
+    CriticConfig { bottom: vec![32, 16], tower: vec![8], gamma: GAMMA, ..CriticConfig::default() }
 }
 
 /// Two sessions: rows 0–1 end, row 2 goes on to row 3, which is cut by the split.
@@ -66,12 +51,7 @@ fn two_sessions(schema: &Schema) -> LogTable {
     use SessionEnd::{Continues, Cut, Terminated};
     table(
         schema,
-        &[
-            (1, [1, 0], Continues),
-            (2, [0, 0], Terminated),
-            (3, [1, 1], Continues),
-            (1, [1, 0], Cut),
-        ],
+        &[(1, [1, 0], Continues), (2, [0, 0], Terminated), (3, [1, 1], Continues), (1, [1, 0], Cut)],
     )
 }
 
@@ -81,16 +61,10 @@ fn policy() -> FrozenPolicy {
 
 fn sampled(rows: &[u32]) -> TransitionBatch {
     let actions = rows.iter().flat_map(|_| [0.5, 0.25]).collect();
-    TransitionBatch {
-        rows: rows.iter().map(|&row| Row(row)).collect(),
-        actions,
-    }
+    TransitionBatch { rows: rows.iter().map(|&row| Row(row)).collect(), actions }
 }
 
-const RULE: TransitionRule = TransitionRule {
-    reward: Reward::NegativeBce,
-    gamma: GAMMA,
-};
+const RULE: TransitionRule = TransitionRule { reward: Reward::NegativeBce, gamma: GAMMA };
 
 #[test]
 fn td_target_by_hand_with_terminal_masking() {
@@ -130,11 +104,7 @@ fn a_transition_never_crosses_a_session() {
     let table = two_sessions(&schema);
     let reader = BatchReader::new(&table, &schema, &Device::default());
     let transitions = RULE.read(&reader, &sampled(&[0, 1, 2]), &policy());
-    assert_eq!(
-        transitions.next_states.ids,
-        [2, 2, 1],
-        "row 1 stands in for its own next state"
-    );
+    assert_eq!(transitions.next_states.ids, [2, 2, 1], "row 1 stands in for its own next state");
     assert_eq!(host(transitions.discounts), [0.5, 0.0, 0.5]);
 }
 
@@ -159,21 +129,14 @@ fn targets_move_with_soft_updates_alone_and_by_tau() {
     for _ in 0..3 {
         critic.step(&transitions, &mut Pass::evaluation(), false);
     }
-    assert_eq!(
-        host(critic.td_targets(&transitions)),
-        before,
-        "no soft update yet"
-    );
+    assert_eq!(host(critic.td_targets(&transitions)), before, "no soft update yet");
     critic.soft_update();
     assert_eq!(critic.n_soft_updates(), 1);
     // With τ = 1 the target is the online network, tables included.
     let next = transitions.next_states.clone();
     let q = host(critic.q_values(&next, transitions.next_actions.clone()));
     let after = host(critic.td_targets(&transitions));
-    let (rewards, discounts) = (
-        host(transitions.rewards.clone()),
-        host(transitions.discounts.clone()),
-    );
+    let (rewards, discounts) = (host(transitions.rewards.clone()), host(transitions.discounts.clone()));
     for (index, found) in after.iter().enumerate() {
         let expected = rewards[index] + discounts[index / 2] * q[index];
         assert!((found - expected).abs() < 1e-5, "{found} against {expected}");
@@ -198,14 +161,8 @@ fn statistics_of_a_step_by_hand() {
             assert!((found - expected).abs() < 1e-5, "{found} against {expected}")
         };
         close(task.td_error, errors.iter().sum::<f64>() / 3.0);
-        close(
-            task.td_error_absolute,
-            errors.iter().map(|error| error.abs()).sum::<f64>() / 3.0,
-        );
-        close(
-            task.loss,
-            errors.iter().map(|error| error * error).sum::<f64>() / 3.0,
-        );
+        close(task.td_error_absolute, errors.iter().map(|error| error.abs()).sum::<f64>() / 3.0);
+        close(task.loss, errors.iter().map(|error| error * error).sum::<f64>() / 3.0);
         assert_eq!(task.dead_share, 0.0);
     }
     assert!((step.loss - step.tasks[0].loss - step.tasks[1].loss).abs() < 1e-6);
@@ -226,27 +183,14 @@ fn learnt_q(end: SessionEnd) -> Vec<f32> {
     let policy = FrozenPolicy::new(vec![0.5; 2 * rows.len()], 2);
     let mut replay = ReplayBuffer::new(rows.len(), 2);
     for row in 0..rows.len() as u32 - 1 {
-        replay.push(Transition {
-            row: Row(row),
-            action: &[0.5, 0.5],
-        });
+        replay.push(Transition { row: Row(row), action: &[0.5, 0.5] });
     }
-    let mut critic = critic(
-        &schema,
-        &CriticConfig {
-            learning_rate: 3e-3,
-            ..small()
-        },
-    );
+    let mut critic = critic(&schema, &CriticConfig { learning_rate: 3e-3, ..small() });
     let mut stream = Streams::new(3).named("replay");
     let mut batch = TransitionBatch::default();
     for _ in 0..400 {
         replay.sample(64, &mut stream, &mut batch);
-        critic.step(
-            &RULE.read(&reader, &batch, &policy),
-            &mut Pass::evaluation(),
-            false,
-        );
+        critic.step(&RULE.read(&reader, &batch, &policy), &mut Pass::evaluation(), false);
         critic.soft_update();
     }
     let states = reader.states(&[Row(0), Row(1), Row(2)]);
@@ -263,4 +207,47 @@ fn critics_reach_the_closed_form_and_miss_it_when_terminals_are_ignored() {
     // Negative control: without the terminal flag the last row bootstraps through into the next session.
     let ignored = learnt_q(SessionEnd::Continues);
     assert!(worst(&ignored) > 0.3, "{ignored:?}");
+}
+
+#[test]
+fn weights_and_targets_see_no_dropout() {
+    let schema = schema(4);
+    let table = two_sessions(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let mut critic = critic(&schema, &CriticConfig { dropout: 0.5, ..small() });
+    let transitions = RULE.read(&reader, &sampled(&[0, 1, 2]), &policy());
+    let mut masks = Streams::new(1).named("dropout");
+    critic.step(&transitions, &mut Pass::training(&mut masks), false);
+    critic.soft_update();
+    let q = |critic: &Critic| host(critic.q_values(&transitions.states, transitions.actions.clone()));
+    assert_eq!(q(&critic), q(&critic));
+    assert_eq!(host(critic.td_targets(&transitions)), host(critic.td_targets(&transitions)));
+    // Negative control: an update does see it.
+    let loss = |seed| {
+        let mut masks = Streams::new(seed).named("dropout");
+        critic.clone().step(&transitions, &mut Pass::training(&mut masks), false).loss
+    };
+    assert_ne!(loss(1), loss(2));
+}
+
+#[test]
+fn a_soft_update_moves_table_and_layers_by_the_same_tau() {
+    let schema = schema(4);
+    let table = two_sessions(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let transitions = RULE.read(&reader, &sampled(&[0, 2]), &policy());
+    // Steps far too large to leave any doubt which network answers.
+    let config = |tau| CriticConfig { tau, learning_rate: 0.1, embedding_learning_rate: 0.1, ..small() };
+    let moved = |tau: f64, n_updates: usize| {
+        let mut critic = critic(&schema, &config(tau));
+        let start = host(critic.td_targets(&transitions));
+        critic.step(&transitions, &mut Pass::evaluation(), false);
+        (0..n_updates).for_each(|_| critic.soft_update());
+        let end = host(critic.td_targets(&transitions));
+        start.iter().zip(&end).map(|(start, end)| (start - end).abs()).sum::<f32>()
+    };
+    let all = moved(1.0, 1);
+    assert!(all > 0.01, "{all}");
+    assert!(moved(0.01, 1) < 0.1 * all, "τ = 0.01 is near the old target");
+    assert!((moved(0.2, 60) - all).abs() < 0.01 * all, "60 updates with τ = 0.2 are near the online network");
 }

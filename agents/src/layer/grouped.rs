@@ -50,8 +50,7 @@ impl WideLinear {
     /// - output: `[group, batch, d_output]`
     pub fn split(&self, wide: Tensor<2>) -> Tensor<3> {
         let [batch, width] = wide.dims();
-        wide.reshape([batch, self.n_groups, width / self.n_groups])
-            .swap_dims(0, 1)
+        wide.reshape([batch, self.n_groups, width / self.n_groups]).swap_dims(0, 1)
     }
 }
 
@@ -87,10 +86,7 @@ impl GroupedLinear {
         device: &Device,
     ) -> Self {
         let bound = 1.0 / (fan_in as f64).sqrt();
-        Self {
-            weight: uniform([n_groups, d_input, d_output], bound, stream, device),
-            bias: None,
-        }
+        Self { weight: uniform([n_groups, d_input, d_output], bound, stream, device), bias: None }
     }
 
     /// # Shapes

@@ -18,9 +18,7 @@ pub fn uniform<const D: usize>(
 ) -> Param<Tensor<D>> {
     let bound = bound as f32;
     let n = shape.iter().product();
-    let values: Vec<f32> = (0..n)
-        .map(|_| (2.0 * stream.random::<f32>() - 1.0) * bound)
-        .collect();
+    let values: Vec<f32> = (0..n).map(|_| (2.0 * stream.random::<f32>() - 1.0) * bound).collect();
     Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), device))
 }
 

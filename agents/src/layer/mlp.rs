@@ -21,10 +21,7 @@ impl Mlp {
     /// Layers `d_input → dims[0] → dims[1] …`.
     pub fn new(d_input: usize, dims: &[usize], dropout: f64, stream: &mut Stream, device: &Device) -> Self {
         let inputs = std::iter::once(d_input).chain(dims.iter().copied());
-        let layers = inputs
-            .zip(dims)
-            .map(|(from, &to)| linear(from, to, stream, device))
-            .collect();
+        let layers = inputs.zip(dims).map(|(from, &to)| linear(from, to, stream, device)).collect();
         Self { layers, dropout }
     }
 
@@ -32,9 +29,7 @@ impl Mlp {
     /// - input: `[batch, d_input]`
     /// - output: `[batch, last dim]`
     pub fn forward(&self, input: Tensor<2>, pass: &mut Pass<'_>) -> Tensor<2> {
-        self.layers.iter().fold(input, |x, layer| {
-            pass.dropout(relu(layer.forward(x)), self.dropout)
-        })
+        self.layers.iter().fold(input, |x, layer| pass.dropout(relu(layer.forward(x)), self.dropout))
     }
 }
 
@@ -68,9 +63,7 @@ impl GroupedMlp {
     /// - input: `[group, batch, d_input]`
     /// - output: `[group, batch, last dim]`
     pub fn forward(&self, input: Tensor<3>, pass: &mut Pass<'_>) -> Tensor<3> {
-        self.layers.iter().fold(input, |x, layer| {
-            pass.dropout(relu(layer.forward(x)), self.dropout)
-        })
+        self.layers.iter().fold(input, |x, layer| pass.dropout(relu(layer.forward(x)), self.dropout))
     }
 }
 
@@ -119,29 +112,14 @@ mod tests {
         let input = uniform_input([6, 4], &mut stream, &device);
         let all = experts.forward(input.clone(), &mut Pass::evaluation());
         for g in 0..3 {
-            let first = input
-                .clone()
-                .matmul(experts.first.weight.val().slice([0..4, 5 * g..5 * g + 5]))
-                + experts
-                    .first
-                    .bias
-                    .val()
-                    .slice([5 * g..5 * g + 5])
-                    .unsqueeze::<2>();
+            let first = input.clone().matmul(experts.first.weight.val().slice([0..4, 5 * g..5 * g + 5]))
+                + experts.first.bias.val().narrow(0, 5 * g, 5).unsqueeze::<2>();
             let layer = &experts.rest.layers[0];
-            let weight = layer.weight.val().slice([g..g + 1]).squeeze_dim::<2>(0);
-            let bias = layer
-                .bias
-                .as_ref()
-                .unwrap()
-                .val()
-                .slice([g..g + 1])
-                .squeeze_dim::<2>(0);
+            let weight = layer.weight.val().narrow(0, g, 1).squeeze_dim::<2>(0);
+            let bias = layer.bias.as_ref().unwrap().val().narrow(0, g, 1).squeeze_dim::<2>(0);
             let expected = relu(relu(first).matmul(weight) + bias);
-            let found = all.clone().slice([g..g + 1]).squeeze_dim::<2>(0);
-            found
-                .into_data()
-                .assert_approx_eq::<f32>(&expected.into_data(), Tolerance::default());
+            let found = all.clone().narrow(0, g, 1).squeeze_dim::<2>(0);
+            found.into_data().assert_approx_eq::<f32>(&expected.into_data(), Tolerance::default());
         }
     }
 

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
 
-use super::{LossInput, LossTerm, check_has_pairs, column, pairs};
+use super::{LossInput, LossTerm, check_has_pairs, check_strength, column, pairs};
 
 /// `[losses.calibrator]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,7 @@ impl LossTerm for Config {
     }
 
     fn check(&self, parents: &[Option<usize>]) -> Result<(), String> {
+        check_strength("alpha", self.alpha)?;
         check_has_pairs("calibrator", parents)
     }
 }

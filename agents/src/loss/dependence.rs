@@ -6,7 +6,7 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{LossInput, LossTerm, check_has_pairs, column, pairs};
+use super::{LossInput, LossTerm, check_has_pairs, check_strength, column, pairs};
 
 /// `[losses.dependence]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,7 @@ impl LossTerm for Config {
     }
 
     fn check(&self, parents: &[Option<usize>]) -> Result<(), String> {
+        check_strength("sigma", self.sigma)?;
         check_has_pairs("dependence", parents)
     }
 }

@@ -85,10 +85,14 @@ fn column(values: &Tensor<2>, task: usize) -> Tensor<2> {
 
 /// Every pair (parent, child) of dependent tasks.
 fn pairs(parents: &[Option<usize>]) -> impl Iterator<Item = (usize, usize)> + '_ {
-    parents
-        .iter()
-        .enumerate()
-        .filter_map(|(child, parent)| parent.map(|parent| (parent, child)))
+    parents.iter().enumerate().filter_map(|(child, parent)| parent.map(|parent| (parent, child)))
+}
+
+fn check_strength(key: &str, strength: f64) -> Result<(), String> {
+    if (0.0..=1e6).contains(&strength) {
+        return Ok(());
+    }
+    Err(format!("`{key}` must be a number from 0 to 1e6; found {strength}"))
 }
 
 fn check_has_pairs(name: &str, parents: &[Option<usize>]) -> Result<(), String> {
@@ -115,9 +119,7 @@ mod tests {
         let expected =
             Tensor::<2>::from_floats([[0.223_143_55, 0.287_682_07], [1.19e-7, 16.118_095]], &device);
         let tolerance = Tolerance::absolute(1e-5);
-        task_bce(p, &y)
-            .into_data()
-            .assert_approx_eq::<f32>(&expected.into_data(), tolerance);
+        task_bce(p, &y).into_data().assert_approx_eq::<f32>(&expected.into_data(), tolerance);
     }
 
     #[test]

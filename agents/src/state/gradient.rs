@@ -58,47 +58,35 @@ impl GradientCoalescer {
         self.sort_slots(lookup);
         self.group_by_row();
 
-        let Self {
-            slots,
-            starts,
-            gradient: sums,
-        } = self;
+        let Self { slots, starts, gradient: sums } = self;
         sums.values.resize(sums.rows.len() * dim, 0.0);
-        sums.values
-            .par_chunks_exact_mut(dim)
-            .zip(starts.par_windows(2))
-            .for_each(|(sum, bounds)| {
-                let mut embeddings = slots[bounds[0] as usize..bounds[1] as usize].iter().map(|slot| {
-                    let embedding = *slot as u32 as usize;
-                    (&gradient[embedding * dim..][..dim], lookup.scales[embedding])
-                });
-                let (values, scale) = embeddings.next().expect("a row was touched by at least one slot");
-                for (sum, value) in sum.iter_mut().zip(values) {
-                    *sum = scale * value;
-                }
-                for (values, scale) in embeddings {
-                    for (sum, value) in sum.iter_mut().zip(values) {
-                        *sum += scale * value;
-                    }
-                }
+        sums.values.par_chunks_exact_mut(dim).zip(starts.par_windows(2)).for_each(|(sum, bounds)| {
+            let mut embeddings = slots[bounds[0] as usize..bounds[1] as usize].iter().map(|slot| {
+                let embedding = *slot as u32 as usize;
+                (&gradient[embedding * dim..][..dim], lookup.scales[embedding])
             });
+            let (values, scale) = embeddings.next().expect("a row was touched by at least one slot");
+            for (sum, value) in sum.iter_mut().zip(values) {
+                *sum = scale * value;
+            }
+            for (values, scale) in embeddings {
+                for (sum, value) in sum.iter_mut().zip(values) {
+                    *sum += scale * value;
+                }
+            }
+        });
         &self.gradient
     }
 
     fn sort_slots(&mut self, lookup: &Lookup) {
         let layout = &lookup.layout;
-        assert!(
-            lookup.scales.len() < u32::MAX as usize,
-            "{} embeddings in a batch",
-            lookup.scales.len()
-        );
+        assert!(lookup.scales.len() < u32::MAX as usize, "{} embeddings in a batch", lookup.scales.len());
         self.slots.clear();
         for (state, rows) in lookup.rows.chunks_exact(layout.n_slots).enumerate() {
             for (index, field) in layout.fields.iter().enumerate() {
                 let embedding = (state * layout.fields.len() + index) as u64;
                 let present = rows[field.slots.clone()].iter().filter(|&&row| row != PADDING);
-                self.slots
-                    .extend(present.map(|&row| u64::from(row) << 32 | embedding));
+                self.slots.extend(present.map(|&row| u64::from(row) << 32 | embedding));
             }
         }
         self.slots.par_sort_unstable();
@@ -153,22 +141,12 @@ mod tests {
 
     #[test]
     fn the_squared_norm_by_hand_and_with_the_same_bits_for_any_number_of_threads() {
-        let gradient = SparseGradient {
-            rows: vec![3, 5],
-            values: vec![3.0, -4.0, 12.0, 0.0],
-        };
+        let gradient = SparseGradient { rows: vec![3, 5], values: vec![3.0, -4.0, 12.0, 0.0] };
         assert_eq!(gradient.squared_norm(), 169.0);
         let values: Vec<f32> = (0..100_000).map(|i| (i as f32 * 0.37).sin()).collect();
-        let gradient = SparseGradient {
-            rows: (0..100_000).collect(),
-            values,
-        };
+        let gradient = SparseGradient { rows: (0..100_000).collect(), values };
         let expected = with_threads(1, || gradient.squared_norm());
-        assert!(
-            [2, 5]
-                .into_iter()
-                .all(|n| with_threads(n, || gradient.squared_norm()) == expected)
-        );
+        assert!([2, 5].into_iter().all(|n| with_threads(n, || gradient.squared_norm()) == expected));
     }
 
     #[test]
@@ -178,10 +156,7 @@ mod tests {
         coalescer.coalesce(&table.indices(&[0, 1, 2, 3]), &[1.0; 4], 1);
         let sparse = coalescer.coalesce(&table.indices(&[2]), &[5.0], 1);
         assert_eq!((&sparse.rows[..], &sparse.values[..]), (&[2][..], &[5.0][..]));
-        assert_eq!(
-            *coalescer.coalesce(&table.indices(&[]), &[], 1),
-            SparseGradient::default()
-        );
+        assert_eq!(*coalescer.coalesce(&table.indices(&[]), &[], 1), SparseGradient::default());
     }
 
     #[test]
@@ -190,17 +165,9 @@ mod tests {
         let ids: Vec<u32> = (0..700).flat_map(|i| [i % 3, i * i % 400, i * 7 % 400]).collect();
         let lookup = table.indices(&ids);
         let gradient: Vec<f32> = (0..700 * 2 * 8).map(|i| (i as f32 * 0.37).sin()).collect();
-        let sum = || {
-            GradientCoalescer::default()
-                .coalesce(&lookup, &gradient, 8)
-                .clone()
-        };
+        let sum = || GradientCoalescer::default().coalesce(&lookup, &gradient, 8).clone();
         let expected = with_threads(1, sum);
-        assert!(
-            [2, 5]
-                .into_iter()
-                .all(|n_threads| with_threads(n_threads, sum) == expected)
-        );
+        assert!([2, 5].into_iter().all(|n_threads| with_threads(n_threads, sum) == expected));
     }
 
     proptest! {

@@ -24,10 +24,7 @@ pub(super) struct FieldRows {
 
 impl Layout {
     pub(super) fn of(schema: &Schema) -> Self {
-        assert!(
-            !schema.categorical.is_empty(),
-            "a schema without categorical fields has no embedding table"
-        );
+        assert!(!schema.categorical.is_empty(), "a schema without categorical fields has no embedding table");
         let (mut n_rows, mut n_slots) = (0_usize, 0_usize);
         let mut fields = Vec::with_capacity(schema.categorical.len());
         for field in &schema.categorical {
@@ -36,22 +33,10 @@ impl Layout {
             n_rows += field.vocabulary_size as usize;
             n_slots = slots.end;
             // u32::MAX itself is PADDING.
-            assert!(
-                n_rows < u32::MAX as usize,
-                "{n_rows} rows, found at field {}: ids are u32",
-                field.name
-            );
-            fields.push(FieldRows {
-                first_row,
-                vocabulary_size: field.vocabulary_size,
-                slots,
-            });
+            assert!(n_rows < u32::MAX as usize, "{n_rows} rows, found at field {}: ids are u32", field.name);
+            fields.push(FieldRows { first_row, vocabulary_size: field.vocabulary_size, slots });
         }
-        Self {
-            fields,
-            n_rows,
-            n_slots,
-        }
+        Self { fields, n_rows, n_slots }
     }
 }
 
@@ -68,11 +53,7 @@ pub struct Lookup {
 impl Lookup {
     pub(super) fn new(layout: &Arc<Layout>, ids: &[u32]) -> Self {
         let n_slots = layout.n_slots;
-        assert!(
-            ids.len().is_multiple_of(n_slots),
-            "{} ids are no multiple of {n_slots} slots",
-            ids.len()
-        );
+        assert!(ids.len().is_multiple_of(n_slots), "{} ids are no multiple of {n_slots} slots", ids.len());
         let batch_size = ids.len() / n_slots;
         let mut rows = Vec::with_capacity(ids.len());
         let mut scales = Vec::with_capacity(batch_size * layout.fields.len());
@@ -95,11 +76,7 @@ impl Lookup {
                 scales.push(1.0 / n_present.max(1) as f32);
             }
         }
-        Self {
-            layout: Arc::clone(layout),
-            rows,
-            scales,
-        }
+        Self { layout: Arc::clone(layout), rows, scales }
     }
 
     /// Number of states looked up.

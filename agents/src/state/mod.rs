@@ -56,19 +56,12 @@ pub(crate) mod testing {
         Schema {
             categorical: fields.iter().enumerate().map(field).collect(),
             numeric: Vec::new(),
-            tasks: vec![Task {
-                name: "click".into(),
-                after: None,
-            }],
+            tasks: vec![Task { name: "click".into(), after: None }],
         }
     }
 
     /// Runs `compute` on a pool of `n_threads` threads.
     pub(crate) fn with_threads<T: Send>(n_threads: usize, compute: impl FnOnce() -> T + Send) -> T {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(n_threads)
-            .build()
-            .unwrap()
-            .install(compute)
+        rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap().install(compute)
     }
 }

@@ -53,11 +53,25 @@ fn default_adagrad_epsilon() -> f64 {
 
 impl Default for SparseOptimizerConfig {
     fn default() -> Self {
-        Self::Adam {
-            beta_1: default_beta_1(),
-            beta_2: default_beta_2(),
-            epsilon: default_adam_epsilon(),
+        Self::Adam { beta_1: default_beta_1(), beta_2: default_beta_2(), epsilon: default_adam_epsilon() }
+    }
+}
+
+impl SparseOptimizerConfig {
+    /// Why these settings cannot work, in words for the author of the run file.
+    pub fn check(&self) -> Result<(), String> {
+        let (betas, epsilon) = match *self {
+            Self::Adam { beta_1, beta_2, epsilon } => ([beta_1, beta_2], epsilon),
+            Self::RowWiseAdagrad { epsilon } => ([0.0; 2], epsilon),
+        };
+        if betas.iter().any(|beta| !(0.0..1.0).contains(beta)) {
+            return Err(format!("`beta_1` and `beta_2` are decays in [0, 1); found {betas:?}"));
         }
+        // Used in single precision.
+        if !(epsilon.is_finite() && epsilon as f32 > 0.0) {
+            return Err(format!("`epsilon` must be above 0; found {epsilon}"));
+        }
+        Ok(())
     }
 }
 
@@ -99,9 +113,9 @@ impl SparseOptimizer {
                 first_moment: zeros(n_rows * dim),
                 second_moment: zeros(n_rows * dim),
             },
-            SparseOptimizerConfig::RowWiseAdagrad { .. } => SparseOptimizerState::RowWiseAdagrad {
-                accumulator: zeros(n_rows),
-            },
+            SparseOptimizerConfig::RowWiseAdagrad { .. } => {
+                SparseOptimizerState::RowWiseAdagrad { accumulator: zeros(n_rows) }
+            }
         };
         Self { config, dim, state }
     }
@@ -120,30 +134,15 @@ impl SparseOptimizer {
         let weights = Block::new(table.weights_mut(), dim);
         match (self.config, &mut self.state) {
             (
-                SparseOptimizerConfig::Adam {
-                    beta_1,
-                    beta_2,
-                    epsilon,
-                },
-                SparseOptimizerState::Adam {
-                    step,
-                    first_moment,
-                    second_moment,
-                },
+                SparseOptimizerConfig::Adam { beta_1, beta_2, epsilon },
+                SparseOptimizerState::Adam { step, first_moment, second_moment },
             ) => {
                 *step += 1;
                 let rule = AdamRule::new(beta_1, beta_2, epsilon, *step, learning_rate);
-                let blocks = (
-                    weights,
-                    (Block::new(first_moment, dim), Block::new(second_moment, dim)),
-                );
-                update_rows(
-                    &gradient.rows,
-                    blocks,
-                    &|index, (weights, (first, second)), row| {
-                        rule.apply(weights.row(row), first.row(row), second.row(row), of_row(index));
-                    },
-                );
+                let blocks = (weights, (Block::new(first_moment, dim), Block::new(second_moment, dim)));
+                update_rows(&gradient.rows, blocks, &|index, (weights, (first, second)), row| {
+                    rule.apply(weights.row(row), first.row(row), second.row(row), of_row(index));
+                });
             }
             (
                 SparseOptimizerConfig::RowWiseAdagrad { epsilon },
@@ -173,11 +172,7 @@ impl SparseOptimizer {
     /// # Panics
     /// If `state` is of another rule or of a table of another size.
     pub fn load(&mut self, state: SparseOptimizerState) {
-        assert_eq!(
-            shape(&state),
-            shape(&self.state),
-            "rule and sizes of the state, found and expected"
-        );
+        assert_eq!(shape(&state), shape(&self.state), "rule and sizes of the state, found and expected");
         self.state = state;
     }
 }
@@ -185,11 +180,9 @@ impl SparseOptimizer {
 /// Name of the rule and lengths of its buffers.
 fn shape(state: &SparseOptimizerState) -> (&'static str, [usize; 2]) {
     match state {
-        SparseOptimizerState::Adam {
-            first_moment,
-            second_moment,
-            ..
-        } => ("adam", [first_moment.len(), second_moment.len()]),
+        SparseOptimizerState::Adam { first_moment, second_moment, .. } => {
+            ("adam", [first_moment.len(), second_moment.len()])
+        }
         SparseOptimizerState::RowWiseAdagrad { accumulator } => ("row_wise_adagrad", [accumulator.len(), 0]),
     }
 }
@@ -247,28 +240,20 @@ mod tests {
     }
 
     fn gradient(rows: &[u32], values: &[f32]) -> SparseGradient {
-        SparseGradient {
-            rows: rows.to_vec(),
-            values: values.to_vec(),
-        }
+        SparseGradient { rows: rows.to_vec(), values: values.to_vec() }
     }
 
     fn assert_close(found: &[f32], expected: &[f64]) {
         assert_eq!(found.len(), expected.len());
         for (found, expected) in found.iter().zip(expected) {
-            assert!(
-                (f64::from(*found) - expected).abs() < 1e-6,
-                "found {found}, expected {expected}"
-            );
+            assert!((f64::from(*found) - expected).abs() < 1e-6, "found {found}, expected {expected}");
         }
     }
 
     /// A gradient of every third row of `n_rows`, another one at every step.
     fn gradient_at(step: u32, n_rows: u32, dim: usize) -> SparseGradient {
         let rows: Vec<u32> = (0..n_rows).filter(|row| (row + step).is_multiple_of(3)).collect();
-        let values = (0..rows.len() * dim)
-            .map(|i| (i as f32 * 0.61 + step as f32).sin())
-            .collect();
+        let values = (0..rows.len() * dim).map(|i| (i as f32 * 0.61 + step as f32).sin()).collect();
         SparseGradient { rows, values }
     }
 
@@ -330,11 +315,7 @@ mod tests {
                 (table.weights().to_vec(), optimizer.state().clone())
             };
             let expected = with_threads(1, train);
-            assert!(
-                [2, 5]
-                    .into_iter()
-                    .all(|n_threads| with_threads(n_threads, train) == expected)
-            );
+            assert!([2, 5].into_iter().all(|n_threads| with_threads(n_threads, train) == expected));
         }
     }
 
@@ -368,11 +349,7 @@ mod tests {
         let read = serde_json::from_str::<SparseOptimizerConfig>;
         assert_eq!(read(r#"{"adam": {}}"#).unwrap(), SparseOptimizerConfig::default());
         assert_eq!(read(r#"{"row_wise_adagrad": {}}"#).unwrap(), ADAGRAD);
-        let config = SparseOptimizerConfig::Adam {
-            beta_1: 0.5,
-            beta_2: 0.999,
-            epsilon: 1e-8,
-        };
+        let config = SparseOptimizerConfig::Adam { beta_1: 0.5, beta_2: 0.999, epsilon: 1e-8 };
         assert_eq!(read(r#"{"adam": {"beta_1": 0.5}}"#).unwrap(), config);
         assert!(read(r#"{"adam": {"beta_3": 0.5}}"#).is_err());
     }

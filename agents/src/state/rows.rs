@@ -48,10 +48,7 @@ pub(super) fn update_rows<B: Blocks>(
     blocks: B,
     update: &(impl Fn(usize, &mut B, usize) + Sync),
 ) {
-    assert!(
-        rows.is_sorted_by(|row, next| row < next),
-        "rows to update are ascending and distinct"
-    );
+    assert!(rows.is_sorted_by(|row, next| row < next), "rows to update are ascending and distinct");
     update_part(rows, 0, 0, blocks, update);
 }
 
@@ -87,14 +84,10 @@ mod tests {
     fn every_row_is_updated_once_and_no_other() {
         let rows: Vec<u32> = (0..1_000).filter(|row| row % 3 != 1).collect();
         let (mut wide, mut narrow) = (vec![0_usize; 2_000], vec![0_u8; 1_000]);
-        update_rows(
-            &rows,
-            (Block::new(&mut wide, 2), Block::new(&mut narrow, 1)),
-            &|index, blocks, row| {
-                blocks.0.row(row)[1] += index;
-                blocks.1.row(row)[0] += 1;
-            },
-        );
+        update_rows(&rows, (Block::new(&mut wide, 2), Block::new(&mut narrow, 1)), &|index, blocks, row| {
+            blocks.0.row(row)[1] += index;
+            blocks.1.row(row)[0] += 1;
+        });
         for row in 0..1_000 {
             let index = rows.binary_search(&(row as u32)).ok();
             assert_eq!(wide[2 * row..2 * row + 2], [0, index.unwrap_or(0)]);

@@ -35,11 +35,7 @@ impl EmbeddingTable {
             let n_weights = field.vocabulary_size as usize * dim;
             weights.extend((0..n_weights).map(|_| stream.sample(uniform)));
         }
-        Self {
-            weights,
-            dim,
-            layout: Arc::new(layout),
-        }
+        Self { weights, dim, layout: Arc::new(layout) }
     }
 
     /// Columns of every field's table.
@@ -88,10 +84,7 @@ impl EmbeddingTable {
     /// # Shapes
     /// - output: `[batch, field, dim]`
     pub fn lookup(&self, lookup: &Lookup) -> Vec<f32> {
-        assert_eq!(
-            lookup.layout, self.layout,
-            "a lookup of a table with another schema"
-        );
+        assert_eq!(lookup.layout, self.layout, "a lookup of a table with another schema");
         let n_fields = self.n_fields();
         let mut embedded = vec![0.0; lookup.batch_size() * n_fields * self.dim];
         embedded
@@ -143,30 +136,17 @@ mod tests {
     #[test]
     fn a_field_is_its_row_or_the_mean_of_its_rows() {
         let mut table = table(&[(2, 1), (3, 2)], 2);
-        table
-            .weights_mut()
-            .copy_from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
+        table.weights_mut().copy_from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
         let embed = |ids: &[u32]| table.lookup(&table.indices(ids));
         assert_eq!(embed(&[1, 0, 2]), [3.0, 4.0, 7.0, 8.0]);
-        assert_eq!(
-            embed(&[0, PADDING, 1, 1, PADDING, PADDING]),
-            [1.0, 2.0, 7.0, 8.0, 3.0, 4.0, 0.0, 0.0]
-        );
+        assert_eq!(embed(&[0, PADDING, 1, 1, PADDING, PADDING]), [1.0, 2.0, 7.0, 8.0, 3.0, 4.0, 0.0, 0.0]);
         assert_eq!(embed(&[PADDING, 1, 1]), [0.0, 0.0, 7.0, 8.0]);
     }
 
     #[test]
     fn sizes_count_the_rows_of_every_field() {
         let table = table(&[(7, 1), (11, 4)], 3);
-        assert_eq!(
-            (
-                table.n_fields(),
-                table.n_rows(),
-                table.dim(),
-                table.n_parameters()
-            ),
-            (2, 18, 3, 54)
-        );
+        assert_eq!((table.n_fields(), table.n_rows(), table.dim(), table.n_parameters()), (2, 18, 3, 54));
     }
 
     #[test]
@@ -180,10 +160,7 @@ mod tests {
             let variance = weights.iter().map(|weight| weight * weight).sum::<f32>() / n;
             assert!(weights.iter().all(|weight| weight.abs() <= bound));
             // Five standard errors of a uniform variable's mean; its variance is bound² / 3.
-            assert!(
-                mean.abs() < 5.0 * bound / (3.0 * n).sqrt(),
-                "mean {mean} of {n} weights"
-            );
+            assert!(mean.abs() < 5.0 * bound / (3.0 * n).sqrt(), "mean {mean} of {n} weights");
             assert!(
                 (variance * 3.0 / bound.powi(2) - 1.0).abs() < 0.15,
                 "variance {variance}, bound {bound}"
@@ -199,9 +176,7 @@ mod tests {
     #[test]
     fn a_lookup_has_the_same_bits_for_any_number_of_threads() {
         let table = table(&[(50, 1), (90, 3)], 24);
-        let ids: Vec<u32> = (0..4 * 500)
-            .map(|i| if i % 7 == 3 { PADDING } else { i * 37 % 50 })
-            .collect();
+        let ids: Vec<u32> = (0..4 * 500).map(|i| if i % 7 == 3 { PADDING } else { i * 37 % 50 }).collect();
         let lookup = table.indices(&ids);
         let expected = with_threads(1, || table.lookup(&lookup));
         for n_threads in [2, 5] {

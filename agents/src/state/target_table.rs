@@ -25,13 +25,7 @@ impl TargetTable {
     pub fn new(online: &EmbeddingTable, tau: f64) -> Self {
         assert!((0.0..=1.0).contains(&tau), "tau in [0, 1], found {tau}");
         let row_clocks = vec![0; online.n_rows()];
-        Self {
-            table: online.clone(),
-            tau,
-            clock: 0,
-            row_clocks,
-            distinct_rows: Vec::new(),
-        }
+        Self { table: online.clone(), tau, clock: 0, row_clocks, distinct_rows: Vec::new() }
     }
 
     /// One soft update of every row, in O(1).
@@ -79,32 +73,15 @@ impl TargetTable {
 
     /// Takes up from a checkpoint: rows of shape `[rows, dim]` as [`table`](Self::table) had them, and their clocks.
     pub fn load(&mut self, weights: &[f32], clock: u32, row_clocks: Vec<u32>) {
-        assert_eq!(
-            weights.len(),
-            self.table.n_parameters(),
-            "weights found, and expected"
-        );
-        assert_eq!(
-            row_clocks.len(),
-            self.table.n_rows(),
-            "row clocks found, and expected"
-        );
-        assert!(
-            row_clocks.iter().all(|row_clock| *row_clock <= clock),
-            "no row is ahead of clock {clock}"
-        );
+        assert_eq!(weights.len(), self.table.n_parameters(), "weights found, and expected");
+        assert_eq!(row_clocks.len(), self.table.n_rows(), "row clocks found, and expected");
+        assert!(row_clocks.iter().all(|row_clock| *row_clock <= clock), "no row is ahead of clock {clock}");
         self.table.weights_mut().copy_from_slice(weights);
         (self.clock, self.row_clocks) = (clock, row_clocks);
     }
 
     fn catch_up(&mut self, online: &EmbeddingTable, rows: &[u32]) {
-        let Self {
-            table,
-            tau,
-            clock,
-            row_clocks,
-            ..
-        } = self;
+        let Self { table, tau, clock, row_clocks, .. } = self;
         let (dim, clock, keep) = (table.dim(), *clock, 1.0 - *tau);
         assert_eq!(
             (online.n_rows(), online.dim()),
@@ -215,11 +192,7 @@ mod tests {
         // 1 − 0.8³ = 0.488 of the way.
         assert_eq!(target.read(&online, &online.indices(&[1])), [1.464, 1.952]);
         assert_eq!((target.clock(), target.row_clocks()), (3, &[0, 3][..]));
-        assert_eq!(
-            target.table().weights()[..2],
-            [0.0, 0.0],
-            "a row nobody reads is left alone"
-        );
+        assert_eq!(target.table().weights()[..2], [0.0, 0.0], "a row nobody reads is left alone");
         target.catch_up_all(&online);
         assert_eq!(target.table().weights(), [0.488, -0.976, 1.464, 1.952]);
         assert_eq!(target.row_clocks(), [3, 3]);
@@ -232,11 +205,7 @@ mod tests {
             online.weights_mut()[0] = 2.0;
             let mut target = TargetTable::new(&online, tau);
             online.weights_mut()[0] = 7.0;
-            assert_eq!(
-                target.read(&online, &online.indices(&[0])),
-                [2.0],
-                "no soft update yet"
-            );
+            assert_eq!(target.read(&online, &online.indices(&[0])), [2.0], "no soft update yet");
             target.soft_update();
             assert_eq!(target.read(&online, &online.indices(&[0])), [expected]);
         }
@@ -250,11 +219,7 @@ mod tests {
         target.soft_update();
         target.read(&online, &online.indices(&[1]));
         let mut resumed = TargetTable::new(&online, 0.3);
-        resumed.load(
-            target.table().weights(),
-            target.clock(),
-            target.row_clocks().to_vec(),
-        );
+        resumed.load(target.table().weights(), target.clock(), target.row_clocks().to_vec());
         for table in [&mut target, &mut resumed] {
             table.soft_update();
             table.catch_up_all(&online);
@@ -267,11 +232,7 @@ mod tests {
     fn catching_up_has_the_same_bits_for_any_number_of_threads() {
         let mut online = table(700, 6);
         let start = TargetTable::new(&online, 0.01);
-        online
-            .weights_mut()
-            .iter_mut()
-            .enumerate()
-            .for_each(|(i, weight)| *weight += (i as f32).sin());
+        online.weights_mut().iter_mut().enumerate().for_each(|(i, weight)| *weight += (i as f32).sin());
         let catch_up = || {
             let mut target = start.clone();
             (0..5).for_each(|_| target.soft_update());
@@ -281,10 +242,6 @@ mod tests {
             target.table().weights().to_vec()
         };
         let expected = with_threads(1, catch_up);
-        assert!(
-            [2, 5]
-                .into_iter()
-                .all(|n_threads| with_threads(n_threads, catch_up) == expected)
-        );
+        assert!([2, 5].into_iter().all(|n_threads| with_threads(n_threads, catch_up) == expected));
     }
 }

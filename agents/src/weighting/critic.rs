@@ -29,10 +29,10 @@ impl Config {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        if self.lambda.is_finite() && self.lambda >= 0.0 {
+        if (0.0..=1e6).contains(&self.lambda) {
             return Ok(());
         }
-        Err(format!("`lambda` must be a number of at least 0; found {}", self.lambda))
+        Err(format!("`lambda` must be a number from 0 to 1e6; found {}", self.lambda))
     }
 }
 

@@ -14,11 +14,7 @@ pub(crate) struct Adjacent {
 impl Adjacent {
     /// For each row, whether it equals the row before in all `columns`; the stream's first row equals none.
     pub(crate) fn same_as_previous(&mut self, columns: &[ArrayRef]) -> Result<Vec<bool>, ArrowError> {
-        let Some(rows) = columns
-            .first()
-            .map(|column| column.len())
-            .filter(|&rows| rows > 0)
-        else {
+        let Some(rows) = columns.first().map(|column| column.len()).filter(|&rows| rows > 0) else {
             return Ok(Vec::new());
         };
         let first = match &self.last {
@@ -32,10 +28,7 @@ impl Adjacent {
 }
 
 fn sliced(columns: &[ArrayRef], offset: usize, length: usize) -> Vec<ArrayRef> {
-    columns
-        .iter()
-        .map(|column| column.slice(offset, length))
-        .collect()
+    columns.iter().map(|column| column.slice(offset, length)).collect()
 }
 
 fn all_equal(one: &[ArrayRef], other: &[ArrayRef]) -> Result<BooleanArray, ArrowError> {
@@ -57,27 +50,14 @@ mod tests {
     #[test]
     fn rows_are_compared_across_batches_and_null_equals_null() {
         let columns = |numbers: Vec<Option<i64>>, texts: Vec<&str>| -> [ArrayRef; 2] {
-            [
-                Arc::new(Int64Array::from(numbers)),
-                Arc::new(StringArray::from(texts)),
-            ]
+            [Arc::new(Int64Array::from(numbers)), Arc::new(StringArray::from(texts))]
         };
         let mut adjacent = Adjacent::default();
         let first = columns(vec![Some(1), Some(1), None], vec!["a", "b", "b"]);
         assert_eq!(adjacent.same_as_previous(&first).unwrap(), [false, false, false]);
         let second = columns(vec![None, None], vec!["b", "b"]);
         assert_eq!(adjacent.same_as_previous(&second).unwrap(), [true, true]);
-        assert!(
-            adjacent
-                .same_as_previous(&columns(vec![], vec![]))
-                .unwrap()
-                .is_empty()
-        );
-        assert_eq!(
-            adjacent
-                .same_as_previous(&columns(vec![Some(2)], vec!["b"]))
-                .unwrap(),
-            [false]
-        );
+        assert!(adjacent.same_as_previous(&columns(vec![], vec![])).unwrap().is_empty());
+        assert_eq!(adjacent.same_as_previous(&columns(vec![Some(2)], vec!["b"])).unwrap(), [false]);
     }
 }

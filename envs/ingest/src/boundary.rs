@@ -24,10 +24,9 @@ pub(crate) enum Boundaries {
 impl Boundaries {
     pub(crate) fn split(self, time: i64, mark: Option<u8>) -> Split {
         let index = match self {
-            Self::Times {
-                validation_from,
-                test_from,
-            } => u8::from(time >= validation_from) + u8::from(time >= test_from),
+            Self::Times { validation_from, test_from } => {
+                u8::from(time >= validation_from) + u8::from(time >= test_from)
+            }
             Self::Marked => mark.expect("rules that mark rows have a split column"),
         };
         Split::ALL[usize::from(index)]
@@ -39,13 +38,7 @@ impl Boundaries {
         match (self, split) {
             (Self::Marked, _) => format!("{} = {}", name::SPLIT, split as u8),
             (Self::Times { validation_from, .. }, Split::Train) => format!("{time} < {validation_from}"),
-            (
-                Self::Times {
-                    validation_from,
-                    test_from,
-                },
-                Split::Validation,
-            ) => {
+            (Self::Times { validation_from, test_from }, Split::Validation) => {
                 format!("{time} >= {validation_from} AND {time} < {test_from}")
             }
             (Self::Times { test_from, .. }, Split::Test) => format!("{time} >= {test_from}"),
@@ -62,32 +55,21 @@ pub(crate) fn stated(file: &DatasetFile, time: &DataType) -> Result<Option<Bound
             Err(_) => Err(file.setting(key, "a date or date and time such as 2022-05-01T12:00:00", text)),
         },
         TimePoint::Text(text) => {
-            let expected = format!(
-                "a number in the unit of column `{}`, whose type is {time}",
-                file.time
-            );
+            let expected = format!("a number in the unit of column `{}`, whose type is {time}", file.time);
             Err(file.setting(key, expected, format!("\"{text}\"")))
         }
     };
     match &file.split {
         SplitRule::TimeRatio { .. } => Ok(None),
         SplitRule::Column { .. } | SplitRule::Random { .. } => Ok(Some(Boundaries::Marked)),
-        SplitRule::TimeBoundary {
-            validation_from,
-            test_from,
-        } => {
-            let (validation, test) = (
-                at("split.validation_from", validation_from)?,
-                at("split.test_from", test_from)?,
-            );
+        SplitRule::TimeBoundary { validation_from, test_from } => {
+            let (validation, test) =
+                (at("split.validation_from", validation_from)?, at("split.test_from", test_from)?);
             if validation >= test {
                 let found = format!("{test}, not later than validation_from = {validation}");
                 return Err(file.setting("split.test_from", "a later time than `validation_from`", found));
             }
-            Ok(Some(Boundaries::Times {
-                validation_from: validation,
-                test_from: test,
-            }))
+            Ok(Some(Boundaries::Times { validation_from: validation, test_from: test }))
         }
     }
 }
@@ -114,10 +96,7 @@ pub(crate) async fn by_ratio(context: &SessionContext, ratios: &[f64; 3], rows: 
     // Where time never changes, everything is training, and the other splits are reported as empty.
     let end = last.map_or(0, |time| time.saturating_add(1));
     let at = |search: Search| search.nearest.map_or(end, |(time, _)| time);
-    Ok(Boundaries::Times {
-        validation_from: at(validation),
-        test_from: at(test),
-    })
+    Ok(Boundaries::Times { validation_from: at(validation), test_from: at(test) })
 }
 
 /// The change of time with the number of rows before it nearest to the wanted one; the earlier of two.
@@ -129,10 +108,7 @@ struct Search {
 
 impl Search {
     fn new(wanted: u64) -> Self {
-        Self {
-            wanted,
-            nearest: None,
-        }
+        Self { wanted, nearest: None }
     }
 
     fn offer(&mut self, time: i64, rows_before: u64) {
@@ -156,23 +132,13 @@ pub(crate) async fn count(
     boundaries: Boundaries,
     n_tasks: usize,
 ) -> Result<SplitCounts> {
-    let mut counts = SplitCounts {
-        rows: [0; 3],
-        positives: Default::default(),
-    };
-    let sums: String = (0..n_tasks)
-        .map(|task| format!(", coalesce(sum({}{task}), 0)", name::LABEL))
-        .collect();
+    let mut counts = SplitCounts { rows: [0; 3], positives: Default::default() };
+    let sums: String =
+        (0..n_tasks).map(|task| format!(", coalesce(sum({}{task}), 0)", name::LABEL)).collect();
     for split in Split::ALL {
-        let query = format!(
-            "SELECT count(*){sums} FROM rows WHERE {}",
-            boundaries.condition(split)
-        );
+        let query = format!("SELECT count(*){sums} FROM rows WHERE {}", boundaries.condition(split));
         let batches = context.sql(&query).await?.collect().await?;
-        let batch = batches
-            .iter()
-            .find(|batch| batch.num_rows() == 1)
-            .expect("an aggregate yields one row");
+        let batch = batches.iter().find(|batch| batch.num_rows() == 1).expect("an aggregate yields one row");
         let numbers = (0..batch.num_columns()).map(|column| {
             let number = datafusion::arrow::compute::cast(batch.column(column), &DataType::Int64)?;
             Ok(number.as_primitive::<Int64Type>().value(0).unsigned_abs())
@@ -190,31 +156,19 @@ pub(crate) fn check(
     boundaries: Boundaries,
     counts: &SplitCounts,
 ) -> Result<(), IngestError> {
-    if let Some(split) = Split::ALL
-        .into_iter()
-        .find(|&split| counts.rows[split as usize] == 0)
-    {
+    if let Some(split) = Split::ALL.into_iter().find(|&split| counts.rows[split as usize] == 0) {
         let [train, validation, test] = counts.rows;
         let meeting = match boundaries {
-            Boundaries::Times {
-                validation_from,
-                test_from,
-            } => {
+            Boundaries::Times { validation_from, test_from } => {
                 format!(" (validation from time {validation_from}, test from time {test_from})")
             }
             Boundaries::Marked => String::new(),
         };
         let rule = format!("expected rows in all three, found {train}, {validation} and {test}{meeting}");
-        return Err(IngestError::EmptySplit {
-            split: split.name(),
-            rule,
-        });
+        return Err(IngestError::EmptySplit { split: split.name(), rule });
     }
     let [rows, ..] = counts.rows;
-    match counts.positives[Split::Train as usize]
-        .iter()
-        .position(|&positives| positives == 0)
-    {
+    match counts.positives[Split::Train as usize].iter().position(|&positives| positives == 0) {
         Some(task) => {
             let (task, column) = (file.tasks[task].name.clone(), file.tasks[task].label.clone());
             Err(IngestError::NoPositives { task, column, rows })
@@ -264,18 +218,9 @@ mod tests {
 
     #[test]
     fn times_at_a_boundary_belong_to_the_later_split() {
-        let boundaries = Boundaries::Times {
-            validation_from: 10,
-            test_from: 20,
-        };
+        let boundaries = Boundaries::Times { validation_from: 10, test_from: 20 };
         let splits = [9, 10, 19, 20].map(|time| boundaries.split(time, None));
-        assert_eq!(
-            splits,
-            [Split::Train, Split::Validation, Split::Validation, Split::Test]
-        );
-        assert_eq!(
-            boundaries.condition(Split::Validation),
-            "time >= 10 AND time < 20"
-        );
+        assert_eq!(splits, [Split::Train, Split::Validation, Split::Validation, Split::Test]);
+        assert_eq!(boundaries.condition(Split::Validation), "time >= 10 AND time < 20");
     }
 }

@@ -57,11 +57,7 @@ impl Canonical {
             Field::new(name::DIGEST, DataType::UInt64, false),
         ];
         let marks = SplitMarks::new(&file.split);
-        fields.extend(
-            marks
-                .iter()
-                .map(|_| Field::new(name::SPLIT, DataType::UInt8, false)),
-        );
+        fields.extend(marks.iter().map(|_| Field::new(name::SPLIT, DataType::UInt8, false)));
         let families = [
             (name::ID, columns.ids.len(), DataType::Utf8),
             (name::NUMERIC, columns.numeric.len(), DataType::Float64),
@@ -73,12 +69,7 @@ impl Canonical {
             fields
                 .extend((0..count).map(|i| Field::new(format!("{prefix}{i}"), data_type.clone(), nullable)));
         }
-        Self {
-            columns,
-            parents: file.parents(),
-            marks,
-            schema: Arc::new(Schema::new(fields)),
-        }
+        Self { columns, parents: file.parents(), marks, schema: Arc::new(Schema::new(fields)) }
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {
@@ -91,11 +82,7 @@ impl Canonical {
         batch: &RecordBatch,
         findings: &mut Findings,
     ) -> Result<RecordBatch, ArrowError> {
-        let raw = Raw {
-            batch,
-            columns: &self.columns,
-            first_row: findings.rows,
-        };
+        let raw = Raw { batch, columns: &self.columns, first_row: findings.rows };
         let rows = batch.num_rows() as u64;
         let position = UInt64Array::from_iter_values(findings.rows..findings.rows + rows);
         let (session, time) = (raw.session(findings)?, raw.time(findings)?);
@@ -146,10 +133,7 @@ impl Raw<'_> {
         };
         let (session, time) = (value(self.columns.session), value(self.columns.time));
         let number = self.first_row + row as u64 + 1;
-        (
-            value(column),
-            format!("row {number} of the query's result (session {session}, time {time})"),
-        )
+        (value(column), format!("row {number} of the query's result (session {session}, time {time})"))
     }
 
     fn session(&self, findings: &mut Findings) -> Result<ArrayRef, ArrowError> {
@@ -159,10 +143,7 @@ impl Raw<'_> {
             DataType::Int64 => {
                 let values = cast(array, &DataType::Int64)?;
                 Ok(Arc::new(Int64Array::from_iter_values(
-                    values
-                        .as_primitive::<Int64Type>()
-                        .iter()
-                        .map(Option::unwrap_or_default),
+                    values.as_primitive::<Int64Type>().iter().map(Option::unwrap_or_default),
                 )))
             }
             _ => text(array),
@@ -178,20 +159,14 @@ impl Raw<'_> {
             }
             DataType::Timestamp(TimeUnit::Microsecond, _) => (array.clone(), 1_000),
             DataType::Timestamp(TimeUnit::Nanosecond, _) => (array.clone(), 1_000_000),
-            DataType::Timestamp(TimeUnit::Second, zone) => (
-                cast(array, &DataType::Timestamp(TimeUnit::Millisecond, zone.clone()))?,
-                1,
-            ),
+            DataType::Timestamp(TimeUnit::Second, zone) => {
+                (cast(array, &DataType::Timestamp(TimeUnit::Millisecond, zone.clone()))?, 1)
+            }
             _ => (array.clone(), 1),
         };
         let values = cast(&array, &DataType::Int64)?;
-        let values = values
-            .as_primitive::<Int64Type>()
-            .iter()
-            .map(Option::unwrap_or_default);
-        Ok(Arc::new(Int64Array::from_iter_values(
-            values.map(|time| time.div_euclid(units_per_milli)),
-        )))
+        let values = values.as_primitive::<Int64Type>().iter().map(Option::unwrap_or_default);
+        Ok(Arc::new(Int64Array::from_iter_values(values.map(|time| time.div_euclid(units_per_milli)))))
     }
 
     fn split(
@@ -200,11 +175,8 @@ impl Raw<'_> {
         marks: &SplitMarks,
         findings: &mut Findings,
     ) -> Result<ArrayRef, ArrowError> {
-        let expectation = Expectation {
-            key: "split.column",
-            column,
-            expected: "a value listed under [split]",
-        };
+        let expectation =
+            Expectation { key: "split.column", column, expected: "a value listed under [split]" };
         let values = text(self.batch.column(column))?;
         let splits = values.as_string::<i32>().iter().enumerate().map(|(row, value)| {
             marks.of_value(value.unwrap_or_default()).unwrap_or_else(|| {
@@ -216,11 +188,7 @@ impl Raw<'_> {
     }
 
     fn numeric(&self, field: usize, column: usize, findings: &mut Findings) -> Result<ArrayRef, ArrowError> {
-        let expectation = Expectation {
-            key: "numeric",
-            column,
-            expected: "finite numbers",
-        };
+        let expectation = Expectation { key: "numeric", column, expected: "finite numbers" };
         let mut values = Vec::with_capacity(self.batch.num_rows());
         for (row, value) in self.numbers(column)?.iter().enumerate() {
             let known = value.filter(|value| !value.is_nan());
@@ -234,11 +202,7 @@ impl Raw<'_> {
     }
 
     fn probability(&self, column: usize, findings: &mut Findings) -> Result<ArrayRef, ArrowError> {
-        let expectation = Expectation {
-            key: "oracle",
-            column,
-            expected: "probabilities from 0 to 1",
-        };
+        let expectation = Expectation { key: "oracle", column, expected: "probabilities from 0 to 1" };
         let mut values = Vec::with_capacity(self.batch.num_rows());
         for (row, value) in self.numbers(column)?.iter().enumerate() {
             let value = value.unwrap_or(f64::NAN);
@@ -251,17 +215,11 @@ impl Raw<'_> {
     }
 
     pub(crate) fn numbers(&self, column: usize) -> Result<Float64Array, ArrowError> {
-        Ok(cast(self.batch.column(column), &DataType::Float64)?
-            .as_primitive::<Float64Type>()
-            .clone())
+        Ok(cast(self.batch.column(column), &DataType::Float64)?.as_primitive::<Float64Type>().clone())
     }
 
     fn offend_nulls(&self, key: &'static str, column: usize, array: &ArrayRef, findings: &mut Findings) {
-        let expectation = Expectation {
-            key,
-            column,
-            expected: "a value in every row",
-        };
+        let expectation = Expectation { key, column, expected: "a value in every row" };
         for row in (0..array.len()).filter(|&row| array.is_null(row)) {
             findings.offend(expectation, || self.describe(column, row));
         }
@@ -270,11 +228,7 @@ impl Raw<'_> {
 
 /// Integers sort as integers; everything else is compared as text.
 fn session_type(found: &DataType) -> DataType {
-    if found.is_integer() && *found != DataType::UInt64 {
-        DataType::Int64
-    } else {
-        DataType::Utf8
-    }
+    if found.is_integer() && *found != DataType::UInt64 { DataType::Int64 } else { DataType::Utf8 }
 }
 
 /// Values as text. Null and the empty text are one value: text files cannot tell them apart.

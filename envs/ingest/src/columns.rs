@@ -49,11 +49,7 @@ impl Columns {
             time: one(&TIME, &file.time)?,
             ids,
             numeric: all(&NUMERIC, &file.numeric)?,
-            labels: file
-                .tasks
-                .iter()
-                .map(|task| one(&LABEL, &task.label))
-                .collect::<Result<_, _>>()?,
+            labels: file.tasks.iter().map(|task| one(&LABEL, &task.label)).collect::<Result<_, _>>()?,
             oracle: all(&ORACLE, &file.oracle)?,
             split,
         };
@@ -68,14 +64,8 @@ impl Columns {
         result: &Schema,
         ignored: &[usize],
     ) -> Result<(), IngestError> {
-        let lists = [
-            &self.ids[..],
-            &self.numeric,
-            &self.labels,
-            &self.oracle,
-            self.split.as_slice(),
-            ignored,
-        ];
+        let lists =
+            [&self.ids[..], &self.numeric, &self.labels, &self.oracle, self.split.as_slice(), ignored];
         let listed = |column: &usize| {
             lists.iter().any(|list| list.contains(column)) || [self.session, self.time].contains(column)
         };
@@ -86,10 +76,7 @@ impl Columns {
         if unlisted.is_empty() {
             return Ok(());
         }
-        Err(IngestError::UnlistedColumns {
-            path: file.path().to_owned(),
-            columns: unlisted.join(", "),
-        })
+        Err(IngestError::UnlistedColumns { path: file.path().to_owned(), columns: unlisted.join(", ") })
     }
 }
 
@@ -110,42 +97,22 @@ fn position(file: &DatasetFile, result: &Schema, used: &Use, name: &str) -> Resu
     let Some(index) = names().position(|found| found == name) else {
         let likely = nearest(name, names()).map(str::to_owned);
         let found = names().collect::<Vec<_>>().join(", ");
-        return Err(IngestError::MissingColumn {
-            path,
-            key,
-            column,
-            nearest: likely,
-            found,
-        });
+        return Err(IngestError::MissingColumn { path, key, column, nearest: likely, found });
     };
     let found = result.field(index).data_type();
     if (used.allows)(found) {
         return Ok(index);
     }
     let (expected, advice, found) = (used.expected, used.advice, found.to_string());
-    Err(IngestError::WrongType {
-        path,
-        key,
-        column,
-        expected,
-        found,
-        advice,
-    })
+    Err(IngestError::WrongType { path, key, column, expected, found, advice })
 }
 
-const SESSION: Use = Use {
-    key: "session",
-    ..CATEGORICAL
-};
+const SESSION: Use = Use { key: "session", ..CATEGORICAL };
 const TIME: Use = Use {
     key: "time",
     expected: "integers or timestamps",
     allows: |found| {
-        found.is_integer()
-            || matches!(
-                found,
-                DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
-            )
+        found.is_integer() || matches!(found, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
     },
     advice: "; CAST it in the query: CAST(x AS BIGINT), CAST(x AS TIMESTAMP) or to_timestamp(x)",
 };
@@ -167,26 +134,10 @@ const NUMERIC: Use = Use {
     allows: |found| found.is_numeric() || *found == DataType::Boolean,
     advice: "; CAST(x AS DOUBLE) it in the query, or declare it in the long form of its table: types = { x = \"float\" }",
 };
-const LABEL: Use = Use {
-    key: "tasks.label",
-    expected: "booleans or the numbers 0 and 1",
-    ..NUMERIC
-};
-const ORACLE: Use = Use {
-    key: "oracle",
-    expected: "probabilities",
-    ..NUMERIC
-};
-const SPLIT: Use = Use {
-    key: "split.column",
-    ..CATEGORICAL
-};
-const IGNORED: Use = Use {
-    key: "ignore",
-    expected: "anything",
-    allows: |_| true,
-    advice: "",
-};
+const LABEL: Use = Use { key: "tasks.label", expected: "booleans or the numbers 0 and 1", ..NUMERIC };
+const ORACLE: Use = Use { key: "oracle", expected: "probabilities", ..NUMERIC };
+const SPLIT: Use = Use { key: "split.column", ..CATEGORICAL };
+const IGNORED: Use = Use { key: "ignore", expected: "anything", allows: |_| true, advice: "" };
 
 fn is_simple(found: &DataType) -> bool {
     found.is_string()

@@ -22,17 +22,12 @@ pub(crate) fn of(
     let mut hasher = Hasher::new();
     hasher.update(&FORMAT_VERSION.to_le_bytes());
     hasher.update(&INGEST_VERSION.to_le_bytes());
-    add(
-        &mut hasher,
-        &serde_json::to_vec(file).expect("a dataset file has string keys only"),
-    );
+    add(&mut hasher, &serde_json::to_vec(file).expect("a dataset file has string keys only"));
     for (table, files) in sources {
         for file in files {
             progress(Progress::Hashing { bytes, total });
             let mut content = Hasher::new();
-            content
-                .update_mmap_rayon(&file.path)
-                .map_err(|error| unreadable(table, &file.path, &error))?;
+            content.update_mmap_rayon(&file.path).map_err(|error| unreadable(table, &file.path, &error))?;
             add(&mut hasher, table.as_bytes());
             add(&mut hasher, file.name.as_bytes());
             add(&mut hasher, content.finalize().as_bytes());

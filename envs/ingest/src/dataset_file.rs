@@ -1,7 +1,6 @@
 //! What a person writes about a log: its tables, one query, and what the query's columns mean.
 
 mod check;
-mod parse;
 mod split_rule;
 mod table;
 mod vocabulary_rules;
@@ -17,6 +16,7 @@ pub(crate) use vocabulary_rules::FieldRule;
 pub use vocabulary_rules::{FieldVocabulary, VocabularyRules};
 
 use crate::IngestError;
+use crate::toml_file;
 
 /// A dataset file (`configs/datasets/*.toml`), read and checked.
 ///
@@ -96,10 +96,8 @@ impl DatasetFile {
     /// # Errors
     /// The file cannot be read, is not valid TOML, has an unknown key, or contradicts itself.
     pub fn read(path: &Path) -> Result<Self, IngestError> {
-        let text = std::fs::read_to_string(path).map_err(|source| IngestError::DatasetFile {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| IngestError::DatasetFile { path: path.to_owned(), source })?;
         Self::parse(&text, path)
     }
 
@@ -108,7 +106,7 @@ impl DatasetFile {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn parse(text: &str, path: &Path) -> Result<Self, IngestError> {
-        let mut file = parse::parse(text, path)?;
+        let mut file: Self = toml_file::parse(text, path)?;
         file.path = path.to_owned();
         file.check()?;
         Ok(file)
@@ -122,10 +120,7 @@ impl DatasetFile {
     /// Index of each task's `after`.
     pub(crate) fn parents(&self) -> Vec<Option<usize>> {
         let index = |name: &String| self.tasks.iter().position(|task| task.name == *name);
-        self.tasks
-            .iter()
-            .map(|task| task.after.as_ref().and_then(index))
-            .collect()
+        self.tasks.iter().map(|task| task.after.as_ref().and_then(index)).collect()
     }
 
     /// Names of the fields that have ids: categorical, then multi-valued.

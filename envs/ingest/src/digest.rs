@@ -54,11 +54,7 @@ impl<'a> Column<'a> {
             }
             Self::Number(array) => {
                 bytes.push(u8::from(array.is_valid(row)));
-                let value = if array.is_valid(row) {
-                    array.value(row)
-                } else {
-                    0.0
-                };
+                let value = if array.is_valid(row) { array.value(row) } else { 0.0 };
                 bytes.extend_from_slice(&value.to_le_bytes());
             }
             Self::Byte(array) => bytes.push(array.value(row)),
@@ -77,13 +73,7 @@ mod tests {
         let columns: [ArrayRef; 4] = [
             Arc::new(StringArray::from(vec!["ab", "a", "ab", "ab", "ab"])),
             Arc::new(StringArray::from(vec!["c", "bc", "c", "c", "c"])),
-            Arc::new(Float64Array::from(vec![
-                Some(0.0),
-                Some(0.0),
-                Some(0.0),
-                None,
-                Some(0.0),
-            ])),
+            Arc::new(Float64Array::from(vec![Some(0.0), Some(0.0), Some(0.0), None, Some(0.0)])),
             Arc::new(UInt8Array::from(vec![1, 1, 1, 1, 0])),
         ];
         let digests = digests(&columns);

@@ -62,29 +62,14 @@ impl Encoder {
         boundaries: Boundaries,
     ) -> Self {
         let single = file.categorical.iter().map(|_| (1, None));
-        let lists = file
-            .multi_valued
-            .iter()
-            .map(|field| (field.max_values, Some(field.separator.clone())));
+        let lists = file.multi_valued.iter().map(|field| (field.max_values, Some(field.separator.clone())));
         let (lengths, separators): (Vec<u32>, Vec<Option<String>>) = single.chain(lists).unzip();
         let categorical =
-            file.id_fields()
-                .zip(&vocabularies)
-                .zip(&lengths)
-                .map(|((name, vocabulary), &n_values)| CategoricalField {
-                    name: name.to_owned(),
-                    vocabulary_size: vocabulary.size(),
-                    n_values,
-                });
-        let tasks = file.tasks.iter().map(|task| Task {
-            name: task.name.clone(),
-            after: task.after.clone(),
-        });
-        let schema = Schema {
-            categorical: categorical.collect(),
-            numeric,
-            tasks: tasks.collect(),
-        };
+            file.id_fields().zip(&vocabularies).zip(&lengths).map(|((name, vocabulary), &n_values)| {
+                CategoricalField { name: name.to_owned(), vocabulary_size: vocabulary.size(), n_values }
+            });
+        let tasks = file.tasks.iter().map(|task| Task { name: task.name.clone(), after: task.after.clone() });
+        let schema = Schema { categorical: categorical.collect(), numeric, tasks: tasks.collect() };
         let n_fields = vocabularies.len();
         Self {
             slots: (0..n_fields).map(|field| schema.slots(field)).collect(),
@@ -121,18 +106,13 @@ impl Encoder {
 
     pub(crate) fn encode(&mut self, batch: &CanonicalBatch, row: usize, target: &mut EncodedRow) {
         target.time = batch.time.value(row);
-        target.split = self
-            .boundaries
-            .split(target.time, batch.split.as_ref().map(|marks| marks.value(row)));
+        target.split = self.boundaries.split(target.time, batch.split.as_ref().map(|marks| marks.value(row)));
         for (field, ids) in batch.ids.iter().enumerate() {
             let slots = &mut target.categorical[self.slots[field].clone()];
             self.encode_field(field, ids.value(row), target.split, slots);
         }
-        for ((target, values), field) in target
-            .numeric
-            .iter_mut()
-            .zip(&batch.numeric)
-            .zip(&self.schema.numeric)
+        for ((target, values), field) in
+            target.numeric.iter_mut().zip(&batch.numeric).zip(&self.schema.numeric)
         {
             *target = standardised(values.is_valid(row).then(|| values.value(row)), field);
         }
@@ -167,9 +147,7 @@ impl Encoder {
 
 /// A missing value stands at the mean.
 fn standardised(value: Option<f64>, field: &NumericField) -> f32 {
-    value.map_or(0.0, |value| {
-        ((value - field.mean) / field.standard_deviation) as f32
-    })
+    value.map_or(0.0, |value| ((value - field.mean) / field.standard_deviation) as f32)
 }
 
 impl EncodedRow {
@@ -187,31 +165,19 @@ impl EncodedRow {
 
 impl CanonicalBatch {
     pub(crate) fn of(batch: &RecordBatch) -> Self {
-        let column = |name: &str| {
-            batch
-                .column_by_name(name)
-                .expect("canonical rows have their columns")
-        };
+        let column = |name: &str| batch.column_by_name(name).expect("canonical rows have their columns");
         let family =
             |prefix: &'static str| (0..).map_while(move |i| batch.column_by_name(&format!("{prefix}{i}")));
         Self {
             position: column(name::POSITION).as_primitive::<UInt64Type>().clone(),
             time: column(name::TIME).as_primitive::<Int64Type>().clone(),
-            split: batch
-                .column_by_name(name::SPLIT)
-                .map(|marks| marks.as_primitive::<UInt8Type>().clone()),
-            ids: family(name::ID)
-                .map(|ids| ids.as_string::<i32>().clone())
-                .collect(),
+            split: batch.column_by_name(name::SPLIT).map(|marks| marks.as_primitive::<UInt8Type>().clone()),
+            ids: family(name::ID).map(|ids| ids.as_string::<i32>().clone()).collect(),
             numeric: family(name::NUMERIC)
                 .map(|values| values.as_primitive::<Float64Type>().clone())
                 .collect(),
-            oracle: family(name::ORACLE)
-                .map(|values| values.as_primitive::<Float64Type>().clone())
-                .collect(),
-            labels: family(name::LABEL)
-                .map(|values| values.as_primitive::<UInt8Type>().clone())
-                .collect(),
+            oracle: family(name::ORACLE).map(|values| values.as_primitive::<Float64Type>().clone()).collect(),
+            labels: family(name::LABEL).map(|values| values.as_primitive::<UInt8Type>().clone()).collect(),
         }
     }
 }
@@ -222,11 +188,7 @@ mod tests {
 
     #[test]
     fn missing_numbers_stand_at_the_mean() {
-        let field = NumericField {
-            name: "x".into(),
-            mean: 10.0,
-            standard_deviation: 2.0,
-        };
+        let field = NumericField { name: "x".into(), mean: 10.0, standard_deviation: 2.0 };
         assert_eq!(standardised(Some(14.0), &field), 2.0);
         assert_eq!(standardised(None, &field), 0.0);
     }

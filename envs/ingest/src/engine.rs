@@ -27,17 +27,12 @@ impl Engine {
     pub(crate) fn new(scratch: &Path, memory: usize) -> Result<Self> {
         let mode = DiskManagerMode::Directories(vec![scratch.to_owned()]);
         // The disk is the limit, not DataFusion's 100 GB.
-        let disk = DiskManagerBuilder::default()
-            .with_mode(mode)
-            .with_max_temp_directory_size(u64::MAX);
+        let disk = DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(u64::MAX);
         let builder = RuntimeEnvBuilder::new()
             .with_disk_manager_builder(disk)
             .with_memory_pool(Arc::new(FairSpillPool::new(memory)));
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Self {
-            runtime: builder.build_arc()?,
-            threads,
-        })
+        Ok(Self { runtime: builder.build_arc()?, threads })
     }
 
     /// One partition: rows come in the order of the sources, whatever the machine.
@@ -56,7 +51,7 @@ impl Engine {
         // Headers of logs are often in mixed case; names mean what they say.
         options.sql_parser.enable_ident_normalization = false;
         options.optimizer.join_reordering = false;
-        // Views of strings keep whole buffers alive, and a sort that merges spilled runs then runs out of memory.
+        // Views keep whole buffers of strings alive, which a sort then counts as its own and runs out of memory.
         options.execution.parquet.schema_force_view_types = false;
         let mut rules = PhysicalOptimizer::new().rules;
         rules.insert(0, Arc::new(LargestSideStreams));
@@ -72,9 +67,6 @@ impl Engine {
 
 /// Half of the memory this process may use.
 pub(crate) fn default_memory() -> usize {
-    if let Ok(v) = std::env::var("RMTL_MEM") {
-        return v.parse::<usize>().unwrap() << 20;
-    } // TEMPORARY
     let total = machine_memory().unwrap_or(ASSUMED_MEMORY);
     total.min(container_memory().unwrap_or(total)) / 2
 }
@@ -86,9 +78,5 @@ fn machine_memory() -> Option<usize> {
 }
 
 fn container_memory() -> Option<usize> {
-    std::fs::read_to_string("/sys/fs/cgroup/memory.max")
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok()?.trim().parse().ok()
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rmtl_envs::EnvError;
 
 use crate::nearest::suggestion;
+use crate::toml_file::TomlError;
 
 /// Why a dataset could not be prepared. Nothing half-written is left behind, whichever it is.
 #[derive(Debug, thiserror::Error)]
@@ -21,33 +22,9 @@ pub enum IngestError {
         source: io::Error,
     },
 
-    /// The dataset file is not TOML, lacks a key, or has a value of the wrong type.
-    #[error("{}:{line}: {message}", path.display())]
-    Syntax {
-        /// The dataset file.
-        path: PathBuf,
-        /// Line, counted from 1.
-        line: usize,
-        /// What is wrong there.
-        message: String,
-    },
-
-    /// The dataset file has a key, or a name among a few, that means nothing.
-    #[error("{}:{line}: unknown {what} `{key}`{}; expected {expected}", path.display(), suggestion(nearest.as_deref()))]
-    UnknownKey {
-        /// The dataset file.
-        path: PathBuf,
-        /// Line, counted from 1.
-        line: usize,
-        /// `key` or `value`.
-        what: &'static str,
-        /// The key or value as written.
-        key: String,
-        /// The valid one most like it.
-        nearest: Option<String>,
-        /// The valid ones.
-        expected: String,
-    },
+    /// The dataset file is not TOML, lacks a key, has one that means nothing, or a value of the wrong type.
+    #[error(transparent)]
+    Toml(#[from] TomlError),
 
     /// The dataset file contradicts itself or asks for the impossible.
     #[error("{}: `{key}`: expected {expected}, found {found}", path.display())]
@@ -233,15 +210,7 @@ pub struct OffendingValue {
 
 impl fmt::Display for OffendingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            path,
-            key,
-            column,
-            expected,
-            found,
-            place,
-            rows,
-        } = self;
+        let Self { path, key, column, expected, found, place, rows } = self;
         write!(
             f,
             "{}: `{key}`: column `{column}`: expected {expected}, found {found} in {rows} row(s), first in {place}; \
@@ -253,11 +222,7 @@ impl fmt::Display for OffendingValue {
 
 impl IngestError {
     pub(crate) fn output(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Output {
-            action,
-            path: path.to_owned(),
-            source,
-        }
+        Self::Output { action, path: path.to_owned(), source }
     }
 }
 

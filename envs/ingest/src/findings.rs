@@ -49,42 +49,22 @@ impl Findings {
 
     /// Notes a value that is not allowed; `describe` (value, place) is asked for the first of its column only.
     pub(crate) fn offend(&mut self, expectation: Expectation, describe: impl FnOnce() -> (String, String)) {
-        match self
-            .offences
-            .iter_mut()
-            .find(|offence| offence.use_of_column == expectation)
-        {
+        match self.offences.iter_mut().find(|offence| offence.use_of_column == expectation) {
             Some(offence) => offence.rows += 1,
             None => {
                 let (found, place) = describe();
-                self.offences.push(Offence {
-                    use_of_column: expectation,
-                    found,
-                    place,
-                    rows: 1,
-                });
+                self.offences.push(Offence { use_of_column: expectation, found, place, rows: 1 });
             }
         }
     }
 
     /// The first mistake, as an error; `names` are the columns of the query's result.
     pub(crate) fn check(&self, file: &DatasetFile, names: &[String]) -> Result<(), IngestError> {
-        let Some(Offence {
-            use_of_column:
-                Expectation {
-                    key,
-                    column,
-                    expected,
-                },
-            found,
-            place,
-            rows,
-        }) = self.offences.first()
+        let Some(Offence { use_of_column: Expectation { key, column, expected }, found, place, rows }) =
+            self.offences.first()
         else {
             return match self.rows {
-                0 => Err(IngestError::NoRows {
-                    path: file.path().to_owned(),
-                }),
+                0 => Err(IngestError::NoRows { path: file.path().to_owned() }),
                 _ => Ok(()),
             };
         };

@@ -49,11 +49,7 @@ fn source_bytes(plan: &Arc<dyn ExecutionPlan>) -> u64 {
         .downcast_ref::<DataSourceExec>()
         .and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>())
         .map_or(0, |scan| {
-            scan.file_groups
-                .iter()
-                .flat_map(|group| group.iter())
-                .map(|f| f.object_meta.size)
-                .sum()
+            scan.file_groups.iter().flat_map(|group| group.iter()).map(|f| f.object_meta.size).sum()
         });
     plan.children().into_iter().map(source_bytes).sum::<u64>() + own
 }
@@ -74,18 +70,9 @@ mod tests {
             let path = folder.path().join(format!("{name}.csv"));
             let lines: String = (0..rows).map(|row| format!("{row},{row}\n")).collect();
             std::fs::write(&path, format!("user,item\n{lines}")).unwrap();
-            context
-                .register_csv(name, path.to_str().unwrap(), Default::default())
-                .await
-                .unwrap();
+            context.register_csv(name, path.to_str().unwrap(), Default::default()).await.unwrap();
         }
-        let plan = context
-            .sql(query)
-            .await
-            .unwrap()
-            .create_physical_plan()
-            .await
-            .unwrap();
+        let plan = context.sql(query).await.unwrap().create_physical_plan().await.unwrap();
         let mut held = Vec::new();
         plan.apply(|plan| {
             if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
@@ -95,12 +82,8 @@ mod tests {
             Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
         })
         .unwrap();
-        let names = |scans: [bool; 3]| {
-            ["log", "users", "items"]
-                .into_iter()
-                .zip(scans)
-                .filter(|(_, scan)| *scan)
-        };
+        let names =
+            |scans: [bool; 3]| ["log", "users", "items"].into_iter().zip(scans).filter(|(_, scan)| *scan);
         held.into_iter()
             .map(|scans| names(scans).map(|(name, _)| name).collect::<Vec<_>>().join("+"))
             .collect()
@@ -108,10 +91,7 @@ mod tests {
 
     #[test]
     fn the_log_streams_wherever_it_stands() {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let select = "SELECT log.user, users.item AS a, items.item AS b";
         for from in [
             "FROM log LEFT JOIN users ON log.user = users.user LEFT JOIN items ON log.item = items.item",

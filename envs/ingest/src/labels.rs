@@ -27,11 +27,7 @@ pub(crate) fn chained_labels(
 }
 
 fn own_labels(raw: &Raw<'_>, column: usize, findings: &mut Findings) -> Result<Vec<u8>, ArrowError> {
-    let expectation = Expectation {
-        key: "tasks.label",
-        column,
-        expected: "0 or 1",
-    };
+    let expectation = Expectation { key: "tasks.label", column, expected: "0 or 1" };
     let numbers = raw.numbers(column)?;
     let labels = numbers.iter().enumerate().map(|(row, value)| match value {
         Some(0.0) => 0,

@@ -18,8 +18,8 @@
 //!
 //! The format of the file, key by key: `configs/datasets/README.md`.
 //!
-//! This crate is the only one that knows of DataFusion, and none of its public items is generic or async, so that
-//! a change elsewhere never recompiles DataFusion's. Everything streams and spills to disk: the log may be larger
+//! This crate is the only one that knows of DataFusion, and nothing public that reaches it is generic or async, so
+//! that a change elsewhere never recompiles it. Everything streams and spills to disk: the log may be larger
 //! than memory, the vocabularies and the smaller sides of joins may not. The same input gives the same bytes,
 //! whatever the number of cores.
 

@@ -73,9 +73,5 @@ async fn write(
 /// Whether rows leave `plan` in the order of the source files: nothing in it sorts or groups.
 fn keeps_order(plan: &dyn ExecutionPlan) -> bool {
     let reorders = ["SortExec", "AggregateExec", "SortMergeJoinExec"].contains(&plan.name());
-    !reorders
-        && plan
-            .children()
-            .into_iter()
-            .all(|input| keeps_order(input.as_ref()))
+    !reorders && plan.children().into_iter().all(|input| keeps_order(input.as_ref()))
 }

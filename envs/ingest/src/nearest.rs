@@ -12,9 +12,7 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         let slips = strsim::normalized_damerau_levenshtein(&name, &candidate);
         (slips, strsim::jaro_winkler(&name, &candidate))
     };
-    let ranked = candidates
-        .into_iter()
-        .map(|candidate| (likeness(candidate), candidate));
+    let ranked = candidates.into_iter().map(|candidate| (likeness(candidate), candidate));
     ranked
         .filter(|((slips, _), _)| *slips >= LEAST_SIMILARITY)
         .max_by(|(one, _), (other, _)| one.0.total_cmp(&other.0).then(one.1.total_cmp(&other.1)))
@@ -23,9 +21,7 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
 
 /// ` (did you mean `x`?)` for the end of a message, or nothing.
 pub(crate) fn suggestion(nearest: Option<&str>) -> String {
-    nearest
-        .map(|name| format!(" (did you mean `{name}`?)"))
-        .unwrap_or_default()
+    nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
 }
 
 #[cfg(test)]

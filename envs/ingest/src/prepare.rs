@@ -63,11 +63,7 @@ pub(crate) fn prepare_within(
     let sources = source::resolve(file, root)?;
     let content_hash = content_hash::of(file, &sources, progress)?;
     if let Some(manifest) = existing(out).filter(|manifest| manifest.content_hash == content_hash) {
-        return Ok(Prepared {
-            directory: out.to_owned(),
-            manifest,
-            reused: true,
-        });
+        return Ok(Prepared { directory: out.to_owned(), manifest, reused: true });
     }
     let staging = Staging::beside(out)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -78,11 +74,7 @@ pub(crate) fn prepare_within(
     // Nothing may still be writing into the folder when it is renamed.
     drop(runtime);
     staging.publish()?;
-    Ok(Prepared {
-        directory: out.to_owned(),
-        manifest,
-        reused: false,
-    })
+    Ok(Prepared { directory: out.to_owned(), manifest, reused: false })
 }
 
 async fn build(
@@ -108,25 +100,20 @@ async fn build(
     }
     progress(Progress::Splitting);
     let boundaries = match (stated, &file.split) {
-        (None, SplitRule::TimeRatio { ratios }) => boundary::by_ratio(&in_parallel, ratios, findings.rows)
-            .await
-            .map_err(failed)?,
+        (None, SplitRule::TimeRatio { ratios }) => {
+            boundary::by_ratio(&in_parallel, ratios, findings.rows).await.map_err(failed)?
+        }
         (stated, _) => stated.unwrap_or(Boundaries::Marked),
     };
-    let counts = boundary::count(&in_parallel, boundaries, file.tasks.len())
-        .await
-        .map_err(failed)?;
+    let counts = boundary::count(&in_parallel, boundaries, file.tasks.len()).await.map_err(failed)?;
     boundary::check(file, boundaries, &counts)?;
 
     let folder = staging.dataset();
     let values = folder.join(VOCABULARY_DIR);
-    let vocabularies = vocabulary::fit(&in_parallel, file, boundaries, &values, progress)
-        .await
-        .map_err(failed)?;
+    let vocabularies =
+        vocabulary::fit(&in_parallel, file, boundaries, &values, progress).await.map_err(failed)?;
     progress(Progress::FittingNumeric);
-    let (numeric, constant) = moments::fit(&in_order, &file.numeric, boundaries)
-        .await
-        .map_err(failed)?;
+    let (numeric, constant) = moments::fit(&in_order, &file.numeric, boundaries).await.map_err(failed)?;
     findings.constant_numeric = constant;
     let mut encoder = Encoder::new(file, vocabularies, numeric, boundaries);
     let written = write::tables(&in_parallel, &mut encoder, &folder, findings.rows, progress).await;
@@ -150,9 +137,7 @@ async fn build(
 
 async fn register_rows(context: &SessionContext, staging: &Staging) -> Result<(), DataFusionError> {
     let path = file_url(&staging.scratch().join(ROWS_FILE))?;
-    context
-        .register_parquet("rows", path, ParquetReadOptions::default())
-        .await
+    context.register_parquet("rows", path, ParquetReadOptions::default()).await
 }
 
 #[cfg(test)]
@@ -163,12 +148,7 @@ mod tests {
     fn log() -> String {
         let row = |row: u64| {
             let random = row.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
-            format!(
-                "user {:020},{row},{},{}\n",
-                random % 50_021,
-                random % 1000,
-                random % 2
-            )
+            format!("user {:020},{row},{},{}\n", random % 50_021, random % 1000, random % 2)
         };
         "user,time,item,click\n".to_owned() + &(0..600_000).map(row).collect::<String>()
     }

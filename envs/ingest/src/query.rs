@@ -18,10 +18,8 @@ const MESSAGE_CHARS: usize = 400;
 
 /// Plans the query; it must be one that only reads.
 pub(crate) async fn plan(context: &SessionContext, file: &DatasetFile) -> Result<DataFrame, IngestError> {
-    let read_only = SQLOptions::new()
-        .with_allow_ddl(false)
-        .with_allow_dml(false)
-        .with_allow_statements(false);
+    let read_only =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     let planned = context.sql_with_options(&file.query, read_only).await;
     planned.map_err(|error| sql_error(file, &error))
 }
@@ -34,33 +32,22 @@ fn sql_error(file: &DatasetFile, error: &DataFusionError) -> IngestError {
         && let SchemaError::FieldNotFound { field, valid_fields } = schema_error.as_ref()
     {
         message = format!("no column `{}` in its tables", field.name);
-        likely = nearest(
-            &field.name,
-            valid_fields.iter().map(|column| column.name.as_str()),
-        )
-        .map(str::to_owned);
+        likely =
+            nearest(&field.name, valid_fields.iter().map(|column| column.name.as_str())).map(str::to_owned);
     }
     if let Some(table) = unknown_table(&message) {
         let tables: Vec<&str> = file.tables.keys().map(String::as_str).collect();
         likely = nearest(&table, tables.iter().copied()).map(str::to_owned);
-        message = format!(
-            "no table `{table}` under [tables], which has {}",
-            tables.join(", ")
-        );
+        message = format!("no table `{table}` under [tables], which has {}", tables.join(", "));
     }
-    IngestError::Sql {
-        path: file.path().to_owned(),
-        message,
-        nearest: likely,
-    }
+    IngestError::Sql { path: file.path().to_owned(), message, nearest: likely }
 }
 
 /// The name in `table 'datafusion.public.logs' not found`.
 fn unknown_table(message: &str) -> Option<String> {
     let (_, rest) = message.split_once("table '")?;
     let (name, rest) = rest.split_once('\'')?;
-    rest.starts_with(" not found")
-        .then(|| name.rsplit('.').next().unwrap_or(name).to_owned())
+    rest.starts_with(" not found").then(|| name.rsplit('.').next().unwrap_or(name).to_owned())
 }
 
 /// An error of a running query: of the log's content, or of the disk the query spills to.
@@ -76,23 +63,13 @@ pub(crate) fn run_error(file: &DatasetFile, staging: &Staging, error: &DataFusio
     } else {
         ""
     };
-    IngestError::Query {
-        path: file.path().to_owned(),
-        message,
-        advice,
-    }
+    IngestError::Query { path: file.path().to_owned(), message, advice }
 }
 
 /// The reason if the operating system refused to write, wherever in the chain of causes it is.
 fn disk_trouble(error: &DataFusionError) -> Option<io::ErrorKind> {
     use io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    let refused = [
-        FileTooLarge,
-        PermissionDenied,
-        QuotaExceeded,
-        ReadOnlyFilesystem,
-        StorageFull,
-    ];
+    let refused = [FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         match error.downcast_ref::<io::Error>() {
@@ -106,11 +83,7 @@ fn disk_trouble(error: &DataFusionError) -> Option<io::ErrorKind> {
 fn shortened(message: &str) -> String {
     let one_line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     let kept: String = one_line.chars().take(MESSAGE_CHARS).collect();
-    if kept.len() < one_line.len() {
-        kept + " …"
-    } else {
-        kept
-    }
+    if kept.len() < one_line.len() { kept + " …" } else { kept }
 }
 
 #[cfg(test)]
@@ -120,14 +93,8 @@ mod tests {
     #[test]
     fn a_full_disk_is_recognised_wherever_it_stands_in_the_chain() {
         let full = DataFusionError::IoError(io::ErrorKind::StorageFull.into());
-        assert_eq!(
-            disk_trouble(&full.context("while spilling")),
-            Some(io::ErrorKind::StorageFull)
-        );
-        assert_eq!(
-            disk_trouble(&DataFusionError::Execution("divide by zero".into())),
-            None
-        );
+        assert_eq!(disk_trouble(&full.context("while spilling")), Some(io::ErrorKind::StorageFull));
+        assert_eq!(disk_trouble(&DataFusionError::Execution("divide by zero".into())), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -70,34 +71,24 @@ fn synthetic(context: &SessionContext, name: &str, config: &SyntheticConfig) -> 
     config.validate()?;
     let batch = rmtl_envs::generate(config, &mut Xoshiro256PlusPlus::seed_from_u64(config.seed));
     let table = MemTable::try_new(batch.schema(), vec![vec![batch]]).expect("a batch has its own schema");
-    context
-        .register_table(name, Arc::new(table))
-        .expect("table names are unique");
+    context.register_table(TableReference::bare(name), Arc::new(table)).expect("table names are unique");
     Ok(())
 }
 
 fn format_of(table: &str, sources: &[SourceFile]) -> Result<Format, IngestError> {
     let extension = |file: &SourceFile| {
         let name = file.name.to_lowercase();
-        let (name, gzip) = name
-            .strip_suffix(".gz")
-            .map_or((name.as_str(), ""), |name| (name, ".gz"));
+        let (name, gzip) = name.strip_suffix(".gz").map_or((name.as_str(), ""), |name| (name, ".gz"));
         let last = name.rsplit_once('.').map_or("", |(_, last)| last);
         format!(".{last}{gzip}")
     };
     let wrong = |file: &SourceFile, message: String| {
-        Err(IngestError::Source {
-            table: table.to_owned(),
-            path: file.path.clone(),
-            message,
-        })
+        Err(IngestError::Source { table: table.to_owned(), path: file.path.clone(), message })
     };
     let first = extension(&sources[0]);
     if let Some(other) = sources.iter().find(|file| extension(file) != first) {
-        let message = format!(
-            "expected a `{first}` file like the table's others, found `{}`",
-            extension(other)
-        );
+        let message =
+            format!("expected a `{first}` file like the table's others, found `{}`", extension(other));
         return wrong(other, message);
     }
     let gzip = first.ends_with(".gz");
@@ -129,11 +120,7 @@ async fn parquet(
             let first = &sources[0].name;
             let message =
                 format!("its columns are not those of {first}; all files of a table share their columns");
-            return Err(IngestError::Source {
-                table: table.to_owned(),
-                path: file.path.clone(),
-                message,
-            });
+            return Err(IngestError::Source { table: table.to_owned(), path: file.path.clone(), message });
         }
     }
     Ok((format, schemas.swap_remove(0)))
@@ -144,9 +131,7 @@ async fn schema_of(
     format: &Arc<dyn FileFormat>,
     file: &SourceFile,
 ) -> Result<SchemaRef> {
-    listing_options(format.clone())
-        .infer_schema(&context.state(), &url(file)?)
-        .await
+    listing_options(format.clone()).infer_schema(&context.state(), &url(file)?).await
 }
 
 fn listing(
@@ -160,7 +145,8 @@ fn listing(
     let config = ListingTableConfig::new_with_multi_paths(urls)
         .with_listing_options(listing_options(format))
         .with_schema(schema);
-    context.register_table(name, Arc::new(ListingTable::try_new(config)?))?;
+    // As a plain text the name would be put into lower case.
+    context.register_table(TableReference::bare(name), Arc::new(ListingTable::try_new(config)?))?;
     Ok(())
 }
 

@@ -22,10 +22,7 @@ pub(crate) struct SourceFile {
 
 /// Finds the files of all tables. Without a root, paths are relative to the dataset file's folder.
 pub(crate) fn resolve(file: &DatasetFile, root: Option<&Path>) -> Result<Sources, IngestError> {
-    let beside = file
-        .path()
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
+    let beside = file.path().parent().filter(|folder| !folder.as_os_str().is_empty());
     let root = root.or(beside).unwrap_or(Path::new("."));
     let root = std::path::absolute(root).map_err(|source| IngestError::output("resolve", root, source))?;
     let mut sources = Sources::new();
@@ -51,60 +48,29 @@ fn files_of(table: &str, files: &FileTable, root: &Path) -> Result<Vec<SourceFil
 
 fn matches(table: &str, pattern: &str, root: &Path) -> Result<Vec<PathBuf>, IngestError> {
     let path = root.join(pattern);
-    let missing = |problem| IngestError::MissingSource {
-        table: table.to_owned(),
-        problem,
-        path: path.clone(),
-    };
+    let missing =
+        |problem| IngestError::MissingSource { table: table.to_owned(), problem, path: path.clone() };
     // A file may well have brackets in its name.
     if path.exists() || !pattern.contains(['*', '?', '[']) {
-        return if path.is_file() {
-            Ok(vec![path])
-        } else {
-            Err(missing("no such file"))
-        };
+        return if path.is_file() { Ok(vec![path]) } else { Err(missing("no such file")) };
     }
     let within_root = match Path::new(pattern).is_absolute() {
         true => pattern.to_owned(),
         false => format!("{}/{pattern}", glob::Pattern::escape(&root.to_string_lossy())),
     };
-    let options = glob::MatchOptions {
-        require_literal_separator: true,
-        ..glob::MatchOptions::new()
-    };
+    let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
     let paths = glob::glob_with(&within_root, options).map_err(|_| missing("no valid glob pattern"))?;
-    let files: Vec<PathBuf> = paths
-        .filter_map(Result::ok)
-        .filter(|path| path.is_file())
-        .collect();
-    if files.is_empty() {
-        Err(missing("no file matches"))
-    } else {
-        Ok(files)
-    }
+    let files: Vec<PathBuf> = paths.filter_map(Result::ok).filter(|path| path.is_file()).collect();
+    if files.is_empty() { Err(missing("no file matches")) } else { Ok(files) }
 }
 
 fn describe(table: &str, path: PathBuf, root: &Path) -> Result<SourceFile, IngestError> {
-    let metadata = path
-        .metadata()
-        .map_err(|error| unreadable(table, &path, &error))?;
-    let name = path
-        .strip_prefix(root)
-        .unwrap_or(&path)
-        .to_string_lossy()
-        .replace('\\', "/");
-    Ok(SourceFile {
-        name,
-        path,
-        bytes: metadata.len(),
-    })
+    let metadata = path.metadata().map_err(|error| unreadable(table, &path, &error))?;
+    let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+    Ok(SourceFile { name, path, bytes: metadata.len() })
 }
 
 pub(crate) fn unreadable(table: &str, path: &Path, error: &dyn std::fmt::Display) -> IngestError {
     let message = format!("cannot be read: {error}");
-    IngestError::Source {
-        table: table.to_owned(),
-        path: path.to_owned(),
-        message,
-    }
+    IngestError::Source { table: table.to_owned(), path: path.to_owned(), message }
 }

@@ -21,16 +21,8 @@ impl SplitMarks {
     pub(crate) fn new(rule: &SplitRule) -> Option<Self> {
         match rule {
             SplitRule::TimeRatio { .. } | SplitRule::TimeBoundary { .. } => None,
-            SplitRule::Random { ratios, seed } => Some(Self::BySession {
-                ratios: *ratios,
-                seed: *seed,
-            }),
-            SplitRule::Column {
-                train,
-                validation,
-                test,
-                ..
-            } => {
+            SplitRule::Random { ratios, seed } => Some(Self::BySession { ratios: *ratios, seed: *seed }),
+            SplitRule::Column { train, validation, test, .. } => {
                 let lists = Split::ALL.iter().zip([train, validation, test]);
                 let marks =
                     lists.flat_map(|(&split, values)| values.iter().map(move |v| (v.clone(), split as u8)));
@@ -71,9 +63,7 @@ fn draw(seed: u64, session: &str, ratios: &[f64; 3]) -> u8 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seed.to_le_bytes());
     hasher.update(session.as_bytes());
-    let bytes = hasher.finalize().as_bytes()[..8]
-        .try_into()
-        .expect("a hash has 32 bytes");
+    let bytes = hasher.finalize().as_bytes()[..8].try_into().expect("a hash has 32 bytes");
     let point = u64::from_le_bytes(bytes) as f64 / 2f64.powi(64) * ratios.iter().sum::<f64>();
     u8::from(point >= ratios[0]) + u8::from(point >= ratios[0] + ratios[1])
 }
@@ -104,9 +94,6 @@ mod tests {
             test: vec!["4".into()],
         };
         let marks = SplitMarks::new(&rule).unwrap();
-        assert_eq!(
-            ["2", "3", "4", "5"].map(|day| marks.of_value(day)),
-            [Some(0), Some(1), Some(2), None]
-        );
+        assert_eq!(["2", "3", "4", "5"].map(|day| marks.of_value(day)), [Some(0), Some(1), Some(2), None]);
     }
 }

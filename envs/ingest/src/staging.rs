@@ -33,10 +33,7 @@ impl Staging {
         let failed = |source| IngestError::output("create a folder beside", output, source);
         let output = std::path::absolute(output).map_err(failed)?;
         let (Some(parent), Some(name)) = (output.parent(), output.file_name()) else {
-            return Err(IngestError::OutputTaken {
-                path: output,
-                found: "the root of a file system".into(),
-            });
+            return Err(IngestError::OutputTaken { path: output, found: "the root of a file system".into() });
         };
         check_replaceable(&output)?;
         let prefix = format!(".{}.preparing-", name.to_string_lossy());
@@ -47,12 +44,7 @@ impl Staging {
             remove_empty(&created_parents);
         }
         let (folder, lock) = opened.map_err(failed)?;
-        Ok(Self {
-            output,
-            folder: Some(folder),
-            _lock: lock,
-            created_parents,
-        })
+        Ok(Self { output, folder: Some(folder), _lock: lock, created_parents })
     }
 
     /// Where the dataset's files go.
@@ -85,10 +77,7 @@ impl Staging {
     }
 
     fn folder(&self) -> &Path {
-        self.folder
-            .as_ref()
-            .expect("the folder is there until dropped")
-            .path()
+        self.folder.as_ref().expect("the folder is there until dropped").path()
     }
 }
 
@@ -111,12 +100,7 @@ fn open(parent: &Path, prefix: &str) -> io::Result<(TempDir, File)> {
 
 /// Refuses to replace anything but a prepared dataset with nothing added: `--out` may be mistyped.
 fn check_replaceable(output: &Path) -> Result<(), IngestError> {
-    let taken = |found: String| {
-        Err(IngestError::OutputTaken {
-            path: output.to_owned(),
-            found,
-        })
-    };
+    let taken = |found: String| Err(IngestError::OutputTaken { path: output.to_owned(), found });
     if !output.exists() {
         return Ok(());
     }
@@ -124,10 +108,8 @@ fn check_replaceable(output: &Path) -> Result<(), IngestError> {
         return taken("a file".into());
     }
     let entries = fs::read_dir(output).map_err(|source| IngestError::output("read", output, source))?;
-    let names: Vec<String> = entries
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into())
-        .collect();
+    let names: Vec<String> =
+        entries.flatten().map(|entry| entry.file_name().to_string_lossy().into()).collect();
     let ours = |name: &str| {
         name == MANIFEST_FILE
             || name == VOCABULARY_DIR
@@ -142,23 +124,14 @@ fn check_replaceable(output: &Path) -> Result<(), IngestError> {
 
 /// The manifest of a whole dataset at `output`, if that is what is there.
 pub(crate) fn existing(output: &Path) -> Option<Manifest> {
-    rmtl_envs::Dataset::open(output)
-        .ok()
-        .map(|dataset| dataset.manifest)
+    rmtl_envs::Dataset::open(output).ok().map(|dataset| dataset.manifest)
 }
 
 /// Creates `parent` and returns the folders that were not there before, innermost first.
 fn create_parents(parent: &Path) -> io::Result<Vec<PathBuf>> {
-    let missing: Vec<PathBuf> = parent
-        .ancestors()
-        .take_while(|folder| !folder.exists())
-        .map(Path::to_owned)
-        .collect();
-    if parent
-        .ancestors()
-        .find(|folder| folder.exists())
-        .is_some_and(|folder| !folder.is_dir())
-    {
+    let missing: Vec<PathBuf> =
+        parent.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+    if parent.ancestors().find(|folder| folder.exists()).is_some_and(|folder| !folder.is_dir()) {
         return Err(io::ErrorKind::NotADirectory.into());
     }
     let created = fs::create_dir_all(parent);

@@ -27,39 +27,50 @@ pub fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, TomlErro
     toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
         // serde reports some unknown keys at the head of their table: look for the key from there on.
-        let within = unknown(error.message())
-            .and_then(|(key, _)| text[start..].find(key))
-            .unwrap_or(0);
-        let line = 1 + text[..start + within].matches('\n').count();
-        TomlError {
-            path: path.into(),
-            line,
-            message: explain(error.message()),
-        }
+        let within = unknown(error.message()).and_then(|unknown| find_word(&text[start..], unknown.name));
+        let line = 1 + text[..start + within.unwrap_or(0)].matches('\n').count();
+        TomlError { path: path.into(), line, message: explain(error.message()) }
     })
 }
 
 /// serde's message in one line, with the nearest valid name where something is unknown.
 pub fn explain(message: &str) -> String {
     match unknown(message) {
-        Some((key, expected)) => {
+        Some(Unknown { what, name, expected }) => {
             let names = expected.split('`').skip(1).step_by(2);
-            format!(
-                "unknown key `{key}`{}; expected {expected}",
-                suggestion(nearest(key, names))
-            )
+            let likely = suggestion(nearest(name, names));
+            format!("unknown {what} `{name}`{likely}; expected {expected}")
         }
         None => message.trim().replace('\n', "; "),
     }
 }
 
-/// The key and the list of valid ones in serde's message about an unknown field or variant.
-fn unknown(message: &str) -> Option<(&str, &str)> {
-    let (_, rest) = message
-        .split_once("unknown field `")
-        .or_else(|| message.split_once("unknown variant `"))?;
-    let (key, rest) = rest.split_once('`')?;
-    Some((key, rest.split_once("expected ")?.1.trim()))
+/// What serde says of an unknown field or variant.
+struct Unknown<'a> {
+    /// `key` or `value`.
+    what: &'static str,
+    name: &'a str,
+    /// The list of valid names.
+    expected: &'a str,
+}
+
+fn unknown(message: &str) -> Option<Unknown<'_>> {
+    let kinds = [("key", "unknown field `"), ("value", "unknown variant `")];
+    let (what, (_, rest)) =
+        kinds.into_iter().find_map(|(what, start)| Some((what, message.split_once(start)?)))?;
+    let (name, rest) = rest.split_once('`')?;
+    let (_, expected) = rest.split_once("expected ")?;
+    Some(Unknown { what, name, expected: expected.trim() })
+}
+
+/// Where `word` stands in `text` other than as a part of a longer one.
+fn find_word(text: &str, word: &str) -> Option<usize> {
+    let in_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let whole = |at: &usize| {
+        let (before, after) = (&text[..*at], &text[at + word.len()..]);
+        !before.ends_with(in_word) && !after.starts_with(in_word)
+    };
+    text.match_indices(word).map(|(at, _)| at).find(whole)
 }
 
 #[cfg(test)]
@@ -86,13 +97,15 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_not_found_within_another() {
+        assert_eq!(find_word("kind = \"time_ratio\"\nratio = 1", "ratio"), Some(20));
+        assert_eq!(find_word("time_ratio", "ratio"), None);
+    }
+
+    #[test]
     fn a_wrong_type_and_broken_syntax_name_their_line() {
         for text in ["learning_rate = \"fast\"", "learning_rate ="] {
-            assert_eq!(
-                parse::<Settings>(text, Path::new("run.toml")).unwrap_err().line,
-                1,
-                "{text}"
-            );
+            assert_eq!(parse::<Settings>(text, Path::new("run.toml")).unwrap_err().line, 1, "{text}");
         }
     }
 }

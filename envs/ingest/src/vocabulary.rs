@@ -60,19 +60,11 @@ pub(crate) async fn fit(
     let lists: Vec<Option<&MultiValued>> = file.categorical.iter().map(|_| None).chain(lists).collect();
     let mut vocabularies = Vec::new();
     for (index, (field, list)) in file.id_fields().zip(lists).enumerate() {
-        progress(Progress::FittingVocabulary {
-            field: field.to_owned(),
-        });
+        progress(Progress::FittingVocabulary { field: field.to_owned() });
         vocabularies.push(match file.vocabulary.of(field) {
             FieldRule::Hashed { buckets } => Vocabulary::Hashed { buckets },
             FieldRule::Fitted { min_count, max_size } => {
-                let counter = Counter {
-                    context,
-                    field: index,
-                    boundaries,
-                    min_count,
-                    max_size,
-                };
+                let counter = Counter { context, field: index, boundaries, min_count, max_size };
                 let counts = match list {
                     None => counter.values().await?,
                     Some(list) => counter.list_values(list).await?,
@@ -88,17 +80,9 @@ pub(crate) async fn fit(
 fn numbered(counts: Vec<(Box<str>, u64)>) -> Result<Vocabulary> {
     let too_many =
         || DataFusionError::Execution("a vocabulary has more values than there are ids; set max_size".into());
-    let n_values = u32::try_from(counts.len())
-        .ok()
-        .filter(|&count| count < u32::MAX - 1)
-        .ok_or_else(too_many)?;
-    Ok(Vocabulary::Fitted(
-        counts
-            .into_iter()
-            .map(|(value, _)| value)
-            .zip(1..=n_values)
-            .collect(),
-    ))
+    let n_values =
+        u32::try_from(counts.len()).ok().filter(|&count| count < u32::MAX - 1).ok_or_else(too_many)?;
+    Ok(Vocabulary::Fitted(counts.into_iter().map(|(value, _)| value).zip(1..=n_values).collect()))
 }
 
 #[cfg(test)]
@@ -118,10 +102,7 @@ mod tests {
     #[test]
     fn unknown_values_share_id_zero() {
         let vocabulary = numbered(vec![("a".into(), 5), ("b".into(), 5), ("".into(), 1)]).unwrap();
-        assert_eq!(
-            ["a", "b", "", "c"].map(|value| vocabulary.id(value)),
-            [1, 2, 3, 0]
-        );
+        assert_eq!(["a", "b", "", "c"].map(|value| vocabulary.id(value)), [1, 2, 3, 0]);
         assert_eq!(vocabulary.size(), 4);
     }
 }

@@ -20,11 +20,7 @@ pub(crate) fn all(
 ) -> Vec<Warning> {
     let mut warnings = of_rows(file, findings, oddities);
     warnings.extend(of_fields(encoder));
-    warnings.extend(
-        splits
-            .iter()
-            .flat_map(|summary| one_class(summary, encoder.schema())),
-    );
+    warnings.extend(splits.iter().flat_map(|summary| one_class(summary, encoder.schema())));
     warnings.retain(|warning| warning.rows > 0);
     warnings
 }
@@ -35,19 +31,9 @@ fn of_rows(file: &DatasetFile, findings: &Findings, oddities: &Oddities) -> Vec<
             format!("{rows} rows repeat another row in every column used; they are kept")
         }),
         // Where the query itself sorts or groups, the order says nothing about the log.
-        warning(
-            "unsorted_time",
-            if findings.in_source_order {
-                oddities.unsorted
-            } else {
-                0
-            },
-            |rows| {
-                format!(
-                    "{rows} rows came before an earlier row of their session; sessions are sorted by time"
-                )
-            },
-        ),
+        warning("unsorted_time", if findings.in_source_order { oddities.unsorted } else { 0 }, |rows| {
+            format!("{rows} rows came before an earlier row of their session; sessions are sorted by time")
+        }),
         warning("single_row_sessions", oddities.single_rows, |rows| {
             format!("{rows} sessions have one row: they end where they begin")
         }),
@@ -56,10 +42,7 @@ fn of_rows(file: &DatasetFile, findings: &Findings, oddities: &Oddities) -> Vec<
         if let Some(parent) = parent {
             let before = &file.tasks[parent].name;
             warnings.push(warning("chain_breaks", rows, |rows| {
-                format!(
-                    "{rows} rows have {} without {before}; their label {} is 0",
-                    task.name, task.name
-                )
+                format!("{rows} rows have {} without {before}; their label {} is 0", task.name, task.name)
             }));
         }
     }
@@ -89,11 +72,7 @@ fn of_fields(encoder: &Encoder) -> Vec<Warning> {
         }));
         let shares: Vec<(Split, u64, f64)> = [Split::Validation, Split::Test]
             .map(|split| {
-                (
-                    split,
-                    encoder.unknown[index][split as usize],
-                    encoder.values[index][split as usize],
-                )
+                (split, encoder.unknown[index][split as usize], encoder.values[index][split as usize])
             })
             .map(|(split, unknown, values)| (split, unknown, unknown as f64 / values.max(1) as f64))
             .to_vec();
@@ -104,10 +83,7 @@ fn of_fields(encoder: &Encoder) -> Vec<Warning> {
                 .map(|(split, _, share)| format!("{:.1} % of {}", 100.0 * share, split.name()))
                 .collect();
             warnings.push(warning("out_of_vocabulary", unknown, |_| {
-                format!(
-                    "`{name}`: {} values are not in the vocabulary",
-                    parts.join(" and ")
-                )
+                format!("`{name}`: {} values are not in the vocabulary", parts.join(" and "))
             }));
         }
     }
@@ -132,9 +108,5 @@ fn one_class(summary: &SplitSummary, schema: &Schema) -> Vec<Warning> {
 }
 
 fn warning(kind: &str, rows: u64, message: impl FnOnce(u64) -> String) -> Warning {
-    Warning {
-        kind: kind.into(),
-        rows,
-        message: message(rows),
-    }
+    Warning { kind: kind.into(), rows, message: message(rows) }
 }

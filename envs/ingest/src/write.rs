@@ -39,12 +39,7 @@ pub(crate) async fn tables(
     progress: &dyn Fn(Progress),
 ) -> Result<(Vec<SplitSummary>, Oddities), WriteError> {
     progress(Progress::Sorting);
-    let query = format!(
-        "SELECT * FROM rows ORDER BY {}, {}, {}",
-        name::SESSION,
-        name::TIME,
-        name::DIGEST
-    );
+    let query = format!("SELECT * FROM rows ORDER BY {}, {}, {}", name::SESSION, name::TIME, name::DIGEST);
     let mut stream = context.sql(&query).await?.execute_stream().await?;
     let mut writer = SessionWriter::create(encoder, folder)?;
     let mut written = 0;
@@ -76,11 +71,7 @@ struct SessionWriter {
 impl SessionWriter {
     fn create(encoder: &Encoder, folder: &Path) -> Result<Self, EnvError> {
         let create = |split: Split| {
-            TableWriter::create(
-                &folder.join(split.file_name()),
-                encoder.schema(),
-                encoder.has_oracle(),
-            )
+            TableWriter::create(&folder.join(split.file_name()), encoder.schema(), encoder.has_oracle())
         };
         let summary = |split: Split| SplitSummary {
             split,
@@ -106,12 +97,7 @@ impl SessionWriter {
     }
 
     fn push(&mut self, encoder: &mut Encoder, batch: &RecordBatch) -> Result<(), WriteError> {
-        let key = |name| {
-            batch
-                .column_by_name(name)
-                .expect("canonical rows have their keys")
-                .clone()
-        };
+        let key = |name| batch.column_by_name(name).expect("canonical rows have their keys").clone();
         let same_session = self.sessions.same_as_previous(&[key(name::SESSION)])?;
         let same_row = [name::SESSION, name::TIME, name::DIGEST].map(key);
         let same_row = self.rows.same_as_previous(&same_row)?;
@@ -162,16 +148,8 @@ impl SessionWriter {
 
 fn count(summary: &mut SplitSummary, row: &EncodedRow, end: SessionEnd) {
     let first = summary.rows == 0;
-    summary.first_time = if first {
-        row.time
-    } else {
-        summary.first_time.min(row.time)
-    };
-    summary.last_time = if first {
-        row.time
-    } else {
-        summary.last_time.max(row.time)
-    };
+    summary.first_time = if first { row.time } else { summary.first_time.min(row.time) };
+    summary.last_time = if first { row.time } else { summary.last_time.max(row.time) };
     summary.rows += 1;
     summary.sessions += u64::from(end != SessionEnd::Continues);
     summary.cut_sessions += u64::from(end == SessionEnd::Cut);

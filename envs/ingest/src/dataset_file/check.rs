@@ -16,15 +16,14 @@ impl DatasetFile {
         self.check_vocabulary()
     }
 
-    /// Field and task names become file names, parameter names and log tags.
+    /// Names of fields, tasks and tables become names of files, parameters and log tags.
     fn check_names(&self) -> Result<(), IngestError> {
-        let fields = self
-            .id_fields()
-            .chain(self.numeric.iter().map(String::as_str))
-            .map(|name| ("field", name));
-        let tasks = self.tasks.iter().map(|task| ("tasks", task.name.as_str()));
-        for (key, name) in fields.chain(tasks).chain([("name", self.name.as_str())]) {
-            let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+        let tasks = self.tasks.iter().map(|task| ("tasks.name", task.name.as_str()));
+        let tables = self.tables.keys().map(|table| ("tables", table.as_str()));
+        let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+        for (key, name) in
+            [("name", self.name.as_str())].into_iter().chain(self.features()).chain(tasks).chain(tables)
+        {
             if name.is_empty() || !name.chars().all(plain) {
                 let expected = "letters, digits, `_` and `-` (rename a column with AS in the query)";
                 return Err(self.setting(key, expected, format!("`{name}`")));
@@ -43,10 +42,7 @@ impl DatasetFile {
             }
         }
         for (key, column) in [("session", &self.session), ("time", &self.time)] {
-            if let Some(other) = uses
-                .get(column.as_str())
-                .filter(|other| !FEATURES.contains(other))
-            {
+            if let Some(other) = uses.get(column.as_str()).filter(|other| !FEATURES.contains(other)) {
                 let found = format!("column `{column}`, also named under `{other}`");
                 return Err(self.setting(
                     key,
@@ -59,15 +55,9 @@ impl DatasetFile {
     }
 
     fn features(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let categorical = self
-            .categorical
-            .iter()
-            .map(|column| (FEATURES[0], column.as_str()));
+        let categorical = self.categorical.iter().map(|column| (FEATURES[0], column.as_str()));
         let numeric = self.numeric.iter().map(|column| (FEATURES[1], column.as_str()));
-        let multi_valued = self
-            .multi_valued
-            .iter()
-            .map(|field| (FEATURES[2], field.name.as_str()));
+        let multi_valued = self.multi_valued.iter().map(|field| (FEATURES[2], field.name.as_str()));
         categorical.chain(numeric).chain(multi_valued)
     }
 
@@ -87,10 +77,7 @@ impl DatasetFile {
             return Err(self.setting("tasks", "at least one task", "none"));
         }
         for (index, task) in self.tasks.iter().enumerate() {
-            let earlier: Vec<&str> = self.tasks[..index]
-                .iter()
-                .map(|task| task.name.as_str())
-                .collect();
+            let earlier: Vec<&str> = self.tasks[..index].iter().map(|task| task.name.as_str()).collect();
             if earlier.contains(&task.name.as_str()) {
                 return Err(self.setting(
                     "tasks.name",
@@ -111,20 +98,9 @@ impl DatasetFile {
         if self.id_fields().next().is_none() && self.numeric.is_empty() {
             return Err(self.setting("categorical", "at least one feature", "none"));
         }
-        if let Some(field) = self
-            .multi_valued
-            .iter()
-            .find(|f| f.max_values == 0 || f.separator.is_empty())
-        {
-            let found = format!(
-                "`{}` with {} and \"{}\"",
-                field.name, field.max_values, field.separator
-            );
-            return Err(self.setting(
-                "multi_valued",
-                "`max_values` of at least 1 and a `separator`",
-                found,
-            ));
+        if let Some(field) = self.multi_valued.iter().find(|f| f.max_values == 0 || f.separator.is_empty()) {
+            let found = format!("`{}` with {} and \"{}\"", field.name, field.max_values, field.separator);
+            return Err(self.setting("multi_valued", "`max_values` of at least 1 and a `separator`", found));
         }
         Ok(())
     }
@@ -154,12 +130,7 @@ impl DatasetFile {
                 }
                 Err(self.setting("split.ratios", "three positive numbers", format!("{ratios:?}")))
             }
-            SplitRule::Column {
-                train,
-                validation,
-                test,
-                ..
-            } => {
+            SplitRule::Column { train, validation, test, .. } => {
                 let mut values: Vec<&String> = train.iter().chain(validation).chain(test).collect();
                 values.sort_unstable();
                 match values.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -187,10 +158,7 @@ impl DatasetFile {
             max_size: rules.max_size,
             hash_buckets: rules.hash_buckets,
         };
-        let own = rules
-            .fields
-            .iter()
-            .map(|(field, rule)| (format!("vocabulary.fields.{field}"), rule));
+        let own = rules.fields.iter().map(|(field, rule)| (format!("vocabulary.fields.{field}"), rule));
         for (key, rule) in own.chain([("vocabulary".to_owned(), &common)]) {
             if rule.hash_buckets.is_some() && (rule.min_count.is_some() || rule.max_size.is_some()) {
                 let found = "both";
@@ -211,12 +179,7 @@ impl DatasetFile {
         found: impl ToString,
     ) -> IngestError {
         let (key, expected, found) = (key.into(), expected.into(), found.to_string());
-        IngestError::Setting {
-            path: self.path.clone(),
-            key,
-            expected,
-            found,
-        }
+        IngestError::Setting { path: self.path.clone(), key, expected, found }
     }
 }
 

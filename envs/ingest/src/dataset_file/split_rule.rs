@@ -54,8 +54,6 @@ pub enum TimePoint {
 
 impl Default for SplitRule {
     fn default() -> Self {
-        Self::TimeRatio {
-            ratios: [6.0, 2.0, 2.0],
-        }
+        Self::TimeRatio { ratios: [6.0, 2.0, 2.0] }
     }
 }

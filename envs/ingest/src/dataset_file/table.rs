@@ -68,23 +68,12 @@ struct Paths(Vec<String>);
 
 impl LongForm {
     fn into_table(self) -> Result<Table, &'static str> {
-        let Self {
-            path,
-            delimiter,
-            has_header,
-            columns,
-            types,
-            synthetic,
-        } = self;
+        let Self { path, delimiter, has_header, columns, types, synthetic } = self;
         let plain = delimiter.is_none() && has_header.is_none() && columns.is_none() && types.is_empty();
         match (path, synthetic) {
-            (Some(Paths(path)), None) => Ok(Table::Files(FileTable {
-                path,
-                delimiter,
-                has_header,
-                columns,
-                types,
-            })),
+            (Some(Paths(path)), None) => {
+                Ok(Table::Files(FileTable { path, delimiter, has_header, columns, types }))
+            }
             (None, Some(synthetic)) if plain => Ok(Table::Synthetic(synthetic)),
             (None, Some(_)) => {
                 Err("a synthetic table has no `delimiter`, `has_header`, `columns` or `types`")
@@ -104,17 +93,11 @@ impl<'de> Deserialize<'de> for Table {
                 f.write_str("a path, a list of paths, { path = .. } or { synthetic = { .. } }")
             }
             fn visit_str<E: de::Error>(self, path: &str) -> Result<Table, E> {
-                Ok(Table::Files(FileTable {
-                    path: vec![path.into()],
-                    ..FileTable::default()
-                }))
+                Ok(Table::Files(FileTable { path: vec![path.into()], ..FileTable::default() }))
             }
             fn visit_seq<A: SeqAccess<'de>>(self, paths: A) -> Result<Table, A::Error> {
                 let path = Vec::deserialize(SeqAccessDeserializer::new(paths))?;
-                Ok(Table::Files(FileTable {
-                    path,
-                    ..FileTable::default()
-                }))
+                Ok(Table::Files(FileTable { path, ..FileTable::default() }))
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Table, A::Error> {
                 let long = LongForm::deserialize(MapAccessDeserializer::new(map))?;

@@ -59,11 +59,6 @@ impl VocabularyRules {
 
 impl Default for VocabularyRules {
     fn default() -> Self {
-        Self {
-            min_count: 1,
-            max_size: None,
-            hash_buckets: None,
-            fields: BTreeMap::new(),
-        }
+        Self { min_count: 1, max_size: None, hash_buckets: None, fields: BTreeMap::new() }
     }
 }

@@ -31,9 +31,7 @@ pub(super) fn format(
     gzip: bool,
 ) -> Result<(Arc<dyn FileFormat>, SchemaRef), IngestError> {
     let has_header = options.has_header.unwrap_or(options.columns.is_none());
-    let guess = Format::default()
-        .with_header(has_header)
-        .with_delimiter(delimiter as u8);
+    let guess = Format::default().with_header(has_header).with_delimiter(delimiter as u8);
     let failed = |file: &SourceFile, message| {
         let (table, path) = (table.to_owned(), file.path.clone());
         IngestError::Source { table, path, message }
@@ -51,23 +49,15 @@ pub(super) fn format(
     }
     let mut columns = columns.expect("a table has at least one file");
     declare(&mut columns, options).map_err(|message| failed(&sources[0], message))?;
-    let fields = columns
-        .into_iter()
-        .map(|(name, data_type)| Field::new(name, data_type, true));
+    let fields = columns.into_iter().map(|(name, data_type)| Field::new(name, data_type, true));
     let schema = Schema::new(fields.collect::<Vec<_>>());
-    let format = CsvFormat::default()
-        .with_has_header(has_header)
-        .with_delimiter(delimiter as u8);
+    let format = CsvFormat::default().with_has_header(has_header).with_delimiter(delimiter as u8);
     Ok((Arc::new(format), Arc::new(schema)))
 }
 
 fn guessed(format: &Format, file: &SourceFile, gzip: bool) -> Result<Schema, ArrowError> {
     let bytes = BufReader::new(File::open(&file.path)?);
-    let reader: Box<dyn Read> = if gzip {
-        Box::new(MultiGzDecoder::new(bytes))
-    } else {
-        Box::new(bytes)
-    };
+    let reader: Box<dyn Read> = if gzip { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
     Ok(format.infer_schema(reader, Some(ROWS_TO_GUESS_FROM))?.0)
 }
 
@@ -81,17 +71,12 @@ fn named(schema: &Schema, options: &FileTable) -> Result<Columns, String> {
         None => schema.fields().iter().map(|field| field.name().clone()).collect(),
         Some(columns) if columns.len() == n_columns => columns.clone(),
         Some(columns) => {
-            return Err(format!(
-                "expected the {} columns of `columns`, found {n_columns}",
-                columns.len()
-            ));
+            return Err(format!("expected the {} columns of `columns`, found {n_columns}", columns.len()));
         }
     };
     if let Some(index) = (1..n_columns).find(|&index| names[..index].contains(&names[index])) {
         let twice = &names[index];
-        return Err(format!(
-            "expected names that differ, found column `{twice}` twice; set `columns`"
-        ));
+        return Err(format!("expected names that differ, found column `{twice}` twice; set `columns`"));
     }
     let guessed = schema.fields().iter().map(|field| field.data_type().clone());
     Ok(names.into_iter().zip(guessed).collect())
@@ -105,14 +90,10 @@ fn merged(columns: Columns, found: Columns, first: &str) -> Result<Columns, Stri
     };
     if names(&columns) != names(&found) {
         let (expected, found) = (names(&columns), names(&found));
-        return Err(format!(
-            "expected the columns of {first} ({expected}), found {found}"
-        ));
+        return Err(format!("expected the columns of {first} ({expected}), found {found}"));
     }
     let pairs = columns.into_iter().zip(found);
-    Ok(pairs
-        .map(|((name, one), (_, other))| (name, wider(one, other)))
-        .collect())
+    Ok(pairs.map(|((name, one), (_, other))| (name, wider(one, other))).collect())
 }
 
 fn wider(one: DataType, other: DataType) -> DataType {
@@ -135,9 +116,7 @@ fn declare(columns: &mut Columns, options: &FileTable) -> Result<(), String> {
             Some((_, data_type)) => *data_type = arrow_type(*declared),
             None => {
                 let likely = suggestion(nearest(name, columns.iter().map(|(column, _)| column.as_str())));
-                return Err(format!(
-                    "`types` names column `{name}`, which is not there{likely}"
-                ));
+                return Err(format!("`types` names column `{name}`, which is not there{likely}"));
             }
         }
     }

@@ -29,11 +29,7 @@ pub(super) fn unpacked(
             Failure::Read(error) => unreadable(table, &source.path, &error),
             Failure::Write(error) => failed(error),
         })?;
-        Ok(SourceFile {
-            name: source.name.clone(),
-            path,
-            bytes,
-        })
+        Ok(SourceFile { name: source.name.clone(), path, bytes })
     };
     sources.iter().enumerate().map(unpack).collect()
 }

@@ -16,11 +16,7 @@ use crate::dataset_file::MultiValued;
 /// The parts of a list: what stands between separators, without blanks around it. An empty list has one value, the
 /// empty text, so that every row has at least one.
 pub(crate) fn list_values<'a>(list: &'a str, separator: &'a str) -> impl Iterator<Item = &'a str> {
-    let mut values = list
-        .split(separator)
-        .map(str::trim)
-        .filter(|value| !value.is_empty())
-        .peekable();
+    let mut values = list.split(separator).map(str::trim).filter(|value| !value.is_empty()).peekable();
     let nothing = if values.peek().is_none() { Some("") } else { None };
     values.chain(nothing)
 }
@@ -40,20 +36,12 @@ pub(super) struct Counter<'a> {
 impl Counter<'_> {
     /// Of a field with one value per row.
     pub(super) async fn values(&self) -> Result<Vec<(Box<str>, u64)>> {
-        let limit = self
-            .max_size
-            .map(|size| format!(" LIMIT {size}"))
-            .unwrap_or_default();
+        let limit = self.max_size.map(|size| format!(" LIMIT {size}")).unwrap_or_default();
         let least = self.min_count;
-        let query = format!(
-            "{} HAVING count(*) >= {least} ORDER BY n DESC, value ASC{limit}",
-            self.grouped()
-        );
+        let query =
+            format!("{} HAVING count(*) >= {least} ORDER BY n DESC, value ASC{limit}", self.grouped());
         let mut counts = Vec::new();
-        each(self.context, &query, |value, count| {
-            counts.push((value.into(), count))
-        })
-        .await?;
+        each(self.context, &query, |value, count| counts.push((value.into(), count))).await?;
         Ok(counts)
     }
 

@@ -32,10 +32,6 @@ pub(super) fn write(path: &Path, counts: &[(Box<str>, u64)]) -> Result<(), Arrow
             vec![Arc::new(values), Arc::new(ids), Arc::new(numbers)],
         )?)?;
     }
-    writer
-        .into_inner()
-        .into_inner()
-        .map_err(|error| error.into_error())?
-        .sync_all()?;
+    writer.into_inner().into_inner().map_err(|error| error.into_error())?.sync_all()?;
     Ok(())
 }

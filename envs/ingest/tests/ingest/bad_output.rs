@@ -18,14 +18,7 @@ fn a_folder_that_cannot_be_created_is_named() {
     let case = Case::with_log(LOG);
     let out = case.root().join("log.csv").join("prepared");
     let error = prepare_into(&case, &out).unwrap_err();
-    assert_says(
-        &message(&error),
-        &[
-            "cannot create a folder beside",
-            "log.csv/prepared",
-            "not a directory",
-        ],
-    );
+    assert_says(&message(&error), &["cannot create a folder beside", "log.csv/prepared", "not a directory"]);
     assert_eq!(fs::read_to_string(case.root().join("log.csv")).unwrap(), LOG);
 }
 
@@ -33,10 +26,7 @@ fn a_folder_that_cannot_be_created_is_named() {
 fn other_peoples_folders_and_files_are_never_replaced() {
     let case = Case::with_log(LOG).with("home/thesis.tex", "years of work");
     let error = prepare_into(&case, &case.root().join("home")).unwrap_err();
-    assert_says(
-        &message(&error),
-        &["is in the way", "a folder with `thesis.tex` in it", "--out"],
-    );
+    assert_says(&message(&error), &["is in the way", "a folder with `thesis.tex` in it", "--out"]);
     let error = prepare_into(&case, &case.root().join("log.csv")).unwrap_err();
     assert_says(&message(&error), &["is in the way", "found a file"]);
     // A prepared dataset to which somebody has added notes.
@@ -93,9 +83,7 @@ fn a_full_disk_is_reported_and_leaves_nothing_behind() {
     let name = "bad_output::a_full_disk_is_reported_and_leaves_nothing_behind";
     let executable = std::env::current_exe().unwrap();
     let mut child = Command::new("bash");
-    child
-        .args(["-c", limited, executable.to_str().unwrap(), name])
-        .env(UNDER_THE_LIMIT, "1");
+    child.args(["-c", limited, executable.to_str().unwrap(), name]).env(UNDER_THE_LIMIT, "1");
     let child = child.output().unwrap();
     let output = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success() && output.contains("1 passed"), "{output}");
@@ -125,9 +113,7 @@ fn fill_the_disk() {
     let copies: Vec<String> = (0..40).map(|copy| format!("c{copy}")).collect();
     let query = format!("SELECT *, item AS {} FROM log", copies.join(", item AS "));
     let categorical = format!("[\"user\", \"{}\", \"item\"]", copies.join("\", \""));
-    let file = FILE
-        .replace("SELECT * FROM log", &query)
-        .replace("[\"user\", \"item\"]", &categorical);
+    let file = FILE.replace("SELECT * FROM log", &query).replace("[\"user\", \"item\"]", &categorical);
     let case = Case::with_log(&(HEADER.to_owned() + &rows(0..3000, 10)));
     assert_full(&case.error(&file), "dataset/train.arrow");
 }
@@ -135,11 +121,6 @@ fn fill_the_disk() {
 fn assert_full(message: &str, place: &str) {
     assert_says(
         &message.to_lowercase(),
-        &[
-            "cannot write",
-            "made/.prepared.preparing",
-            place,
-            "file too large",
-        ],
+        &["cannot write", "made/.prepared.preparing", place, "file too large"],
     );
 }

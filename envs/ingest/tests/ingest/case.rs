@@ -53,9 +53,7 @@ pub(crate) struct Case {
 
 impl Case {
     pub(crate) fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     /// With `log.csv`.
@@ -95,18 +93,11 @@ impl Case {
 
     /// Prepares, expects an error that leaves nothing behind, and returns its message.
     pub(crate) fn error(&self, file: &str) -> String {
-        let error = self
-            .prepare(file)
-            .err()
-            .unwrap_or_else(|| panic!("this should not be accepted:\n{file}"));
-        let left: Vec<_> = fs::read_dir(self.folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
-        assert!(
-            left.iter().all(|name| name == "logs"),
-            "left behind: {left:?} after {error}"
-        );
+        let error =
+            self.prepare(file).err().unwrap_or_else(|| panic!("this should not be accepted:\n{file}"));
+        let left: Vec<_> =
+            fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.iter().all(|name| name == "logs"), "left behind: {left:?} after {error}");
         message(&error)
     }
 }
@@ -119,10 +110,7 @@ pub(crate) fn gzipped(text: &str) -> Vec<u8> {
 
 /// The whole message, causes included.
 pub(crate) fn message(error: &dyn std::error::Error) -> String {
-    let cause = error
-        .source()
-        .map(|source| format!(": {}", message(source)))
-        .unwrap_or_default();
+    let cause = error.source().map(|source| format!(": {}", message(source))).unwrap_or_default();
     format!("{error}{cause}")
 }
 
@@ -152,9 +140,5 @@ pub(crate) fn numbers(table: &LogTable) -> Vec<f32> {
 
 /// Rows of the warnings of a kind.
 pub(crate) fn warned(warnings: &[Warning], kind: &str) -> Vec<u64> {
-    warnings
-        .iter()
-        .filter(|warning| warning.kind == kind)
-        .map(|warning| warning.rows)
-        .collect()
+    warnings.iter().filter(|warning| warning.kind == kind).map(|warning| warning.rows).collect()
 }

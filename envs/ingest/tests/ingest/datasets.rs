@@ -19,9 +19,7 @@ fn folder() -> PathBuf {
 /// A real log's folder, or a printed reason why there is none.
 fn real_log(name: &str) -> Option<PathBuf> {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let data = std::env::var_os("RMTL_DATA_DIR")
-        .map_or(shared, PathBuf::from)
-        .join(name);
+    let data = std::env::var_os("RMTL_DATA_DIR").map_or(shared, PathBuf::from).join(name);
     if !data.exists() {
         eprintln!("skipped: {} is not there (set RMTL_DATA_DIR)", data.display());
         return None;
@@ -38,11 +36,7 @@ fn all_of_them_are_valid() {
     let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
     let names: Vec<String> = files
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .map(|path| {
-            DatasetFile::read(&path)
-                .unwrap_or_else(|error| panic!("{error}"))
-                .name
-        })
+        .map(|path| DatasetFile::read(&path).unwrap_or_else(|error| panic!("{error}")).name)
         .collect();
     assert_eq!(names.len(), 6, "{names:?}");
 }
@@ -53,13 +47,8 @@ fn kuairand_pure() {
         return;
     };
     let out = tempfile::tempdir().unwrap();
-    let prepared = prepare(
-        &dataset_file("kuairand_pure.toml"),
-        Some(&root),
-        &out.path().join("p"),
-        &|_| {},
-    )
-    .unwrap();
+    let prepared =
+        prepare(&dataset_file("kuairand_pure.toml"), Some(&root), &out.path().join("p"), &|_| {}).unwrap();
     let manifest = &prepared.manifest;
     let rows = total(manifest, |split| split.rows);
     assert_eq!(rows, 228_329);
@@ -75,10 +64,7 @@ fn kuairand_pure() {
     assert!((cut - 0.808).abs() < 5e-4, "{cut}");
     // Every row found its user and its video.
     let degree = fs::read_to_string(prepared.directory.join("vocabulary/user_active_degree.csv")).unwrap();
-    assert!(
-        degree.contains("full_active") && !degree.contains("\"\""),
-        "{degree}"
-    );
+    assert!(degree.contains("full_active") && !degree.contains("\"\""), "{degree}");
 }
 
 #[test]
@@ -88,9 +74,7 @@ fn retailrocket_buyers() {
     };
     let out = tempfile::tempdir().unwrap();
     let file = dataset_file("retailrocket_buyers.toml");
-    let manifest = prepare(&file, Some(&root), &out.path().join("p"), &|_| {})
-        .unwrap()
-        .manifest;
+    let manifest = prepare(&file, Some(&root), &out.path().join("p"), &|_| {}).unwrap().manifest;
     let rows = total(&manifest, |split| split.rows);
     assert_eq!(rows, 75_374);
     let cart = total(&manifest, |split| split.positives[0]) as f64 / rows as f64;
@@ -113,16 +97,10 @@ fn synthetic() {
     let table = &dataset.train;
     // The oracle's mean is the labels' mean, within five standard deviations of a mean of coin tosses.
     for task in 0..3 {
-        let oracle: f64 = table
-            .rows()
-            .map(|row| f64::from(table.oracle(row).unwrap()[task]))
-            .sum();
+        let oracle: f64 = table.rows().map(|row| f64::from(table.oracle(row).unwrap()[task])).sum();
         let positives: u64 = table.rows().map(|row| u64::from(table.labels(row)[task])).sum();
         let tolerance = 5.0 * (table.n_rows() as f64 / 4.0).sqrt();
-        assert!(
-            (oracle - positives as f64).abs() < tolerance,
-            "task {task}: {oracle} and {positives}"
-        );
+        assert!((oracle - positives as f64).abs() < tolerance, "task {task}: {oracle} and {positives}");
     }
 }
 
@@ -175,30 +153,13 @@ fn retailrocket_raw_layout() {
     assert_eq!(labels(&dataset.train), [[1, 0], [0, 0], [0, 0], [1, 1]]);
     assert_eq!(warned(&dataset.manifest.warnings, "chain_breaks"), [1]);
     let field = |name: &str| {
-        let index = dataset
-            .manifest
-            .schema
-            .categorical
-            .iter()
-            .position(|field| field.name == name)
-            .unwrap();
+        let index = dataset.manifest.schema.categorical.iter().position(|field| field.name == name).unwrap();
         let text = fs::read_to_string(case.out().join(format!("vocabulary/{name}.csv"))).unwrap();
-        let values: Vec<String> = text
-            .lines()
-            .skip(1)
-            .map(|line| line.split(',').next().unwrap().replace('"', ""))
-            .collect();
-        let value = |row: &Vec<u32>| {
-            values
-                .get((row[index] as usize).wrapping_sub(1))
-                .cloned()
-                .unwrap_or("?".into())
-        };
-        ids(&dataset.train)
-            .iter()
-            .chain(&ids(&dataset.validation))
-            .map(value)
-            .collect::<Vec<_>>()
+        let values: Vec<String> =
+            text.lines().skip(1).map(|line| line.split(',').next().unwrap().replace('"', "")).collect();
+        let value =
+            |row: &Vec<u32>| values.get((row[index] as usize).wrapping_sub(1)).cloned().unwrap_or("?".into());
+        ids(&dataset.train).iter().chain(&ids(&dataset.validation)).map(value).collect::<Vec<_>>()
     };
     // Item 10 is in category 500 from 2 h, in 501 from 10 h; item 11 never has one. 501 is unknown to training.
     assert_eq!(field("category"), ["", "500", "", "", "?"]);

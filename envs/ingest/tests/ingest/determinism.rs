@@ -31,18 +31,10 @@ fn large_log() -> String {
     let mut log = String::from("user,time,item,price,click,buy\n");
     let mut state = 1u64;
     for row in 0..150_000u64 {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let random = state >> 33;
         let price = (random % 1000) as f64 / 7.0;
-        log += &format!(
-            "u{},{},i{},{price},{},1\n",
-            random % 997,
-            row / 5,
-            random % 311,
-            random % 2
-        );
+        log += &format!("u{},{},i{},{price},{},1\n", random % 997, row / 5, random % 311, random % 2);
     }
     log
 }
@@ -83,12 +75,7 @@ fn a_shuffled_log_gives_the_same_tables() {
         case.prepare(&file).unwrap();
         contents(&case.out())
     });
-    for name in [
-        "train.arrow",
-        "validation.arrow",
-        "test.arrow",
-        "vocabulary/item.csv",
-    ] {
+    for name in ["train.arrow", "validation.arrow", "test.arrow", "vocabulary/item.csv"] {
         assert!(runs[0][name] == runs[1][name], "{name} differs");
     }
 }
@@ -100,29 +87,13 @@ fn an_unchanged_log_is_not_prepared_again() {
     let steps = RefCell::new(Vec::new());
     let commented = FILE.replace("[tables]", "# where the files are\n[tables]");
     let file = DatasetFile::parse(&commented, Path::new("elsewhere.toml")).unwrap();
-    let again = prepare(&file, Some(&case.root()), &case.out(), &|step| {
-        steps.borrow_mut().push(step)
-    })
-    .unwrap();
+    let again =
+        prepare(&file, Some(&case.root()), &case.out(), &|step| steps.borrow_mut().push(step)).unwrap();
     assert!(again.reused);
-    assert!(
-        steps
-            .borrow()
-            .iter()
-            .all(|step| matches!(step, Progress::Hashing { .. }))
-    );
+    assert!(steps.borrow().iter().all(|step| matches!(step, Progress::Hashing { .. })));
 
-    assert!(
-        !case
-            .prepare(&FILE.replace("\"tiny\"", "\"small\""))
-            .unwrap()
-            .reused
-    );
-    assert!(
-        case.prepare(&FILE.replace("\"tiny\"", "\"small\""))
-            .unwrap()
-            .reused
-    );
+    assert!(!case.prepare(&FILE.replace("\"tiny\"", "\"small\"")).unwrap().reused);
+    assert!(case.prepare(&FILE.replace("\"tiny\"", "\"small\"")).unwrap().reused);
     case.write("log.csv", LOG.replace("a,1,x", "a,1,y"));
     assert!(!case.prepare(FILE).unwrap().reused);
 }
@@ -143,19 +114,10 @@ fn progress_counts_to_the_end() {
     let case = Case::with_log(LOG);
     let steps = RefCell::new(Vec::new());
     let file = DatasetFile::parse(FILE, Path::new("tiny.toml")).unwrap();
-    prepare(&file, Some(&case.root()), &case.out(), &|step| {
-        steps.borrow_mut().push(step)
-    })
-    .unwrap();
+    prepare(&file, Some(&case.root()), &case.out(), &|step| steps.borrow_mut().push(step)).unwrap();
     let steps = steps.into_inner();
     let bytes = LOG.len() as u64;
-    assert_eq!(
-        steps[0],
-        Progress::Hashing {
-            bytes: 0,
-            total: bytes
-        }
-    );
+    assert_eq!(steps[0], Progress::Hashing { bytes: 0, total: bytes });
     assert!(steps.contains(&Progress::Hashing { bytes, total: bytes }));
     assert!(steps.contains(&Progress::Querying { rows: 10 }));
     assert!(steps.contains(&Progress::FittingVocabulary { field: "item".into() }));

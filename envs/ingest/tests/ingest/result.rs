@@ -21,10 +21,7 @@ fn rows_are_sorted_by_session_then_time() {
 fn a_session_terminates_at_its_end_and_is_cut_where_it_goes_on_in_another_split() {
     let dataset = Case::with_log(LOG).dataset(FILE);
     // a: 1 2 5 | 7 | 9, b: 3 4 6 | | 10, c: | 8 |
-    assert_eq!(
-        ends(&dataset.train),
-        [Continues, Continues, Cut, Continues, Continues, Cut]
-    );
+    assert_eq!(ends(&dataset.train), [Continues, Continues, Cut, Continues, Continues, Cut]);
     assert_eq!(ends(&dataset.validation), [Cut, Terminated]);
     assert_eq!(ends(&dataset.test), [Terminated, Terminated]);
 }
@@ -32,10 +29,7 @@ fn a_session_terminates_at_its_end_and_is_cut_where_it_goes_on_in_another_split(
 #[test]
 fn labels_are_the_and_along_the_chain() {
     let dataset = Case::with_log(LOG).dataset(FILE);
-    assert_eq!(
-        labels(&dataset.train),
-        [[1, 0], [0, 0], [1, 1], [1, 1], [0, 0], [0, 0]]
-    );
+    assert_eq!(labels(&dataset.train), [[1, 0], [0, 0], [1, 1], [1, 1], [0, 0], [0, 0]]);
     // Rows 4 and 10 have a buy without a click.
     assert_eq!(labels(&dataset.test), [[1, 0], [0, 0]]);
     assert_eq!(warned(&dataset.manifest.warnings, "chain_breaks"), [2]);
@@ -45,30 +39,16 @@ fn labels_are_the_and_along_the_chain() {
 fn ids_and_numbers_are_fitted_on_training_rows() {
     let dataset = Case::with_log(LOG).dataset(FILE);
     // Users a and b 3 times each; items x 3, y 2, z 1. User c and items w and v come later.
-    assert_eq!(
-        ids(&dataset.train),
-        [[1, 1], [1, 2], [1, 1], [2, 1], [2, 3], [2, 2]]
-    );
+    assert_eq!(ids(&dataset.train), [[1, 1], [1, 2], [1, 1], [2, 1], [2, 3], [2, 2]]);
     assert_eq!(ids(&dataset.validation), [[1, 0], [0, 1]]);
     assert_eq!(ids(&dataset.test), [[1, 1], [2, 0]]);
-    let sizes: Vec<u32> = dataset
-        .manifest
-        .schema
-        .categorical
-        .iter()
-        .map(|field| field.vocabulary_size)
-        .collect();
+    let sizes: Vec<u32> =
+        dataset.manifest.schema.categorical.iter().map(|field| field.vocabulary_size).collect();
     assert_eq!(sizes, [3, 4]);
     let price = &dataset.manifest.schema.numeric[0];
-    assert_eq!(
-        (price.mean, price.standard_deviation),
-        (3.5, (35.0f64 / 12.0).sqrt())
-    );
+    assert_eq!((price.mean, price.standard_deviation), (3.5, (35.0f64 / 12.0).sqrt()));
     let standardised = |value: f64| ((value - 3.5) / (35.0f64 / 12.0).sqrt()) as f32;
-    assert_eq!(
-        numbers(&dataset.train),
-        [1.0, 2.0, 5.0, 3.0, 4.0, 6.0].map(standardised)
-    );
+    assert_eq!(numbers(&dataset.train), [1.0, 2.0, 5.0, 3.0, 4.0, 6.0].map(standardised));
     assert_eq!(numbers(&dataset.test), [9.0, 10.0].map(standardised));
 }
 
@@ -117,9 +97,7 @@ c,9,x,5,0,0
 
 #[test]
 fn a_task_with_one_outcome_outside_training_and_a_constant_number_are_warnings() {
-    let log = LOG
-        .replace(",10,0,1", ",10,0,0")
-        .replace("\na,9,x,9,1,0", "\na,9,x,9,0,0");
+    let log = LOG.replace(",10,0,1", ",10,0,0").replace("\na,9,x,9,1,0", "\na,9,x,9,0,0");
     let dataset = Case::with_log(&log).dataset(FILE);
     // Neither click nor buy in the two test rows.
     assert_eq!(warned(&dataset.manifest.warnings, "one_class"), [2, 2]);
@@ -144,9 +122,7 @@ fn a_chain_of_three_is_cumulative_and_breaks_are_counted_per_task() {
         + &(1..=10)
             .map(|time| format!("a,{time},x,{},{},1\n", time % 2, u8::from(time != 3)))
             .collect::<String>();
-    let file = FILE
-        .replace("numeric = [\"price\"]\n", "")
-        .replace("after = \"click\"", "after = \"cart\"\n");
+    let file = FILE.replace("numeric = [\"price\"]\n", "").replace("after = \"click\"", "after = \"cart\"\n");
     let cart = "[[tasks]]\nname = \"cart\"\nlabel = \"cart\"\nafter = \"click\"\n\n[[tasks]]\nname = \"buy\"";
     let dataset = Case::with_log(&log).dataset(&file.replace("[[tasks]]\nname = \"buy\"", cart));
     let expected = [[1, 1, 1], [0, 0, 0], [1, 0, 0], [0, 0, 0], [1, 1, 1], [0, 0, 0]];

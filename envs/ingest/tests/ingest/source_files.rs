@@ -63,11 +63,7 @@ fn names_with_glob_characters_and_spaces() {
 
 #[test]
 fn parquet_files() {
-    let lines: Vec<Vec<&str>> = LOG
-        .lines()
-        .skip(1)
-        .map(|line| line.split(',').collect())
-        .collect();
+    let lines: Vec<Vec<&str>> = LOG.lines().skip(1).map(|line| line.split(',').collect()).collect();
     let text = |column: usize| StringArray::from_iter_values(lines.iter().map(|line| line[column]));
     let integer = |column: usize| {
         Int64Array::from_iter_values(lines.iter().map(|line| line[column].parse::<i64>().unwrap()))
@@ -94,11 +90,7 @@ fn parquet_files() {
 fn files_without_header_and_with_another_delimiter() {
     let body = LOG.split_once('\n').unwrap().1.replace(',', "|");
     let table = "{ path = \"log.txt\", delimiter = \"|\", columns = [\"user\", \"time\", \"item\", \"price\", \"click\", \"buy\"] }";
-    assert_is_the_log(
-        &Case::new()
-            .with("log.txt", body)
-            .dataset(&FILE.replace("\"log.csv\"", table)),
-    );
+    assert_is_the_log(&Case::new().with("log.txt", body).dataset(&FILE.replace("\"log.csv\"", table)));
     let tabs = Case::new().with("log.tsv", LOG.replace(',', "\t"));
     assert_is_the_log(&tabs.dataset(&FILE.replace("\"log.csv\"", "\"log.tsv\"")));
 }
@@ -115,8 +107,9 @@ fn paths_are_relative_to_the_dataset_file_where_no_root_is_given() {
 fn names_keep_their_case() {
     let log = LOG.replace("user,time", "userId,eventTime");
     let query =
-        "SELECT userId AS user, eventTime AS time, item, price, click, buy FROM log WHERE LENGTH(item) = 1";
-    assert_is_the_log(&Case::with_log(&log).dataset(&FILE.replace("SELECT * FROM log", query)));
+        "SELECT userId AS user, eventTime AS time, item, price, click, buy FROM Log WHERE LENGTH(item) = 1";
+    let file = FILE.replace("SELECT * FROM log", query).replace("log = ", "Log = ");
+    assert_is_the_log(&Case::with_log(&log).dataset(&file));
 }
 
 #[test]
@@ -133,10 +126,7 @@ fn joined_tables_stand_on_either_side() {
     };
     let (train, validation) =
         countries("SELECT log.*, country FROM log LEFT JOIN users ON log.user = users.user");
-    assert_eq!(
-        train.iter().map(|row| row[2]).collect::<Vec<_>>(),
-        [1, 1, 1, 2, 2, 2].map(|id| 3 - id)
-    );
+    assert_eq!(train.iter().map(|row| row[2]).collect::<Vec<_>>(), [1, 1, 1, 2, 2, 2].map(|id| 3 - id));
     // User c has no country: a value training rows do not have.
     assert_eq!(validation[1][2], 0);
     let other = countries("SELECT log.*, country FROM users RIGHT JOIN log ON log.user = users.user");
@@ -146,10 +136,7 @@ fn joined_tables_stand_on_either_side() {
 #[test]
 fn a_missing_file_and_an_empty_glob_say_what_was_looked_for() {
     let message = Case::new().with("other.csv", LOG).error(FILE);
-    assert_says(
-        &message,
-        &["table `log`", "no such file", "logs/log.csv", "--root"],
-    );
+    assert_says(&message, &["table `log`", "no such file", "logs/log.csv", "--root"]);
     let message = Case::with_log(LOG).error(&FILE.replace("\"log.csv\"", "\"log_*.csv\""));
     assert_says(&message, &["table `log`", "no file matches", "logs/log_*.csv"]);
 }
@@ -159,31 +146,17 @@ fn files_of_one_table_must_share_format_and_columns() {
     let glob = FILE.replace("\"log.csv\"", "\"log*\"");
     let message = Case::with_log(LOG).with("log.parquet", "").error(&glob);
     assert_says(&message, &["table `log`", "log.parquet", "`.csv`", "`.parquet`"]);
-    let message = Case::with_log(LOG)
-        .with("log_2.csv", "user,item,time,price,click,buy\na,x,11,1,1,1\n")
-        .error(&glob);
-    assert_says(
-        &message,
-        &[
-            "log_2.csv",
-            "expected the columns of log.csv",
-            "found user, item, time",
-        ],
-    );
-    let message = Case::new()
-        .with("log.json", "{}")
-        .error(&FILE.replace("log.csv", "log.json"));
+    let message =
+        Case::with_log(LOG).with("log_2.csv", "user,item,time,price,click,buy\na,x,11,1,1,1\n").error(&glob);
+    assert_says(&message, &["log_2.csv", "expected the columns of log.csv", "found user, item, time"]);
+    let message = Case::new().with("log.json", "{}").error(&FILE.replace("log.csv", "log.json"));
     assert_says(&message, &["log.json", "expected the extension"]);
-    let message = Case::new()
-        .with("log.parquet", "not parquet")
-        .error(&FILE.replace("log.csv", "log.parquet"));
+    let message =
+        Case::new().with("log.parquet", "not parquet").error(&FILE.replace("log.csv", "log.parquet"));
     assert_says(&message, &["log.parquet", "cannot be read"]);
     let columns = "{ path = \"log.csv\", columns = [\"a\", \"b\"] }";
     let message = Case::with_log(LOG).error(&FILE.replace("\"log.csv\"", columns));
-    assert_says(
-        &message,
-        &["log.csv", "expected the 2 columns of `columns`, found 6"],
-    );
+    assert_says(&message, &["log.csv", "expected the 2 columns of `columns`, found 6"]);
     let twice = Case::with_log(&LOG.replace("user,time,item", "user,user,item"));
     assert_says(&twice.error(FILE), &["log.csv", "column `user` twice"]);
     let types = "{ path = \"log.csv\", types = { itme = \"text\" } }";
@@ -198,30 +171,18 @@ fn empty_files_and_lines_of_another_length_are_reported() {
     let message = Case::with_log("user,time,item,price,click,buy\n").error(FILE);
     assert_says(&message, &["no row"]);
     let message = Case::with_log(&LOG.replace("b,4,z,4,0,1", "b,4,z,4")).error(FILE);
-    assert_says(
-        &message,
-        &["log.csv", "Expected 6 records, found 4 records at line 5"],
-    );
+    assert_says(&message, &["log.csv", "Expected 6 records, found 4 records at line 5"]);
 }
 
 #[test]
 fn a_late_value_of_another_type_says_how_to_declare_it() {
     let mut log = String::from("user,time,item,price,click,buy\n");
     for row in 0..100_010 {
-        log += &format!(
-            "a,{row},{},1,{},1\n",
-            if row < 100_005 { "7" } else { "seven" },
-            row % 2
-        );
+        log += &format!("a,{row},{},1,{},1\n", if row < 100_005 { "7" } else { "seven" }, row % 2);
     }
     let case = Case::with_log(&log);
     let message = case.error(FILE);
     assert_says(&message, &["seven", "Int64", "types = { column = \"text\" }"]);
     let declared = "{ path = \"log.csv\", types = { item = \"text\" } }";
-    assert_eq!(
-        case.dataset(&FILE.replace("\"log.csv\"", declared))
-            .train
-            .n_rows(),
-        60_006
-    );
+    assert_eq!(case.dataset(&FILE.replace("\"log.csv\"", declared)).train.n_rows(), 60_006);
 }

@@ -49,14 +49,7 @@ fn boundaries_may_be_given_as_times() {
     assert_eq!(times(&dataset.test), [1_652_140_800_000]);
 
     let message = Case::with_log(LOG).error(&with_split(rule));
-    assert_says(
-        &message,
-        &[
-            "split.validation_from",
-            "number in the unit of column `time`",
-            "2022-05-04",
-        ],
-    );
+    assert_says(&message, &["split.validation_from", "number in the unit of column `time`", "2022-05-04"]);
 }
 
 #[test]
@@ -73,15 +66,7 @@ fn a_column_may_name_the_split_and_sessions_are_cut_there() {
     assert_eq!(times(&dataset.train), [1, 2, 5, 7, 4, 6, 8]);
 
     let message = Case::with_log(LOG).error(&file.replace("'dev'", "'other'"));
-    assert_says(
-        &message,
-        &[
-            "`split.column`",
-            "`part`",
-            "found other in 2 row(s)",
-            "session a, time 9",
-        ],
-    );
+    assert_says(&message, &["`split.column`", "`part`", "found other in 2 row(s)", "session a, time 9"]);
 }
 
 #[test]
@@ -93,10 +78,7 @@ fn random_splits_keep_sessions_whole() {
     let file = |seed| {
         with_split(&format!("kind = \"random\"\nratios = [6, 2, 2]\nseed = {seed}"))
             .replace("SELECT *", "SELECT *, user AS visitor")
-            .replace(
-                "\"item\"]",
-                "\"item\", \"visitor\"]\nvocabulary.fields.visitor.hash_buckets = 1000000",
-            )
+            .replace("\"item\"]", "\"item\", \"visitor\"]\nvocabulary.fields.visitor.hash_buckets = 1000000")
     };
     let case = Case::with_log(&log);
     let dataset = case.dataset(&file(1));
@@ -110,10 +92,7 @@ fn random_splits_keep_sessions_whole() {
     assert_eq!(split_of.len(), 100);
     let [train, validation, test] = rows(&dataset);
     assert_eq!(train + validation + test, 600);
-    assert!(
-        (270..450).contains(&train),
-        "60 % of 600, give or take, not {train}"
-    );
+    assert!((270..450).contains(&train), "60 % of 600, give or take, not {train}");
     let other = case.dataset(&file(2));
     assert_ne!(times(&other.train), times(&dataset.train));
 }

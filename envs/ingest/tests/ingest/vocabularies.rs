@@ -15,10 +15,7 @@ fn rare_values_share_the_unknown_id() {
     let case = Case::with_log(LOG);
     let dataset = case.dataset(&with_vocabulary("fields.item.min_count = 2"));
     // z is seen once: its row has id 0, and nothing is kept for it.
-    assert_eq!(
-        ids(&dataset.train),
-        [[1, 1], [1, 2], [1, 1], [2, 1], [2, 0], [2, 2]]
-    );
+    assert_eq!(ids(&dataset.train), [[1, 1], [1, 2], [1, 1], [2, 1], [2, 0], [2, 2]]);
     assert_eq!(dataset.manifest.schema.categorical[1].vocabulary_size, 3);
     let file = fs::read_to_string(case.out().join("vocabulary/item.csv")).unwrap();
     assert_eq!(file, "value,id,count\nx,1,3\ny,2,2\n");
@@ -29,10 +26,7 @@ fn rare_values_share_the_unknown_id() {
 #[test]
 fn a_vocabulary_can_be_limited_to_the_most_frequent_values() {
     let dataset = Case::with_log(LOG).dataset(&with_vocabulary("max_size = 1"));
-    assert_eq!(
-        ids(&dataset.train),
-        [[1, 1], [1, 0], [1, 1], [0, 1], [0, 0], [0, 0]]
-    );
+    assert_eq!(ids(&dataset.train), [[1, 1], [1, 0], [1, 1], [0, 1], [0, 0], [0, 0]]);
 }
 
 #[test]
@@ -73,22 +67,12 @@ fn lists_fill_their_slots_and_the_rest_is_padding() {
     let case = Case::with_log(&log);
     let dataset = case.dataset(&file);
     let field = &dataset.manifest.schema.categorical[2];
-    assert_eq!(
-        (field.name.as_str(), field.n_values, field.vocabulary_size),
-        ("tag", 2, 5)
-    );
+    assert_eq!((field.name.as_str(), field.n_values, field.vocabulary_size), ("tag", 2, 5));
     // In training: q 4, p 2, then once each the empty value and r; s has no slot.
     let written = fs::read_to_string(case.out().join("vocabulary/tag.csv")).unwrap();
     assert_eq!(written, "value,id,count\nq,1,4\np,2,2\n,3,1\nr,4,1\n");
     let slots = |ids: Vec<Vec<u32>>| ids.iter().map(|row| [row[2], row[3]]).collect::<Vec<_>>();
-    let expected = [
-        [2, 1],
-        [1, PADDING],
-        [3, PADDING],
-        [1, 4],
-        [2, PADDING],
-        [1, PADDING],
-    ];
+    let expected = [[2, 1], [1, PADDING], [3, PADDING], [1, 4], [2, PADDING], [1, PADDING]];
     assert_eq!(slots(ids(&dataset.train)), expected);
     assert_eq!(slots(ids(&dataset.validation)), [[0, PADDING], [2, 0]]);
     assert_eq!(warned(&dataset.manifest.warnings, "shortened_lists"), [1]);
