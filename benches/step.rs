@@ -1,7 +1,6 @@
 //! One training step of an actor and one of the critics, at the size of the papers' KuaiRand runs.
 //!
 //! `cargo bench --workspace --bench step`
-#![expect(missing_docs, reason = "criterion's macros write public items without any")]
 
 use std::time::Duration;
 

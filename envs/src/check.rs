@@ -149,20 +149,11 @@ pub fn check_environment<'a>(
         expected.advance();
     }
     for &session in order {
-        expected
-            .sessions
-            .range(session as usize)
-            .for_each(|row| visits[row as usize] -= 1);
+        expected.sessions.range(session as usize).for_each(|row| visits[row as usize] -= 1);
     }
     match visits.iter().position(|&remaining| remaining != 0) {
         None => Ok(summary),
-        Some(row) => violation(
-            Rule::Visits,
-            summary.steps,
-            0,
-            format!("none of row {row}"),
-            visits[row],
-        ),
+        Some(row) => violation(Rule::Visits, summary.steps, 0, format!("none of row {row}"), visits[row]),
     }
 }
 
@@ -183,11 +174,7 @@ fn check<T: PartialEq + fmt::Debug>(
     expected: T,
     found: T,
 ) -> Result<(), ContractViolation> {
-    if expected == found {
-        Ok(())
-    } else {
-        violation(rule, step, lane, format!("{expected:?}"), found)
-    }
+    if expected == found { Ok(()) } else { violation(rule, step, lane, format!("{expected:?}"), found) }
 }
 
 fn violation<T>(
@@ -197,13 +184,7 @@ fn violation<T>(
     expected: String,
     found: impl fmt::Debug,
 ) -> Result<T, ContractViolation> {
-    Err(ContractViolation {
-        rule,
-        step,
-        lane,
-        expected,
-        found: format!("{found:?}"),
-    })
+    Err(ContractViolation { rule, step, lane, expected, found: format!("{found:?}") })
 }
 
 #[cfg(test)]

@@ -49,12 +49,7 @@ impl Dataset {
             Ok(table)
         };
         let (train, validation, test) = (open(Split::Train)?, open(Split::Validation)?, open(Split::Test)?);
-        Ok(Self {
-            manifest,
-            train,
-            validation,
-            test,
-        })
+        Ok(Self { manifest, train, validation, test })
     }
 
     /// The table of `split`.

@@ -20,11 +20,7 @@ pub struct EnvironmentConfig {
 
 impl Default for EnvironmentConfig {
     fn default() -> Self {
-        Self {
-            n_lanes: 256,
-            reward: Reward::default(),
-            max_session_rows: None,
-        }
+        Self { n_lanes: 256, reward: Reward::default(), max_session_rows: None }
     }
 }
 
@@ -88,17 +84,9 @@ impl<'a> SessionEnv<'a> {
     /// # Panics
     /// If `sessions` are not those of `table`, or `n_lanes` or `max_session_rows` is 0.
     pub fn new(table: &'a LogTable, sessions: &'a Sessions, config: EnvironmentConfig) -> Self {
-        assert_eq!(
-            sessions.n_rows(),
-            table.n_rows(),
-            "rows of the sessions and of the table differ"
-        );
+        assert_eq!(sessions.n_rows(), table.n_rows(), "rows of the sessions and of the table differ");
         assert_ne!(config.n_lanes, 0, "an environment needs a lane");
-        assert_ne!(
-            config.max_session_rows,
-            Some(0),
-            "an episode has at least one row"
-        );
+        assert_ne!(config.max_session_rows, Some(0), "an episode has at least one row");
         Self {
             table,
             sessions,
@@ -122,10 +110,7 @@ impl<'a> SessionEnv<'a> {
         let order: Vec<u32> = order.into_iter().collect();
         if let Some(&largest) = order.iter().max() {
             let n_sessions = self.sessions.len();
-            assert!(
-                (largest as usize) < n_sessions,
-                "session {largest} of a table of {n_sessions}"
-            );
+            assert!((largest as usize) < n_sessions, "session {largest} of a table of {n_sessions}");
         }
         self.waiting = order.into_iter();
         self.lanes.clear();
@@ -150,11 +135,7 @@ impl<'a> SessionEnv<'a> {
     pub fn step(&mut self, actions: &[f32]) -> Step<'_> {
         let n_tasks = self.table.n_tasks();
         let (n_actions, n_lanes) = (actions.len(), self.rows.len());
-        assert_eq!(
-            n_actions,
-            n_lanes * n_tasks,
-            "actions for {n_lanes} lanes × {n_tasks} tasks"
-        );
+        assert_eq!(n_actions, n_lanes * n_tasks, "actions for {n_lanes} lanes × {n_tasks} tasks");
         std::mem::swap(&mut self.rows, &mut self.acted);
         self.rows.clear();
         self.rewards.clear();
@@ -166,12 +147,8 @@ impl<'a> SessionEnv<'a> {
             let row = self.acted[index];
             let labels = self.table.labels(row);
             let reward = self.config.reward;
-            self.rewards.extend(
-                actions
-                    .iter()
-                    .zip(labels)
-                    .map(|(&action, &label)| reward.value(action, label)),
-            );
+            self.rewards
+                .extend(actions.iter().zip(labels).map(|(&action, &label)| reward.value(action, label)));
             if let Some((row, lane)) = self.advance(row, self.lanes[index]) {
                 self.rows.push(row);
                 self.lanes[n_kept] = lane;
@@ -216,25 +193,13 @@ impl<'a> SessionEnv<'a> {
         if session_over {
             self.take_session()
         } else {
-            Some((
-                following,
-                Lane {
-                    episode_rows: if too_long { 0 } else { episode_rows },
-                    ..lane
-                },
-            ))
+            Some((following, Lane { episode_rows: if too_long { 0 } else { episode_rows }, ..lane }))
         }
     }
 
     fn take_session(&mut self) -> Option<(Row, Lane)> {
         let range = self.sessions.range(self.waiting.next()? as usize);
-        Some((
-            Row(range.start),
-            Lane {
-                session_stop: range.end,
-                episode_rows: 0,
-            },
-        ))
+        Some((Row(range.start), Lane { session_stop: range.end, episode_rows: 0 }))
     }
 }
 

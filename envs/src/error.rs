@@ -116,18 +116,11 @@ pub enum EnvError {
 
 impl EnvError {
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
+        Self::Io { action, path: path.to_owned(), source }
     }
 
     pub(crate) fn not_a_table(path: &Path, reason: impl Into<String>) -> Self {
-        Self::NotATable {
-            path: path.to_owned(),
-            reason: reason.into(),
-        }
+        Self::NotATable { path: path.to_owned(), reason: reason.into() }
     }
 
     /// An error about the file at `path` unless what was found there is what it should be.
@@ -141,11 +134,6 @@ impl EnvError {
             return Ok(());
         }
         let (expected, found) = (expected.to_string(), found.to_string());
-        Err(Self::Mismatch {
-            path: path.to_owned(),
-            what: what.into(),
-            expected,
-            found,
-        })
+        Err(Self::Mismatch { path: path.to_owned(), what: what.into(), expected, found })
     }
 }

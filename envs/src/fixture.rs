@@ -13,11 +13,7 @@ pub(crate) fn schema(n_tasks: usize) -> Schema {
     };
     Schema {
         categorical: vec![field("user", 7, 1), field("tags", 5, 2)],
-        numeric: vec![NumericField {
-            name: "price".into(),
-            mean: 1.0,
-            standard_deviation: 2.0,
-        }],
+        numeric: vec![NumericField { name: "price".into(), mean: 1.0, standard_deviation: 2.0 }],
         tasks: (0..n_tasks)
             .map(|task| Task {
                 name: names[task].into(),
@@ -61,15 +57,9 @@ pub(crate) fn rows(n_tasks: usize, sessions: &[(u32, SessionEnd)]) -> Vec<OwnedR
             rows.push(OwnedRow {
                 categorical: vec![row as u32 % 7, row as u32 % 5, PADDING],
                 numeric: vec![row as f32 / 8.0],
-                labels: (0..n_tasks)
-                    .map(|task| u8::from(task < row % (n_tasks + 1)))
-                    .collect(),
+                labels: (0..n_tasks).map(|task| u8::from(task < row % (n_tasks + 1))).collect(),
                 time: 1_000 + row as i64,
-                end: if place == length {
-                    end
-                } else {
-                    SessionEnd::Continues
-                },
+                end: if place == length { end } else { SessionEnd::Continues },
                 oracle: (0..n_tasks).map(|task| 0.5_f32.powi(task as i32 + 1)).collect(),
             });
         }
@@ -79,8 +69,5 @@ pub(crate) fn rows(n_tasks: usize, sessions: &[(u32, SessionEnd)]) -> Vec<OwnedR
 
 /// The same as a table in memory.
 pub(crate) fn table(n_tasks: usize, sessions: &[(u32, SessionEnd)]) -> LogTable {
-    LogTable::from_rows(
-        &schema(n_tasks),
-        rows(n_tasks, sessions).iter().map(OwnedRow::values),
-    )
+    LogTable::from_rows(&schema(n_tasks), rows(n_tasks, sessions).iter().map(OwnedRow::values))
 }

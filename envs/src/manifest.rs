@@ -83,10 +83,7 @@ impl Manifest {
         }
         let path = dir.join(MANIFEST_FILE);
         let text = fs::read_to_string(&path).map_err(|source| EnvError::io("read", &path, source))?;
-        let invalid = |source| EnvError::Manifest {
-            path: path.clone(),
-            source,
-        };
+        let invalid = |source| EnvError::Manifest { path: path.clone(), source };
         let version: Version = serde_json::from_str(&text).map_err(invalid)?;
         EnvError::unless_equal(&path, "format_version", FORMAT_VERSION, version.format_version)?;
         let manifest: Self = serde_json::from_str(&text).map_err(invalid)?;
@@ -103,10 +100,7 @@ impl Manifest {
         let failed = |source| EnvError::io("write", &path, source);
         // Not `NamedTempFile::new_in`: that one is readable by its owner only, and so would the manifest be.
         let create = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
-        let mut file = tempfile::Builder::new()
-            .prefix(".manifest")
-            .make_in(dir, create)
-            .map_err(failed)?;
+        let mut file = tempfile::Builder::new().prefix(".manifest").make_in(dir, create).map_err(failed)?;
         write_json(self, file.as_file_mut()).map_err(failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
         Ok(())
@@ -115,12 +109,7 @@ impl Manifest {
     fn check(&self, path: &Path) -> Result<(), EnvError> {
         self.schema.validate()?;
         let splits: Vec<&str> = self.splits.iter().map(|summary| summary.split.name()).collect();
-        EnvError::unless_equal(
-            path,
-            "splits",
-            Split::ALL.map(Split::name).join(", "),
-            splits.join(", "),
-        )?;
+        EnvError::unless_equal(path, "splits", Split::ALL.map(Split::name).join(", "), splits.join(", "))?;
         for summary in &self.splits {
             let what = format!("positives of split {}", summary.split.name());
             EnvError::unless_equal(path, &what, self.schema.n_tasks(), summary.positives.len())?;

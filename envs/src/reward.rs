@@ -29,11 +29,7 @@ impl Reward {
         match self {
             Self::NegativeBce => {
                 let action = action.clamp(MIN_ACTION, MAX_ACTION);
-                if label == 1 {
-                    action.ln()
-                } else {
-                    (1.0 - action).ln()
-                }
+                if label == 1 { action.ln() } else { (1.0 - action).ln() }
             }
             Self::NegativeAbsoluteError => -(action - f32::from(label)).abs(),
         }
@@ -62,10 +58,7 @@ mod tests {
         for best in [value(1.0, 1), value(0.0, 0)] {
             assert!((best - -1.000_05e-4).abs() < 1e-6, "{best}");
         }
-        assert!(
-            value(2e-4, 1) > value(1e-4, 1),
-            "just inside the clip is not clipped"
-        );
+        assert!(value(2e-4, 1) > value(1e-4, 1), "just inside the clip is not clipped");
     }
 
     #[test]
@@ -78,10 +71,7 @@ mod tests {
 
     #[test]
     fn names_in_a_run_file() {
-        assert_eq!(
-            serde_json::to_string(&Reward::NegativeBce).unwrap(),
-            "\"negative_bce\""
-        );
+        assert_eq!(serde_json::to_string(&Reward::NegativeBce).unwrap(), "\"negative_bce\"");
         let read: Reward = serde_json::from_str("\"negative_absolute_error\"").unwrap();
         assert_eq!(read, Reward::NegativeAbsoluteError);
     }

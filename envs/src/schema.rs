@@ -77,10 +77,7 @@ impl Schema {
 
     /// Where a categorical field's ids stand among a row's slots.
     pub fn slots(&self, field: usize) -> Range<usize> {
-        let start: usize = self.categorical[..field]
-            .iter()
-            .map(|earlier| earlier.n_values as usize)
-            .sum();
+        let start: usize = self.categorical[..field].iter().map(|earlier| earlier.n_values as usize).sum();
         start..start + self.categorical[field].n_values as usize
     }
 
@@ -92,20 +89,13 @@ impl Schema {
         let index = |name: &String| self.tasks.iter().position(|task| task.name == *name);
         self.tasks
             .iter()
-            .map(|task| {
-                task.after
-                    .as_ref()
-                    .map(|name| index(name).expect("`after` names a task"))
-            })
+            .map(|task| task.after.as_ref().map(|name| index(name).expect("`after` names a task")))
             .collect()
     }
 
     /// Whether every task after the first depends on the one before it (`click → cart → buy`).
     pub fn is_chain(&self) -> bool {
-        self.parents()
-            .into_iter()
-            .enumerate()
-            .all(|(task, parent)| parent == task.checked_sub(1))
+        self.parents().into_iter().enumerate().all(|(task, parent)| parent == task.checked_sub(1))
     }
 
     /// Checks names, sizes and the tasks' dependence.
@@ -120,29 +110,18 @@ impl Schema {
             return Err(invalid("tasks", "at least one", "none"));
         }
         let categorical = self.categorical.iter().map(|field| &field.name);
-        unique(
-            "features",
-            categorical.chain(self.numeric.iter().map(|field| &field.name)),
-        )?;
+        unique("features", categorical.chain(self.numeric.iter().map(|field| &field.name)))?;
         unique("tasks", self.tasks.iter().map(|task| &task.name))?;
         self.categorical.iter().try_for_each(CategoricalField::validate)?;
         self.numeric.iter().try_for_each(NumericField::validate)?;
         if i32::try_from(self.n_slots()).is_err() {
-            return Err(invalid(
-                "n_values",
-                "a sum of at most 2147483647",
-                &self.n_slots().to_string(),
-            ));
+            return Err(invalid("n_values", "a sum of at most 2147483647", &self.n_slots().to_string()));
         }
         for (index, task) in self.tasks.iter().enumerate() {
             let Some(after) = &task.after else { continue };
             if !self.tasks[..index].iter().any(|earlier| earlier.name == *after) {
                 let place = format!("task `{}`", task.name);
-                return Err(invalid(
-                    &place,
-                    "`after` naming a task listed before it",
-                    &format!("`{after}`"),
-                ));
+                return Err(invalid(&place, "`after` naming a task listed before it", &format!("`{after}`")));
             }
         }
         Ok(())
@@ -153,11 +132,7 @@ impl CategoricalField {
     fn validate(&self) -> Result<(), EnvError> {
         let place = format!("field `{}`", self.name);
         if self.vocabulary_size == 0 {
-            return Err(invalid(
-                &place,
-                "a vocabulary of at least 1 id (out of vocabulary)",
-                "0",
-            ));
+            return Err(invalid(&place, "a vocabulary of at least 1 id (out of vocabulary)", "0"));
         }
         if self.n_values == 0 {
             return Err(invalid(&place, "n_values of at least 1", "0"));
@@ -194,11 +169,7 @@ fn unique<'a>(place: &str, names: impl Iterator<Item = &'a String>) -> Result<()
 }
 
 fn invalid(place: &str, expected: &str, found: &str) -> EnvError {
-    EnvError::Schema {
-        place: place.into(),
-        expected: expected.into(),
-        found: found.into(),
-    }
+    EnvError::Schema { place: place.into(), expected: expected.into(), found: found.into() }
 }
 
 #[cfg(test)]
@@ -206,22 +177,15 @@ mod tests {
     use super::*;
 
     fn schema(tasks: &[(&str, Option<&str>)]) -> Schema {
-        let field = |name: &str, n_values| CategoricalField {
-            name: name.into(),
-            vocabulary_size: 5,
-            n_values,
-        };
+        let field =
+            |name: &str, n_values| CategoricalField { name: name.into(), vocabulary_size: 5, n_values };
         let task = |&(name, after): &(&str, Option<&str>)| Task {
             name: name.into(),
             after: after.map(String::from),
         };
         Schema {
             categorical: vec![field("user", 1), field("tags", 3), field("item", 1)],
-            numeric: vec![NumericField {
-                name: "price".into(),
-                mean: 2.0,
-                standard_deviation: 0.5,
-            }],
+            numeric: vec![NumericField { name: "price".into(), mean: 2.0, standard_deviation: 0.5 }],
             tasks: tasks.iter().map(task).collect(),
         }
     }
@@ -237,14 +201,8 @@ mod tests {
     #[test]
     fn slots_follow_one_another() {
         let schema = chain();
-        assert_eq!(
-            (schema.n_slots(), schema.n_numeric(), schema.n_tasks()),
-            (5, 1, 3)
-        );
-        assert_eq!(
-            [schema.slots(0), schema.slots(1), schema.slots(2)],
-            [0..1, 1..4, 4..5]
-        );
+        assert_eq!((schema.n_slots(), schema.n_numeric(), schema.n_tasks()), (5, 1, 3));
+        assert_eq!([schema.slots(0), schema.slots(1), schema.slots(2)], [0..1, 1..4, 4..5]);
     }
 
     #[test]

@@ -68,20 +68,14 @@ mod tests {
         let table = table(1, &[(2, Terminated), (1, Cut), (3, Terminated)]);
         let sessions = Sessions::of(&table);
         assert_eq!(sessions.iter().collect::<Vec<_>>(), [0..2, 2..3, 3..6]);
-        assert_eq!(
-            (sessions.len(), sessions.n_rows(), sessions.is_empty()),
-            (3, 6, false)
-        );
+        assert_eq!((sessions.len(), sessions.n_rows(), sessions.is_empty()), (3, 6, false));
         assert_eq!(sessions.range(1), 2..3);
     }
 
     #[test]
     fn a_table_without_rows_has_no_session() {
         let sessions = Sessions::of(&table(1, &[]));
-        assert_eq!(
-            (sessions.len(), sessions.n_rows(), sessions.is_empty()),
-            (0, 0, true)
-        );
+        assert_eq!((sessions.len(), sessions.n_rows(), sessions.is_empty()), (0, 0, true));
         assert_eq!(sessions.iter().count(), 0);
     }
 

@@ -92,10 +92,7 @@ impl LogTable {
     fn in_file(path: &Path, file: &Buffer, schema: &Schema) -> Result<Self, EnvError> {
         let (chunks, oracle) = reader::read(path, file, schema)?;
         let mut checker = Checker::new(schema);
-        chunks
-            .iter()
-            .try_for_each(|chunk| checker.check(chunk))
-            .map_err(|wrong| wrong.at(path))?;
+        chunks.iter().try_for_each(|chunk| checker.check(chunk)).map_err(|wrong| wrong.at(path))?;
         checker.finish().map_err(|wrong| wrong.at(path))?;
         Ok(Self::new(schema, chunks, oracle))
     }
@@ -194,8 +191,7 @@ impl LogTable {
     #[inline]
     pub fn oracle(&self, row: Row) -> Option<&[f32]> {
         let (chunk, index) = self.locate(row);
-        self.oracle
-            .then(|| &chunk.oracle[index * self.n_tasks..][..self.n_tasks])
+        self.oracle.then(|| &chunk.oracle[index * self.n_tasks..][..self.n_tasks])
     }
 
     /// The `end` column as stored, chunk by chunk.

@@ -42,10 +42,7 @@ impl<'a, 'o> Expectation<'a, 'o> {
 
     fn next_session(&mut self) -> Option<Remaining> {
         let session = self.waiting.next()?;
-        Some(Remaining {
-            rows: self.sessions.range(session as usize),
-            episode_rows: 0,
-        })
+        Some(Remaining { rows: self.sessions.range(session as usize), episode_rows: 0 })
     }
 
     pub(super) fn check_states(&self, step: usize, found: &[Row]) -> Result<(), ContractViolation> {
@@ -64,19 +61,8 @@ impl<'a, 'o> Expectation<'a, 'o> {
         found: &Step<'_>,
     ) -> Result<(), ContractViolation> {
         let n_lanes = acted.len();
-        let lengths = (
-            found.terminated.len(),
-            found.truncated.len(),
-            found.next.len(),
-            found.rewards.len(),
-        );
-        check(
-            Rule::Shape,
-            step,
-            0,
-            (n_lanes, n_lanes, n_lanes, actions.len()),
-            lengths,
-        )?;
+        let lengths = (found.terminated.len(), found.truncated.len(), found.next.len(), found.rewards.len());
+        check(Rule::Shape, step, 0, (n_lanes, n_lanes, n_lanes, actions.len()), lengths)?;
         check(Rule::Acted, step, 0, acted, found.rows)?;
         let n_tasks = self.table.n_tasks();
         for (lane, remaining) in self.lanes.iter().enumerate() {
@@ -85,13 +71,7 @@ impl<'a, 'o> Expectation<'a, 'o> {
             let terminated = self.table.end(row) == SessionEnd::Terminated;
             let too_long = self.config.max_session_rows == Some(remaining.episode_rows + 1);
             let flags = (terminated, !terminated && (is_last || too_long));
-            check(
-                Rule::Flags,
-                step,
-                lane,
-                flags,
-                (found.terminated[lane], found.truncated[lane]),
-            )?;
+            check(Rule::Flags, step, lane, flags, (found.terminated[lane], found.truncated[lane]))?;
             let next = (!is_last).then_some(Row(row.0 + 1));
             check(Rule::Next, step, lane, next, found.next[lane])?;
             for (task, &label) in self.table.labels(row).iter().enumerate() {
@@ -115,13 +95,7 @@ impl<'a, 'o> Expectation<'a, 'o> {
         if found.is_finite() && found <= 0.0 && (f64::from(found) - expected).abs() < 1e-3 {
             return Ok(());
         }
-        violation(
-            Rule::Reward,
-            step,
-            lane,
-            format!("{expected} for action {action}, label {label}"),
-            found,
-        )
+        violation(Rule::Reward, step, lane, format!("{expected} for action {action}, label {label}"), found)
     }
 
     pub(super) fn advance(&mut self) {
@@ -131,11 +105,7 @@ impl<'a, 'o> Expectation<'a, 'o> {
             if self.config.max_session_rows == Some(lane.episode_rows) {
                 lane.episode_rows = 0;
             }
-            let following = if lane.rows.is_empty() {
-                self.next_session()
-            } else {
-                Some(lane)
-            };
+            let following = if lane.rows.is_empty() { self.next_session() } else { Some(lane) };
             self.lanes.extend(following);
         }
     }

@@ -74,20 +74,9 @@ impl<'a> Environment<'a> for Broken<'a> {
 fn walk_with(fault: fn(&mut Recorded)) -> Result<WalkSummary, ContractViolation> {
     let table = table(2, &[(2, Cut), (4, Terminated), (1, Terminated)]);
     let sessions = Sessions::of(&table);
-    let config = EnvironmentConfig {
-        n_lanes: 2,
-        max_session_rows: Some(2),
-        ..Default::default()
-    };
+    let config = EnvironmentConfig { n_lanes: 2, max_session_rows: Some(2), ..Default::default() };
     let inner = SessionEnv::new(&table, &sessions, config);
-    check_environment(
-        &mut Broken {
-            inner,
-            fault,
-            shown: Recorded::default(),
-        },
-        &[0, 1, 2],
-    )
+    check_environment(&mut Broken { inner, fault, shown: Recorded::default() }, &[0, 1, 2])
 }
 
 fn broken_rule(fault: fn(&mut Recorded)) -> Rule {
@@ -96,12 +85,7 @@ fn broken_rule(fault: fn(&mut Recorded)) -> Rule {
 
 #[test]
 fn the_walk_without_a_fault_passes() {
-    let summary = WalkSummary {
-        steps: 4,
-        rows: 7,
-        terminated: 2,
-        truncated: 2,
-    };
+    let summary = WalkSummary { steps: 4, rows: 7, terminated: 2, truncated: 2 };
     assert_eq!(walk_with(|_| ()), Ok(summary));
 }
 
@@ -130,11 +114,7 @@ fn a_broken_environment_is_noticed_by_its_flags() {
             shown.truncated[lane] = false;
         }
     };
-    assert_eq!(
-        broken_rule(done),
-        Rule::Flags,
-        "terminated where only the episode was cut"
-    );
+    assert_eq!(broken_rule(done), Rule::Flags, "terminated where only the episode was cut");
 }
 
 #[test]
@@ -149,20 +129,12 @@ fn a_transition_across_sessions_is_noticed() {
             next.take_if(|_| *truncated);
         }
     };
-    assert_eq!(
-        broken_rule(stops_at_length),
-        Rule::Next,
-        "no bootstrap through a cut by length"
-    );
+    assert_eq!(broken_rule(stops_at_length), Rule::Next, "no bootstrap through a cut by length");
 }
 
 #[test]
 fn a_walk_that_loses_or_repeats_rows_is_noticed() {
-    assert_eq!(
-        broken_rule(|shown| shown.states.truncate(1)),
-        Rule::Lanes,
-        "a lane retires too early"
-    );
+    assert_eq!(broken_rule(|shown| shown.states.truncate(1)), Rule::Lanes, "a lane retires too early");
     let repeats = |shown: &mut Recorded| shown.states.clone_from(&shown.acted);
     assert_eq!(broken_rule(repeats), Rule::State);
     let idles = |shown: &mut Recorded| shown.states.resize(2, Row(6));
@@ -174,9 +146,7 @@ fn a_walk_that_loses_or_repeats_rows_is_noticed() {
 
 #[test]
 fn a_violation_tells_where() {
-    let message = walk_with(|shown| shown.truncated.fill(false))
-        .unwrap_err()
-        .to_string();
+    let message = walk_with(|shown| shown.truncated.fill(false)).unwrap_err().to_string();
     let expected = "step 1, lane 0: (terminated, truncated): expected (false, true), found (false, false)";
     assert_eq!(message, expected);
 }

@@ -16,14 +16,9 @@ fn write_dataset(folder: &Path) -> Manifest {
     for (split, sessions) in Split::ALL.into_iter().zip(SESSIONS) {
         let path = folder.join(split.file_name());
         let mut writer = TableWriter::create(&path, &schema(2), true).unwrap();
-        rows(2, sessions)
-            .iter()
-            .for_each(|row| writer.push(row.values()).unwrap());
+        rows(2, sessions).iter().for_each(|row| writer.push(row.values()).unwrap());
         writer.finish().unwrap();
-        splits.push(SplitSummary::of(
-            split,
-            &LogTable::open(&path, &schema(2)).unwrap(),
-        ));
+        splits.push(SplitSummary::of(split, &LogTable::open(&path, &schema(2)).unwrap()));
     }
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
@@ -32,11 +27,7 @@ fn write_dataset(folder: &Path) -> Manifest {
         schema: schema(2),
         oracle: true,
         splits,
-        warnings: vec![Warning {
-            kind: "broken_chain".into(),
-            rows: 3,
-            message: "3 rows".into(),
-        }],
+        warnings: vec![Warning { kind: "broken_chain".into(), rows: 3, message: "3 rows".into() }],
     };
     manifest.write(folder).unwrap();
     manifest
@@ -85,10 +76,7 @@ fn a_manifest_is_replaced_whole_and_leaves_nothing_behind() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(
-        names,
-        ["manifest.json", "test.arrow", "train.arrow", "validation.arrow"]
-    );
+    assert_eq!(names, ["manifest.json", "test.arrow", "train.arrow", "validation.arrow"]);
 }
 
 #[test]
@@ -97,12 +85,7 @@ fn whoever_may_read_the_tables_may_read_the_manifest() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     write_dataset(folder.path());
-    let mode = |name| {
-        fs::metadata(folder.path().join(name))
-            .unwrap()
-            .permissions()
-            .mode()
-    };
+    let mode = |name| fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
     assert_eq!(mode(MANIFEST_FILE), mode(Split::Train.file_name()));
 }
 
@@ -117,11 +100,7 @@ fn a_manifest_that_cannot_be_written_is_named() {
 #[test]
 fn another_version_is_refused_whatever_its_shape() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(
-        folder.path().join(MANIFEST_FILE),
-        r#"{ "format_version": 9, "tables": [] }"#,
-    )
-    .unwrap();
+    fs::write(folder.path().join(MANIFEST_FILE), r#"{ "format_version": 9, "tables": [] }"#).unwrap();
     assert!(message(folder.path()).contains("format_version: expected 1, found 9"));
 }
 
@@ -131,10 +110,7 @@ fn what_is_no_manifest_is_refused() {
     assert!(message(folder.path()).starts_with("cannot read "));
     for text in ["", "{", "[]", r#"{ "format_version": 1 }"#] {
         fs::write(folder.path().join(MANIFEST_FILE), text).unwrap();
-        assert!(
-            message(folder.path()).starts_with("cannot read the manifest "),
-            "{text}"
-        );
+        assert!(message(folder.path()).starts_with("cannot read the manifest "), "{text}");
     }
 }
 

@@ -5,11 +5,7 @@ use crate::fixture::table;
 use SessionEnd::{Cut, Terminated};
 
 fn config(n_lanes: usize, max_session_rows: Option<u32>) -> EnvironmentConfig {
-    EnvironmentConfig {
-        n_lanes,
-        reward: Reward::NegativeAbsoluteError,
-        max_session_rows,
-    }
+    EnvironmentConfig { n_lanes, reward: Reward::NegativeAbsoluteError, max_session_rows }
 }
 
 fn rows(rows: &[u32]) -> Vec<Row> {
@@ -58,10 +54,7 @@ fn lanes_take_the_next_session_at_once_and_retire_without_one() {
 fn retiring_lanes_leave_no_gap() {
     let table = table(1, &[(1, Terminated), (3, Terminated), (2, Terminated)]);
     let walk = walk(&table, config(8, None), &[0, 1, 2]);
-    assert_eq!(
-        walk.into_iter().map(|step| step.0).collect::<Vec<_>>(),
-        [vec![0, 1, 4], vec![2, 5], vec![3]]
-    );
+    assert_eq!(walk.into_iter().map(|step| step.0).collect::<Vec<_>>(), [vec![0, 1, 4], vec![2, 5], vec![3]]);
 }
 
 #[test]
@@ -116,22 +109,11 @@ fn rewards_are_lane_major_and_by_hand() {
     // Labels of rows 0 to 3, two tasks: (0, 0), (1, 0), (1, 1), (0, 0).
     let table = table(2, &[(1, Terminated), (1, Terminated), (2, Terminated)]);
     let sessions = Sessions::of(&table);
-    let mut environment = SessionEnv::new(
-        &table,
-        &sessions,
-        EnvironmentConfig {
-            n_lanes: 3,
-            ..Default::default()
-        },
-    );
+    let mut environment =
+        SessionEnv::new(&table, &sessions, EnvironmentConfig { n_lanes: 3, ..Default::default() });
     environment.reset([0, 1, 2]);
-    let rewards = environment
-        .step(&[0.2, 0.2, 0.25, 0.25, 1.0, 0.0])
-        .rewards
-        .to_vec();
-    let expected = [
-        -0.223_144, -0.223_144, -1.386_294, -0.287_682, -0.000_1, -9.210_34,
-    ];
+    let rewards = environment.step(&[0.2, 0.2, 0.25, 0.25, 1.0, 0.0]).rewards.to_vec();
+    let expected = [-0.223_144, -0.223_144, -1.386_294, -0.287_682, -0.000_1, -9.210_34];
     for (found, expected) in rewards.iter().zip(expected) {
         assert!((found - expected).abs() < 1e-4, "{rewards:?}");
     }
@@ -143,10 +125,7 @@ fn reset_starts_over() {
     let table = table(1, &[(3, Terminated), (2, Terminated)]);
     let sessions = Sessions::of(&table);
     let mut environment = SessionEnv::new(&table, &sessions, config(2, Some(2)));
-    assert!(
-        environment.rows().is_empty(),
-        "nothing to walk before the first reset"
-    );
+    assert!(environment.rows().is_empty(), "nothing to walk before the first reset");
     environment.reset([0, 1]);
     environment.step(&[0.1, 0.2]);
     environment.reset([1]);

@@ -5,18 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::EnvError;
 
 /// Column names a task must not have.
-const RESERVED: [&str; 10] = [
-    "session",
-    "time",
-    "user",
-    "user_group",
-    "item",
-    "category",
-    "hour",
-    "position",
-    "quality",
-    "price",
-];
+const RESERVED: [&str; 10] =
+    ["session", "time", "user", "user_group", "item", "category", "hour", "position", "quality", "price"];
 
 /// The world a synthetic log is drawn from. The defaults give about 84,000 rows, of which 30 % are clicked,
 /// 10 % put into the cart and 5 % bought.
@@ -103,12 +93,7 @@ impl SyntheticConfig {
             require(found > 0, key, "at least 1", found)?;
         }
         let length = self.mean_session_rows;
-        require(
-            (1.0..=10_000.0).contains(&length),
-            "mean_session_rows",
-            "a number from 1 to 10000",
-            length,
-        )?;
+        require((1.0..=10_000.0).contains(&length), "mean_session_rows", "a number from 1 to 10000", length)?;
         for (key, found) in [
             ("popularity_exponent", self.popularity_exponent),
             ("signal", self.signal),
@@ -117,19 +102,9 @@ impl SyntheticConfig {
         ] {
             require((0.0..=10.0).contains(&found), key, "a number from 0 to 10", found)?;
         }
-        require(
-            (0.0..=1.0).contains(&self.task_sharing),
-            "task_sharing",
-            "a share",
-            self.task_sharing,
-        )?;
+        require((0.0..=1.0).contains(&self.task_sharing), "task_sharing", "a share", self.task_sharing)?;
         let returns = self.return_probability;
-        require(
-            (0.0..=1.0).contains(&returns),
-            "return_probability",
-            "a probability",
-            returns,
-        )?;
+        require((0.0..=1.0).contains(&returns), "return_probability", "a probability", returns)?;
         self.validate_tasks()
     }
 
@@ -147,19 +122,9 @@ impl SyntheticConfig {
             require(is_new, "tasks", "each name once", format!("`{task}` twice"))?;
         }
         let n_rates = self.rates.len();
-        require(
-            n_rates == n_tasks,
-            "rates",
-            &format!("{n_tasks}, one per task"),
-            n_rates,
-        )?;
+        require(n_rates == n_tasks, "rates", &format!("{n_tasks}, one per task"), n_rates)?;
         for &rate in &self.rates {
-            require(
-                (0.001..=0.999).contains(&rate),
-                "rates",
-                "numbers from 0.001 to 0.999",
-                rate,
-            )?;
+            require((0.001..=0.999).contains(&rate), "rates", "numbers from 0.001 to 0.999", rate)?;
         }
         Ok(())
     }
@@ -169,11 +134,7 @@ fn require(holds: bool, key: &str, expected: &str, found: impl ToString) -> Resu
     if holds {
         return Ok(());
     }
-    Err(EnvError::Config {
-        key: key.into(),
-        expected: expected.into(),
-        found: found.to_string(),
-    })
+    Err(EnvError::Config { key: key.into(), expected: expected.into(), found: found.to_string() })
 }
 
 #[cfg(test)]
@@ -216,13 +177,7 @@ mod tests {
     #[test]
     fn a_configuration_names_what_differs_from_the_defaults() {
         let config: SyntheticConfig = serde_json::from_str(r#"{ "n_users": 5 }"#).unwrap();
-        assert_eq!(
-            config,
-            SyntheticConfig {
-                n_users: 5,
-                ..Default::default()
-            }
-        );
+        assert_eq!(config, SyntheticConfig { n_users: 5, ..Default::default() });
         assert!(serde_json::from_str::<SyntheticConfig>(r#"{ "users": 5 }"#).is_err());
     }
 }

@@ -53,12 +53,7 @@ impl Log {
         }
         let probabilities = probabilities(logits, &config.rates);
         let labels = draw_labels(&probabilities, n_tasks, rng);
-        Self {
-            rows,
-            n_tasks,
-            probabilities,
-            labels,
-        }
+        Self { rows, n_tasks, probabilities, labels }
     }
 
     pub(super) fn sort_by_time(&mut self) {
@@ -67,24 +62,10 @@ impl Log {
 
     pub(super) fn into_batch(self, config: &SyntheticConfig, world: &World) -> RecordBatch {
         let ids = |of: &dyn Fn(&Shown) -> u32| -> ArrayRef {
-            Arc::new(
-                self.rows
-                    .iter()
-                    .map(of)
-                    .collect::<Vec<_>>()
-                    .into_iter()
-                    .collect::<UInt32Array>(),
-            )
+            Arc::new(self.rows.iter().map(of).collect::<Vec<_>>().into_iter().collect::<UInt32Array>())
         };
         let numbers = |of: &dyn Fn(&Shown) -> f64| -> ArrayRef {
-            Arc::new(
-                self.rows
-                    .iter()
-                    .map(of)
-                    .collect::<Vec<_>>()
-                    .into_iter()
-                    .collect::<Float64Array>(),
-            )
+            Arc::new(self.rows.iter().map(of).collect::<Vec<_>>().into_iter().collect::<Float64Array>())
         };
         let item = |row: &Shown| &world.items[row.item as usize];
         let position = |row: &Shown| (row.place + 1).ilog2().min(LARGEST_POSITION);
@@ -93,10 +74,7 @@ impl Log {
             ("session".to_owned(), ids(&|row| row.session)),
             ("time".to_owned(), Arc::new(time) as ArrayRef),
             ("user".to_owned(), ids(&|row| row.user)),
-            (
-                "user_group".to_owned(),
-                ids(&|row| world.users[row.user as usize].group),
-            ),
+            ("user_group".to_owned(), ids(&|row| world.users[row.user as usize].group)),
             ("item".to_owned(), ids(&|row| row.item)),
             ("category".to_owned(), ids(&|row| item(row).category)),
             ("hour".to_owned(), ids(&|row| row.hour)),
@@ -106,20 +84,13 @@ impl Log {
         ];
         for (task, name) in config.tasks.iter().enumerate() {
             let index = |row: &Shown| row.drawn * self.n_tasks + task;
-            let labels: UInt8Array = self
-                .rows
-                .iter()
-                .map(|row| self.labels[index(row)])
-                .collect::<Vec<_>>()
-                .into();
+            let labels: UInt8Array =
+                self.rows.iter().map(|row| self.labels[index(row)]).collect::<Vec<_>>().into();
             columns.push((name.clone(), Arc::new(labels)));
         }
         for (task, name) in config.tasks.iter().enumerate() {
             let index = |row: &Shown| row.drawn * self.n_tasks + task;
-            columns.push((
-                format!("p_{name}"),
-                numbers(&|row| self.probabilities[index(row)]),
-            ));
+            columns.push((format!("p_{name}"), numbers(&|row| self.probabilities[index(row)])));
         }
         RecordBatch::try_from_iter(columns).expect("all columns have the log's length")
     }
@@ -153,45 +124,22 @@ fn draw_session<R: Rng + ?Sized>(
     let mut time = start;
     for place in 0..=further.sample(rng) as u32 {
         if place > 0 {
-            interest
-                .iter_mut()
-                .for_each(|value| *value += config.drift * normal(rng));
+            interest.iter_mut().for_each(|value| *value += config.drift * normal(rng));
             time += pause(config, rng);
         }
         let item = popularity.sample(rng) as u32 - 1;
         let hour = ((time - FIRST_DAY) as f64 / HOUR_MS) as u32 % 24;
-        let context = Context {
-            interest: &interest,
-            hour,
-            place,
-        };
+        let context = Context { interest: &interest, hour, place };
         for task in 0..config.tasks.len() {
-            let told = world.logit(
-                task,
-                &world.users[user as usize],
-                &world.items[item as usize],
-                &context,
-            );
+            let told = world.logit(task, &world.users[user as usize], &world.items[item as usize], &context);
             logits.push(config.signal * told + config.noise * normal(rng));
         }
-        rows.push(Shown {
-            session,
-            time,
-            user,
-            item,
-            hour,
-            place,
-            drawn: rows.len(),
-        });
+        rows.push(Shown { session, time, user, item, hour, place, drawn: rows.len() });
     }
 }
 
 fn pause<R: Rng + ?Sized>(config: &SyntheticConfig, rng: &mut R) -> i64 {
-    let mean = if rng.random_bool(config.return_probability) {
-        ABSENCE_MS
-    } else {
-        PAUSE_MS
-    };
+    let mean = if rng.random_bool(config.return_probability) { ABSENCE_MS } else { PAUSE_MS };
     let pause: f64 = Exp1.sample(rng);
     1 + (mean * pause) as i64
 }

@@ -8,12 +8,7 @@ pub(super) fn probabilities(logits: Vec<f64>, rates: &[f64]) -> Vec<f64> {
     let mut probabilities = logits;
     let mut before = vec![1.0; probabilities.len() / rates.len()];
     for (task, &rate) in rates.iter().enumerate() {
-        let logits: Vec<f64> = probabilities
-            .iter()
-            .skip(task)
-            .step_by(rates.len())
-            .copied()
-            .collect();
+        let logits: Vec<f64> = probabilities.iter().skip(task).step_by(rates.len()).copied().collect();
         let bias = bias(&logits, &before, rate);
         for (row, logit) in logits.into_iter().enumerate() {
             before[row] *= sigmoid(bias + logit);
@@ -27,21 +22,13 @@ pub(super) fn probabilities(logits: Vec<f64>, rates: &[f64]) -> Vec<f64> {
 fn bias(logits: &[f64], weights: &[f64], rate: f64) -> f64 {
     let total: f64 = weights.iter().sum();
     let mean = |bias: f64| {
-        let sum: f64 = logits
-            .iter()
-            .zip(weights)
-            .map(|(logit, weight)| weight * sigmoid(bias + logit))
-            .sum();
+        let sum: f64 = logits.iter().zip(weights).map(|(logit, weight)| weight * sigmoid(bias + logit)).sum();
         sum / total
     };
     let (mut low, mut high) = (-100.0, 100.0);
     for _ in 0..50 {
         let middle = (low + high) / 2.0;
-        if mean(middle) < rate {
-            low = middle
-        } else {
-            high = middle
-        }
+        if mean(middle) < rate { low = middle } else { high = middle }
     }
     (low + high) / 2.0
 }
@@ -52,11 +39,7 @@ pub(super) fn draw_labels<R: Rng + ?Sized>(probabilities: &[f64], n_tasks: usize
     for probabilities in probabilities.chunks_exact(n_tasks) {
         // One number decides the row: P(u < p_k) is p_k, and p_k falls along the chain.
         let luck: f64 = rng.random();
-        labels.extend(
-            probabilities
-                .iter()
-                .map(|&probability| u8::from(luck < probability)),
-        );
+        labels.extend(probabilities.iter().map(|&probability| u8::from(luck < probability)));
     }
     labels
 }

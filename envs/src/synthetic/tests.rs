@@ -15,48 +15,23 @@ fn draw(config: &SyntheticConfig) -> RecordBatch {
 }
 
 fn small() -> SyntheticConfig {
-    SyntheticConfig {
-        n_users: 30,
-        n_items: 20,
-        n_sessions: 400,
-        ..Default::default()
-    }
+    SyntheticConfig { n_users: 30, n_items: 20, n_sessions: 400, ..Default::default() }
 }
 
 fn ids(batch: &RecordBatch, name: &str) -> Vec<u32> {
-    batch
-        .column_by_name(name)
-        .unwrap()
-        .as_primitive::<UInt32Type>()
-        .values()
-        .to_vec()
+    batch.column_by_name(name).unwrap().as_primitive::<UInt32Type>().values().to_vec()
 }
 
 fn times(batch: &RecordBatch) -> Vec<i64> {
-    batch
-        .column_by_name("time")
-        .unwrap()
-        .as_primitive::<Int64Type>()
-        .values()
-        .to_vec()
+    batch.column_by_name("time").unwrap().as_primitive::<Int64Type>().values().to_vec()
 }
 
 fn labels(batch: &RecordBatch, task: &str) -> Vec<u8> {
-    batch
-        .column_by_name(task)
-        .unwrap()
-        .as_primitive::<UInt8Type>()
-        .values()
-        .to_vec()
+    batch.column_by_name(task).unwrap().as_primitive::<UInt8Type>().values().to_vec()
 }
 
 fn numbers(batch: &RecordBatch, name: &str) -> Vec<f64> {
-    batch
-        .column_by_name(name)
-        .unwrap()
-        .as_primitive::<Float64Type>()
-        .values()
-        .to_vec()
+    batch.column_by_name(name).unwrap().as_primitive::<Float64Type>().values().to_vec()
 }
 
 fn oracle(batch: &RecordBatch, task: &str) -> Vec<f64> {
@@ -90,30 +65,20 @@ fn auc(scores: &[f64], labels: &[u8]) -> f64 {
 fn the_default_log_has_the_documented_size_and_rates() {
     let config = SyntheticConfig::default();
     let batch = draw(&config);
-    assert!(
-        (80_000..88_000).contains(&batch.num_rows()),
-        "{} rows",
-        batch.num_rows()
-    );
+    assert!((80_000..88_000).contains(&batch.num_rows()), "{} rows", batch.num_rows());
     let mut expected = 1.0;
     for (task, rate) in config.tasks.iter().zip(&config.rates) {
         expected *= rate;
         let probabilities = oracle(&batch, task);
         let mean = probabilities.iter().sum::<f64>() / probabilities.len() as f64;
-        assert!(
-            (mean - expected).abs() < 1e-9,
-            "mean probability of {task}: {mean}, not {expected}"
-        );
+        assert!((mean - expected).abs() < 1e-9, "mean probability of {task}: {mean}, not {expected}");
     }
 }
 
 #[test]
 fn labels_are_as_frequent_as_the_oracle_says() {
     for seed in 0..3 {
-        let batch = draw(&SyntheticConfig {
-            seed,
-            ..Default::default()
-        });
+        let batch = draw(&SyntheticConfig { seed, ..Default::default() });
         for task in ["click", "cart", "buy"] {
             let probabilities = oracle(&batch, task);
             let positives: u64 = labels(&batch, task).into_iter().map(u64::from).sum();
@@ -136,10 +101,7 @@ fn the_oracle_is_calibrated_in_every_decile() {
     for decile in order.chunks(labels.len().div_ceil(10)) {
         let expected: f64 = decile.iter().map(|&row| probabilities[row]).sum();
         let found: f64 = decile.iter().map(|&row| f64::from(labels[row])).sum();
-        assert!(
-            (found - expected).abs() < 4.0 * expected.sqrt(),
-            "{found} of {expected}"
-        );
+        assert!((found - expected).abs() < 4.0 * expected.sqrt(), "{found} of {expected}");
     }
 }
 
@@ -150,11 +112,7 @@ fn the_oracle_ranks_and_no_signal_does_not() {
         let auc = auc(&oracle(&batch, task), &labels(&batch, task));
         assert!((0.7..0.9).contains(&auc), "oracle AUC of {task}: {auc}");
     }
-    let blind = draw(&SyntheticConfig {
-        signal: 0.0,
-        noise: 0.0,
-        ..Default::default()
-    });
+    let blind = draw(&SyntheticConfig { signal: 0.0, noise: 0.0, ..Default::default() });
     let auc = auc(&oracle(&blind, "click"), &labels(&blind, "click"));
     assert!((auc - 0.5).abs() < 0.01, "without signal: {auc}");
 }
@@ -173,12 +131,7 @@ fn counted_odds(values: &[u32], labels: &[u8], bound: usize) -> HashMap<u32, f64
     let odds = |rate: f64| (rate / (1.0 - rate)).ln();
     counts
         .into_iter()
-        .map(|(value, (positive, n))| {
-            (
-                value,
-                odds((positive + shrink * rate) / (n + shrink)) - odds(rate),
-            )
-        })
+        .map(|(value, (positive, n))| (value, odds((positive + shrink * rate) / (n + shrink)) - odds(rate)))
         .collect()
 }
 
@@ -229,14 +182,8 @@ fn the_same_seed_draws_the_same_log() {
 fn drift_and_noise_are_all_that_features_hide() {
     // Without them, the same user sees the same item at the same hour and place with the same probability.
     let spread = |drift, noise| {
-        let config = SyntheticConfig {
-            n_users: 2,
-            n_items: 2,
-            n_sessions: 2_000,
-            drift,
-            noise,
-            ..Default::default()
-        };
+        let config =
+            SyntheticConfig { n_users: 2, n_items: 2, n_sessions: 2_000, drift, noise, ..Default::default() };
         let batch = draw(&config);
         let (users, items, hours) = (ids(&batch, "user"), ids(&batch, "item"), ids(&batch, "hour"));
         let (positions, probabilities) = (ids(&batch, "position"), oracle(&batch, "click"));
@@ -244,9 +191,8 @@ fn drift_and_noise_are_all_that_features_hide() {
         // Positions 0 is one place, higher ones are several.
         for row in (0..batch.num_rows()).filter(|&row| positions[row] == 0) {
             let probability = probabilities[row];
-            let range = seen
-                .entry((users[row], items[row], hours[row]))
-                .or_insert((probability, probability));
+            let range =
+                seen.entry((users[row], items[row], hours[row])).or_insert((probability, probability));
             *range = (range.0.min(probability), range.1.max(probability));
         }
         seen.values().map(|(low, high)| high - low).fold(0.0, f64::max)
@@ -302,45 +248,22 @@ fn the_log_is_sorted_and_some_sessions_lie_across_a_time_bound() {
         .filter(|rows| times[rows[0]] < bound && times[rows[rows.len() - 1]] >= bound)
         .count();
     let share = across as f64 / sessions.len() as f64;
-    println!(
-        "{across} of {} sessions ({:.2} %) lie across the bound",
-        sessions.len(),
-        100.0 * share
-    );
-    assert!(
-        (0.005..0.2).contains(&share),
-        "{across} of {} sessions",
-        sessions.len()
-    );
+    println!("{across} of {} sessions ({:.2} %) lie across the bound", sessions.len(), 100.0 * share);
+    assert!((0.005..0.2).contains(&share), "{across} of {} sessions", sessions.len());
 
-    let one_visit = draw(&SyntheticConfig {
-        return_probability: 0.0,
-        ..small()
-    });
+    let one_visit = draw(&SyntheticConfig { return_probability: 0.0, ..small() });
     let longest = |batch: &RecordBatch, times: &[i64]| {
-        self::sessions(batch)
-            .values()
-            .map(|rows| times[rows[rows.len() - 1]] - times[rows[0]])
-            .max()
-            .unwrap()
+        self::sessions(batch).values().map(|rows| times[rows[rows.len() - 1]] - times[rows[0]]).max().unwrap()
     };
-    assert!(
-        longest(&one_visit, &self::times(&one_visit)) < 3_600_000,
-        "a visit takes less than an hour"
-    );
+    assert!(longest(&one_visit, &self::times(&one_visit)) < 3_600_000, "a visit takes less than an hour");
 }
 
 #[test]
 fn few_items_are_shown_often() {
     let share_of_the_top_tenth = |popularity_exponent| {
-        let batch = draw(&SyntheticConfig {
-            popularity_exponent,
-            ..Default::default()
-        });
+        let batch = draw(&SyntheticConfig { popularity_exponent, ..Default::default() });
         let mut counts = vec![0_usize; 400];
-        ids(&batch, "item")
-            .into_iter()
-            .for_each(|item| counts[item as usize] += 1);
+        ids(&batch, "item").into_iter().for_each(|item| counts[item as usize] += 1);
         counts.sort_unstable_by(|a, b| b.cmp(a));
         counts[..40].iter().sum::<usize>() as f64 / batch.num_rows() as f64
     };

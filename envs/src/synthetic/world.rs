@@ -61,31 +61,17 @@ impl World {
         let dim = config.latent_dim as usize;
         let groups: Vec<_> = (0..config.n_user_groups).map(|_| normals(dim, rng)).collect();
         // What the tasks share of the properties first, then what each sees for itself.
-        let categories: Vec<Vec<_>> = (0..config.n_categories)
-            .map(|_| (0..=n_tasks).map(|_| normals(dim, rng)).collect())
-            .collect();
-        let users = (0..config.n_users)
-            .map(|_| User::draw(config, &groups, rng))
-            .collect();
-        let items = (0..config.n_items)
-            .map(|_| Item::draw(config, &categories, rng))
-            .collect();
-        Self {
-            users,
-            items,
-            n_tasks,
-        }
+        let categories: Vec<Vec<_>> =
+            (0..config.n_categories).map(|_| (0..=n_tasks).map(|_| normals(dim, rng)).collect()).collect();
+        let users = (0..config.n_users).map(|_| User::draw(config, &groups, rng)).collect();
+        let items = (0..config.n_items).map(|_| Item::draw(config, &categories, rng)).collect();
+        Self { users, items, n_tasks }
     }
 
     /// The part of a task's logit that features can tell; standard deviation about 1.
     pub(super) fn logit(&self, task: usize, user: &User, item: &Item, context: &Context<'_>) -> f64 {
         let properties = &item.properties[task];
-        let agreement: f64 = context
-            .interest
-            .iter()
-            .zip(properties)
-            .map(|(likes, has)| likes * has)
-            .sum();
+        let agreement: f64 = context.interest.iter().zip(properties).map(|(likes, has)| likes * has).sum();
         let lateness = task as f64 / (self.n_tasks - 1) as f64;
         let evening = (f64::from(context.hour) - 20.0) / 24.0 * std::f64::consts::TAU;
         AFFINITY * agreement / (properties.len() as f64).sqrt()
@@ -102,16 +88,8 @@ impl User {
         let group = rng.random_range(0..config.n_user_groups);
         let own = normals(config.latent_dim as usize, rng);
         let shared = normal(rng);
-        let tendency = config
-            .tasks
-            .iter()
-            .map(|_| mix(config.task_sharing, shared, normal(rng)))
-            .collect();
-        Self {
-            group,
-            interest: mix_all(COHESION, &groups[group as usize], &own),
-            tendency,
-        }
+        let tendency = config.tasks.iter().map(|_| mix(config.task_sharing, shared, normal(rng))).collect();
+        Self { group, interest: mix_all(COHESION, &groups[group as usize], &own), tendency }
     }
 }
 
@@ -124,15 +102,9 @@ impl Item {
             .collect::<Vec<_>>()
             .into_iter();
         let shared = aspects.next().expect("the shared aspect comes first");
-        let properties = aspects
-            .map(|own| mix_all(config.task_sharing, &shared, &own))
-            .collect();
+        let properties = aspects.map(|own| mix_all(config.task_sharing, &shared, &own)).collect();
         let shared = normal(rng);
-        let quality = config
-            .tasks
-            .iter()
-            .map(|_| mix(config.task_sharing, shared, normal(rng)))
-            .collect();
+        let quality = config.tasks.iter().map(|_| mix(config.task_sharing, shared, normal(rng))).collect();
         let expense = normal(rng);
         Self {
             category,
@@ -159,9 +131,5 @@ fn mix(share: f64, common: f64, own: f64) -> f64 {
 }
 
 fn mix_all(share: f64, common: &[f64], own: &[f64]) -> Vec<f64> {
-    common
-        .iter()
-        .zip(own)
-        .map(|(&common, &own)| mix(share, common, own))
-        .collect()
+    common.iter().zip(own).map(|(&common, &own)| mix(share, common, own)).collect()
 }

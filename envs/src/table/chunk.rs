@@ -76,10 +76,7 @@ impl ChunkBuilder {
             labels: row.labels.len(),
             oracle: row.oracle.len(),
         };
-        assert_eq!(
-            widths, self.widths,
-            "values of a row and widths of the table differ"
-        );
+        assert_eq!(widths, self.widths, "values of a row and widths of the table differ");
         self.categorical.extend_from_slice(row.categorical);
         self.numeric.extend_from_slice(row.numeric);
         self.labels.extend_from_slice(row.labels);

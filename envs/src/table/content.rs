@@ -37,10 +37,7 @@ impl Checker {
             .categorical
             .iter()
             .flat_map(|field| {
-                std::iter::repeat_n(
-                    (field.name.clone(), field.vocabulary_size),
-                    field.n_values as usize,
-                )
+                std::iter::repeat_n((field.name.clone(), field.vocabulary_size), field.n_values as usize)
             })
             .collect();
         Self {
@@ -56,9 +53,7 @@ impl Checker {
 
     pub(super) fn check(&mut self, chunk: &Chunk) -> Result<(), WrongValue> {
         self.check_categorical(chunk)?;
-        self.check_numbers(&chunk.numeric, &self.numeric, "a finite number", |value| {
-            value.is_finite()
-        })?;
+        self.check_numbers(&chunk.numeric, &self.numeric, "a finite number", |value| value.is_finite())?;
         self.check_labels(chunk)?;
         let probability = |value: f32| (0.0..=1.0).contains(&value);
         self.check_numbers(&chunk.oracle, &self.tasks, "a probability", probability)?;
@@ -73,12 +68,7 @@ impl Checker {
             None => Ok(()),
             Some(_) => {
                 let row = self.rows_before - 1;
-                Err(wrong(
-                    row,
-                    "end",
-                    "1 (terminated) or 2 (cut) in the table's last row",
-                    "0 (continues)",
-                ))
+                Err(wrong(row, "end", "1 (terminated) or 2 (cut) in the table's last row", "0 (continues)"))
             }
         }
     }
@@ -90,11 +80,8 @@ impl Checker {
         // Folded without a branch first: this is the widest column, and it is nearly always right.
         let fits = |id: u32, limit: u32| (id < limit) | (id == PADDING);
         let rows = || chunk.categorical.chunks_exact(self.limits.len());
-        let row_fits = |ids: &[u32]| {
-            ids.iter()
-                .zip(&self.limits)
-                .fold(true, |all, (&id, &limit)| all & fits(id, limit))
-        };
+        let row_fits =
+            |ids: &[u32]| ids.iter().zip(&self.limits).fold(true, |all, (&id, &limit)| all & fits(id, limit));
         let Some(row) = rows().position(|ids| !row_fits(ids)) else {
             return Ok(());
         };
@@ -126,12 +113,7 @@ impl Checker {
         let n_tasks = self.tasks.len();
         if let Some(index) = chunk.labels.iter().position(|&label| label > 1) {
             let (row, task) = (self.row(index / n_tasks), index % n_tasks);
-            return Err(wrong(
-                row,
-                &self.tasks[task],
-                "a label 0 or 1",
-                chunk.labels[index],
-            ));
+            return Err(wrong(row, &self.tasks[task], "a label 0 or 1", chunk.labels[index]));
         }
         for (task, parent) in self.parents.iter().enumerate() {
             let Some(parent) = *parent else { continue };
@@ -166,42 +148,18 @@ impl Checker {
 impl WrongValue {
     /// The same as an error about the file at `path`.
     pub(super) fn at(self, path: &Path) -> EnvError {
-        let Self {
-            row,
-            column,
-            expected,
-            found,
-        } = self;
-        EnvError::Value {
-            path: path.to_owned(),
-            row,
-            column,
-            expected,
-            found,
-        }
+        let Self { row, column, expected, found } = self;
+        EnvError::Value { path: path.to_owned(), row, column, expected, found }
     }
 }
 
 impl fmt::Display for WrongValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            row,
-            column,
-            expected,
-            found,
-        } = self;
-        write!(
-            formatter,
-            "row {row}, `{column}`: expected {expected}, found {found}"
-        )
+        let Self { row, column, expected, found } = self;
+        write!(formatter, "row {row}, `{column}`: expected {expected}, found {found}")
     }
 }
 
 fn wrong(row: u64, column: &str, expected: &str, found: impl ToString) -> WrongValue {
-    WrongValue {
-        row,
-        column: column.into(),
-        expected: expected.into(),
-        found: found.to_string(),
-    }
+    WrongValue { row, column: column.into(), expected: expected.into(), found: found.to_string() }
 }

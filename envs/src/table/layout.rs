@@ -25,36 +25,12 @@ pub(super) fn columns(schema: &Schema, oracle: bool) -> Vec<Column> {
     let width = |n: usize| Some(i32::try_from(n).expect("a valid schema's widths fit"));
     let n_oracle = if oracle { schema.n_tasks() } else { 0 };
     let mut columns = vec![
-        Column {
-            name: "categorical",
-            item: DataType::UInt32,
-            width: width(schema.n_slots()),
-        },
-        Column {
-            name: "numeric",
-            item: DataType::Float32,
-            width: width(schema.n_numeric()),
-        },
-        Column {
-            name: "labels",
-            item: DataType::UInt8,
-            width: width(schema.n_tasks()),
-        },
-        Column {
-            name: "time",
-            item: DataType::Int64,
-            width: None,
-        },
-        Column {
-            name: "end",
-            item: DataType::UInt8,
-            width: None,
-        },
-        Column {
-            name: ORACLE,
-            item: DataType::Float32,
-            width: width(n_oracle),
-        },
+        Column { name: "categorical", item: DataType::UInt32, width: width(schema.n_slots()) },
+        Column { name: "numeric", item: DataType::Float32, width: width(schema.n_numeric()) },
+        Column { name: "labels", item: DataType::UInt8, width: width(schema.n_tasks()) },
+        Column { name: "time", item: DataType::Int64, width: None },
+        Column { name: "end", item: DataType::UInt8, width: None },
+        Column { name: ORACLE, item: DataType::Float32, width: width(n_oracle) },
     ];
     columns.retain(|column| column.width != Some(0));
     columns

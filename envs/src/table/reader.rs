@@ -32,10 +32,7 @@ pub(super) fn map(path: &Path) -> Result<Buffer, EnvError> {
     if file.metadata().map_err(failed)?.len() == 0 {
         return Err(EnvError::not_a_table(path, "the file is empty"));
     }
-    #[expect(
-        unsafe_code,
-        reason = "mapping a file is the one way to read it without copying it"
-    )]
+    #[expect(unsafe_code, reason = "mapping a file is the one way to read it without copying it")]
     // SAFETY: the mapping is read-only, and lives as long as the buffers that point into it (`from_owner`). Its
     // bytes must not change meanwhile: tables are written elsewhere and renamed into place, never in place, and
     // `LogTable::open` asks the same of everybody else. All columns hold plain numbers, for which every bit
@@ -80,10 +77,7 @@ fn found_columns(footer: Footer<'_>) -> Result<Vec<(&str, String)>, String> {
         return Err("it is big-endian".into());
     }
     let fields = schema.fields().ok_or("its schema has no columns")?;
-    Ok(fields
-        .iter()
-        .map(|field| (field.name().unwrap_or_default(), type_name(field)))
-        .collect())
+    Ok(fields.iter().map(|field| (field.name().unwrap_or_default(), type_name(field))).collect())
 }
 
 /// The type's name, as [`Column`] displays it.
@@ -97,10 +91,7 @@ fn type_name(field: arrow_ipc::Field<'_>) -> String {
             other => format!("a float of {other:?} precision"),
         };
     }
-    match (
-        field.type_as_fixed_size_list(),
-        field.children().filter(|children| children.len() == 1),
-    ) {
+    match (field.type_as_fixed_size_list(), field.children().filter(|children| children.len() == 1)) {
         // One level only: a damaged file could nest without end.
         (Some(list), Some(items)) if items.get(0).type_type() != Type::FixedSizeList => {
             format!("FixedSizeList<{}, {}>", type_name(items.get(0)), list.listSize())
@@ -124,11 +115,7 @@ fn check_columns(path: &Path, expected: &[Column], found: &[(&str, String)]) -> 
                 }
             }
             Some((name, _)) => {
-                return Err(mismatch(
-                    column.name,
-                    format!("column {index}"),
-                    format!("`{name}` there"),
-                ));
+                return Err(mismatch(column.name, format!("column {index}"), format!("`{name}` there")));
             }
             None => return Err(mismatch(column.name, column.to_string(), "no such column".into())),
         }
@@ -140,9 +127,7 @@ fn check_columns(path: &Path, expected: &[Column], found: &[(&str, String)]) -> 
 }
 
 fn chunks(body: &Buffer, footer: Footer<'_>, schema: &Schema, oracle: bool) -> Result<Vec<Chunk>, String> {
-    let blocks = footer
-        .recordBatches()
-        .ok_or("its footer lists no record batches")?;
+    let blocks = footer.recordBatches().ok_or("its footer lists no record batches")?;
     let mut chunks = Vec::with_capacity(blocks.len());
     for (index, block) in blocks.iter().enumerate() {
         let chunk = chunk(body, block, schema, oracle)
@@ -151,9 +136,7 @@ fn chunks(body: &Buffer, footer: Footer<'_>, schema: &Schema, oracle: bool) -> R
         let is_last = index + 1 == blocks.len();
         if n_rows == 0 || n_rows > CHUNK_ROWS || (n_rows < CHUNK_ROWS && !is_last) {
             let expected = if is_last { "1 to" } else { "exactly" };
-            return Err(format!(
-                "record batch {index} has {n_rows} rows, expected {expected} {CHUNK_ROWS}"
-            ));
+            return Err(format!("record batch {index} has {n_rows} rows, expected {expected} {CHUNK_ROWS}"));
         }
         chunks.push(chunk);
     }
@@ -165,10 +148,7 @@ fn chunks(body: &Buffer, footer: Footer<'_>, schema: &Schema, oracle: bool) -> R
         Some(stated) if stated == n_rows => {}
         Some(stated) => return Err(format!("it has {n_rows} rows, expected {stated}")),
         None => {
-            return Err(format!(
-                "its footer does not state the number of `{}`",
-                layout::ROWS
-            ));
+            return Err(format!("its footer does not state the number of `{}`", layout::ROWS));
         }
     }
     Ok(chunks)
@@ -177,9 +157,5 @@ fn chunks(body: &Buffer, footer: Footer<'_>, schema: &Schema, oracle: bool) -> R
 /// The number of rows the writer counted.
 fn stated_rows(footer: Footer<'_>) -> Option<usize> {
     let mut entries = footer.custom_metadata()?.iter();
-    entries
-        .find(|entry| entry.key() == Some(layout::ROWS))?
-        .value()?
-        .parse()
-        .ok()
+    entries.find(|entry| entry.key() == Some(layout::ROWS))?.value()?.parse().ok()
 }

@@ -45,14 +45,8 @@ fn rows_survive_the_file_across_chunks() {
     assert_eq!(write(&file(&folder), &schema(3), &rows).unwrap(), length + 4);
     let table = LogTable::open(&file(&folder), &schema(3)).unwrap();
     assert_holds(&table, &rows);
-    assert_holds(
-        &LogTable::from_rows(&schema(3), rows.iter().map(OwnedRow::values)),
-        &rows,
-    );
-    assert_eq!(
-        table.chunks.iter().map(Chunk::n_rows).collect::<Vec<_>>(),
-        [CHUNK_ROWS, CHUNK_ROWS, 3]
-    );
+    assert_holds(&LogTable::from_rows(&schema(3), rows.iter().map(OwnedRow::values)), &rows);
+    assert_eq!(table.chunks.iter().map(Chunk::n_rows).collect::<Vec<_>>(), [CHUNK_ROWS, CHUNK_ROWS, 3]);
 }
 
 #[test]
@@ -71,12 +65,7 @@ fn columns_that_hold_nothing_are_absent() {
     assert!(!table.has_oracle());
     assert_eq!(table.oracle(Row(0)), None);
     let reader = FileReader::try_new(fs::File::open(file(&folder)).unwrap(), None).unwrap();
-    let names: Vec<_> = reader
-        .schema()
-        .fields()
-        .iter()
-        .map(|field| field.name().clone())
-        .collect();
+    let names: Vec<_> = reader.schema().fields().iter().map(|field| field.name().clone()).collect();
     assert_eq!(names, ["categorical", "labels", "time", "end"]);
 }
 
@@ -85,10 +74,7 @@ fn a_table_may_be_empty() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(write(&file(&folder), &schema(2), &[]).unwrap(), 0);
     let table = LogTable::open(&file(&folder), &schema(2)).unwrap();
-    assert_eq!(
-        (table.n_rows(), table.rows().count(), table.has_oracle()),
-        (0, 0, true)
-    );
+    assert_eq!((table.n_rows(), table.rows().count(), table.has_oracle()), (0, 0, true));
 }
 
 #[test]
@@ -100,18 +86,9 @@ fn any_arrow_reader_reads_a_table() {
     let batch = reader.next().unwrap().unwrap();
     assert!(reader.next().is_none());
     let categorical = batch.column_by_name("categorical").unwrap().as_fixed_size_list();
-    let ids = categorical
-        .value(2)
-        .as_primitive::<UInt32Type>()
-        .values()
-        .to_vec();
+    let ids = categorical.value(2).as_primitive::<UInt32Type>().values().to_vec();
     assert_eq!(ids, rows[2].categorical);
-    let time = batch
-        .column_by_name("time")
-        .unwrap()
-        .as_primitive::<Int64Type>()
-        .values()
-        .to_vec();
+    let time = batch.column_by_name("time").unwrap().as_primitive::<Int64Type>().values().to_vec();
     assert_eq!(time, [1_000, 1_001, 1_002]);
 }
 
@@ -144,11 +121,7 @@ fn in_memory() -> (Vec<u8>, impl Fn(&[u8]) -> Result<LogTable, EnvError>) {
     let folder = tempfile::tempdir().unwrap();
     write(&file(&folder), &schema(2), &rows(2, &[(3, Terminated)])).unwrap();
     let open = |bytes: &[u8]| {
-        LogTable::in_file(
-            Path::new("train.arrow"),
-            &Buffer::from_slice_ref(bytes),
-            &schema(2),
-        )
+        LogTable::in_file(Path::new("train.arrow"), &Buffer::from_slice_ref(bytes), &schema(2))
     };
     (fs::read(file(&folder)).unwrap(), open)
 }
@@ -159,26 +132,13 @@ fn a_file_cut_anywhere_is_refused_by_name() {
     assert_holds(&open(&bytes).unwrap(), &rows(2, &[(3, Terminated)]));
     for length in 0..bytes.len() {
         let error = open(&bytes[..length]).unwrap_err();
-        assert!(
-            matches!(error, EnvError::NotATable { .. }),
-            "{length} bytes: {error}"
-        );
-        assert!(
-            error
-                .to_string()
-                .starts_with("train.arrow is not a readable table: "),
-            "{error}"
-        );
+        assert!(matches!(error, EnvError::NotATable { .. }), "{length} bytes: {error}");
+        assert!(error.to_string().starts_with("train.arrow is not a readable table: "), "{error}");
     }
     let folder = tempfile::tempdir().unwrap();
     fs::write(file(&folder), []).unwrap();
-    let message = LogTable::open(&file(&folder), &schema(2))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        message.contains("train.arrow is not a readable table: the file is empty"),
-        "{message}"
-    );
+    let message = LogTable::open(&file(&folder), &schema(2)).unwrap_err().to_string();
+    assert!(message.contains("train.arrow is not a readable table: the file is empty"), "{message}");
 }
 
 #[test]
@@ -196,11 +156,7 @@ fn no_damaged_byte_makes_a_table_panic_or_lose_rows() {
             }
         }
     }
-    assert!(
-        refused > 2 * bytes.len(),
-        "only {refused} of {} were noticed",
-        9 * bytes.len()
-    );
+    assert!(refused > 2 * bytes.len(), "only {refused} of {} were noticed", 9 * bytes.len());
 }
 
 #[test]
@@ -269,10 +225,7 @@ fn the_last_session_must_end() {
     let mut rows = rows(1, &[(2, Terminated)]);
     rows[1].end = Continues;
     let message = write(&file(&folder), &schema(1), &rows).unwrap_err().to_string();
-    assert!(
-        message.contains("row 1, `end`: expected 1 (terminated) or 2 (cut)"),
-        "{message}"
-    );
+    assert!(message.contains("row 1, `end`: expected 1 (terminated) or 2 (cut)"), "{message}");
 }
 
 #[test]
@@ -289,8 +242,6 @@ fn a_full_disk_is_reported_with_the_path() {
     let path = Path::new("/dev/full");
     let error = write(path, &schema(1), &rows(1, &[(CHUNK_ROWS as u32, Terminated)])).unwrap_err();
     assert_eq!(error.to_string(), "cannot write /dev/full");
-    let EnvError::Io { source, .. } = error else {
-        panic!("{error}")
-    };
+    let EnvError::Io { source, .. } = error else { panic!("{error}") };
     assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
 }

@@ -72,18 +72,11 @@ impl TableWriter {
     /// If the row has more or fewer values than the schema says.
     pub fn push(&mut self, row: RowValues<'_>) -> Result<(), EnvError> {
         if self.rows == self.max_rows {
-            return Err(EnvError::TooManyRows {
-                path: self.path.clone(),
-                limit: self.max_rows,
-            });
+            return Err(EnvError::TooManyRows { path: self.path.clone(), limit: self.max_rows });
         }
         self.builder.push(row);
         self.rows += 1;
-        if self.builder.n_rows() == CHUNK_ROWS {
-            self.write_chunk()
-        } else {
-            Ok(())
-        }
+        if self.builder.n_rows() == CHUNK_ROWS { self.write_chunk() } else { Ok(()) }
     }
 
     /// Writes what is left and the footer, waits until the disk has it, and returns the number of rows.
@@ -167,10 +160,7 @@ mod tests {
         writer.push(rows[0].values()).unwrap();
         writer.push(rows[1].values()).unwrap();
         let message = writer.push(rows[2].values()).unwrap_err().to_string();
-        assert!(
-            message.contains("train.arrow would have more than 2 rows"),
-            "{message}"
-        );
+        assert!(message.contains("train.arrow would have more than 2 rows"), "{message}");
         assert_eq!(writer.finish().unwrap(), 2);
     }
 }

@@ -1,4 +1,5 @@
 //! Everything `rmtl-ingest` promises, from small logs written on the spot; and known facts about the real ones.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_dataset_file;
 mod bad_log;

@@ -14,14 +14,9 @@ const MESSAGE_PREFIX_BYTES: usize = 8;
 pub(super) fn chunk(file: &Buffer, block: &Block, schema: &Schema, oracle: bool) -> Result<Chunk, String> {
     let metadata_bytes = usize::try_from(block.metaDataLength()).map_err(|_| "a negative length")?;
     let metadata = slice(file, block.offset(), i64::from(block.metaDataLength()))?;
-    let body_start = block
-        .offset()
-        .checked_add(metadata_bytes as i64)
-        .ok_or("an offset too large")?;
+    let body_start = block.offset().checked_add(metadata_bytes as i64).ok_or("an offset too large")?;
     let body = slice(file, body_start, block.bodyLength())?;
-    let message = metadata
-        .get(MESSAGE_PREFIX_BYTES..)
-        .ok_or("its metadata is too short")?;
+    let message = metadata.get(MESSAGE_PREFIX_BYTES..).ok_or("its metadata is too short")?;
     let message =
         arrow_ipc::root_as_message(message).map_err(|error| format!("its metadata is damaged ({error})"))?;
     let batch = message.header_as_record_batch().ok_or("it is no record batch")?;
@@ -32,13 +27,7 @@ pub(super) fn chunk(file: &Buffer, block: &Block, schema: &Schema, oracle: bool)
     if n_rows > CHUNK_ROWS {
         return Err(format!("{n_rows} rows, expected at most {CHUNK_ROWS}"));
     }
-    let mut batch = Batch {
-        batch,
-        body,
-        n_rows,
-        node: 0,
-        buffer: 0,
-    };
+    let mut batch = Batch { batch, body, n_rows, node: 0, buffer: 0 };
     Ok(Chunk {
         categorical: batch.list(schema.n_slots())?,
         numeric: batch.list(schema.n_numeric())?,
@@ -85,29 +74,20 @@ impl Batch<'_> {
     }
 
     fn skip_node(&mut self, length: usize) -> Result<(), String> {
-        let nodes = self
-            .batch
-            .nodes()
-            .filter(|nodes| self.node < nodes.len())
-            .ok_or("a column is missing")?;
+        let nodes =
+            self.batch.nodes().filter(|nodes| self.node < nodes.len()).ok_or("a column is missing")?;
         let node = nodes.get(self.node);
         self.node += 1;
         if node.length() != length as i64 || node.null_count() != 0 {
             let (found, nulls) = (node.length(), node.null_count());
-            return Err(format!(
-                "a column of {found} values and {nulls} nulls, expected {length} and none"
-            ));
+            return Err(format!("a column of {found} values and {nulls} nulls, expected {length} and none"));
         }
         Ok(())
     }
 
     fn next_buffer(&mut self) -> Result<Buffer, String> {
         let missing = "a column's values are missing";
-        let buffers = self
-            .batch
-            .buffers()
-            .filter(|buffers| self.buffer < buffers.len())
-            .ok_or(missing)?;
+        let buffers = self.batch.buffers().filter(|buffers| self.buffer < buffers.len()).ok_or(missing)?;
         let buffer = buffers.get(self.buffer);
         self.buffer += 1;
         slice(&self.body, buffer.offset(), buffer.length())
