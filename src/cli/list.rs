@@ -71,7 +71,10 @@ pub(super) fn command(kind: Kind, json: bool) -> Result<()> {
 }
 
 fn datasets(folder: &Path) -> Result<Vec<Entry>> {
-    let failed = |error| Error::file("list the dataset files in", folder, error);
+    let failed = |error| {
+        let reason = format!("{error}; run this in the folder that holds `configs/`");
+        Error::file("list the dataset files in", folder, reason)
+    };
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
