@@ -63,7 +63,12 @@ pub fn write_or_rescue(path: &Path, tensors: &NamedTensors) -> Result<()> {
     let rescue = std::env::temp_dir().join(format!("rmtl-rescued-{}-{name}", std::process::id()));
     match write(&rescue, tensors) {
         Ok(()) => {
-            let saved = format!("{error}; the trained parameters were saved to {} instead", rescue.display());
+            let reason = match &error {
+                Error::File { reason, .. } => reason.clone(),
+                other => other.to_string(),
+            };
+            let saved =
+                format!("{reason}; the trained parameters were saved to {} instead", rescue.display());
             Err(Error::file("write", path, saved))
         }
         Err(_) => Err(error),
