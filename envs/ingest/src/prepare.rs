@@ -150,7 +150,7 @@ mod tests {
             let random = row.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
             format!("user {:020},{row},{},{}\n", random % 50_021, random % 1000, random % 2)
         };
-        "user,time,item,click\n".to_owned() + &(0..600_000).map(row).collect::<String>()
+        "user,time,item,click\n".to_owned() + &(0..1_500_000).map(row).collect::<String>()
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
                     categorical = [\"user\", \"item\"]\ntasks = [{ name = \"click\", label = \"click\" }]\n\
                     tables = { log = \"log.csv\" }\n";
         let file = DatasetFile::parse(text, &folder.path().join("large.toml")).unwrap();
-        let tables = [32 << 20, 4 << 30].map(|memory| {
+        let tables = [96 << 20, 4 << 30].map(|memory| {
             let out = folder.path().join(format!("prepared_{memory}"));
             prepare_within(memory, &file, None, &out, &|_| {}).unwrap_or_else(|error| panic!("{error}"));
             std::fs::read(out.join("train.arrow")).unwrap()
