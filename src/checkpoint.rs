@@ -75,7 +75,7 @@ pub fn write_or_rescue(path: &Path, tensors: &NamedTensors) -> Result<()> {
     }
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 pub fn read(path: &Path) -> Result<NamedTensors> {
     let bytes = fs::read(path).map_err(|error| Error::file("read", path, error))?;
     let file = SafeTensors::deserialize(&bytes)

@@ -1,6 +1,6 @@
 //! Multi-task backbones: the actors.
 //!
-//! A backbone is one file that exports `Config` and `Model`, and one line in the [`backbones!`] list below.
+//! A backbone is one file that exports `Config` and `Model`, and one line in the `backbones!` list below.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};

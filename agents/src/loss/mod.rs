@@ -1,6 +1,6 @@
 //! Losses: binary cross-entropy per task, and optional extra terms.
 //!
-//! A term is one file with a `Config` that implements [`LossTerm`], and one line in the [`losses!`] list below. Its
+//! A term is one file with a `Config` that implements [`LossTerm`], and one line in the `losses!` list below. Its
 //! name in the list is its name in run files and in its TensorBoard tag.
 
 use burn::tensor::Tensor;

@@ -1,7 +1,7 @@
 //! Loss weightings: how much every task's loss counts.
 //!
 //! A weighting is one file with a `Config` and a type that implements [`LossWeighting`], and one line in the
-//! [`weightings!`] list below. It sees tensors without a graph and is never differentiated.
+//! `weightings!` list below. It sees tensors without a graph and is never differentiated.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
