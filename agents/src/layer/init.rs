@@ -1,7 +1,7 @@
 //! Initial parameters, drawn from a named stream and never from the device's process-wide generator.
 
 use burn::module::Param;
-use burn::nn::Linear;
+use burn::nn::{LayerNorm, LayerNormConfig, Linear};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
@@ -29,4 +29,21 @@ pub fn linear(d_input: usize, d_output: usize, stream: &mut Stream, device: &Dev
         weight: uniform([d_input, d_output], bound, stream, device),
         bias: Some(uniform([d_output], bound, stream, device)),
     }
+}
+
+/// `Linear(d_input → d_output)` without bias, U(±1/√d_input).
+pub fn projection(d_input: usize, d_output: usize, stream: &mut Stream, device: &Device) -> Linear {
+    let bound = 1.0 / (d_input as f64).sqrt();
+    Linear { weight: uniform([d_input, d_output], bound, stream, device), bias: None }
+}
+
+/// Layer normalisation over the last dimension, ε = 1e-5, its scale 1 and its shift 0.
+pub fn layer_norm(dim: usize, device: &Device) -> LayerNorm {
+    let norm = LayerNormConfig::new(dim).init(device);
+    // Initialised here and now, like everything else.
+    norm.gamma.val();
+    if let Some(beta) = &norm.beta {
+        beta.val();
+    }
+    norm
 }

@@ -98,6 +98,44 @@ impl ExpertMlp {
     }
 }
 
+/// `G · E` MLPs in groups of E that read the group's input: the first layer is one product per group.
+#[derive(Module, Debug)]
+pub struct FannedMlp {
+    /// `[group, d_input, expert · dims[0]]`
+    first: GroupedLinear,
+    rest: GroupedMlp,
+    #[module(skip)]
+    n_experts: usize,
+}
+
+impl FannedMlp {
+    /// Layers `d_input → dims[0] → dims[1] …` for each of `n_experts` in each of `n_groups`; `dims` is not empty.
+    pub fn new(
+        [n_groups, n_experts]: [usize; 2],
+        d_input: usize,
+        dims: &[usize],
+        dropout: f64,
+        stream: &mut Stream,
+        device: &Device,
+    ) -> Self {
+        let first = GroupedLinear::new(n_groups, [d_input, n_experts * dims[0]], stream, device);
+        let rest = GroupedMlp::new(n_groups * n_experts, dims[0], &dims[1..], dropout, stream, device);
+        Self { first, rest, n_experts }
+    }
+
+    /// # Shapes
+    /// - input: `[group, batch, d_input]`, or `[1, batch, d_input]` which all groups read
+    /// - output: `[group · expert, batch, last dim]`
+    pub fn forward(&self, input: Tensor<3>, pass: &mut Pass<'_>) -> Tensor<3> {
+        let n_experts = self.n_experts;
+        let wide = pass.dropout(relu(self.first.forward(input)), self.rest.dropout);
+        let [n_groups, batch, width] = wide.dims();
+        let hidden = width / n_experts;
+        let experts = wide.reshape([n_groups, batch, n_experts, hidden]).swap_dims(1, 2);
+        self.rest.forward(experts.reshape([n_groups * n_experts, batch, hidden]), pass)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
