@@ -12,6 +12,7 @@ use rmtl_agents::backbone::BackboneConfig;
 use rmtl_agents::batch::{BatchReader, StateBatch};
 use rmtl_agents::critic::{Critic, CriticConfig};
 use rmtl_agents::encoder::EncoderConfig;
+use rmtl_agents::loss::{LossesConfig, TaskFacts};
 use rmtl_agents::pass::Pass;
 use rmtl_agents::stream::Streams;
 use rmtl_agents::transition::Transitions;
@@ -44,7 +45,13 @@ fn states(schema: &Schema, streams: &Streams) -> StateBatch {
     let mut stream = streams.named("bench/ids");
     let sizes: Vec<u32> = schema.categorical.iter().map(|field| field.vocabulary_size).collect();
     let ids = (0..BATCH).flat_map(|_| sizes.clone()).map(|size| stream.random_range(0..size)).collect();
-    StateBatch { ids, numeric: None, n_rows: BATCH }
+    StateBatch { ids, numeric: Vec::new(), n_rows: BATCH }
+}
+
+/// The terms without which a backbone is another one.
+fn losses(backbone: &BackboneConfig) -> LossesConfig {
+    let counterfactual = backbone.needs_loss().map(|_| Default::default());
+    LossesConfig { counterfactual, ..Default::default() }
 }
 
 fn steps(criterion: &mut Criterion) {
@@ -67,11 +74,13 @@ fn steps(criterion: &mut Criterion) {
         let mut actor = Actor::new(&config, &schema, &streams, &device);
         let mut weighting = WeightingConfig::Equal(equal::Config::default()).init();
         let mut masks = streams.named("bench/dropout");
+        let losses =
+            losses(&backbone).bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });
         group.bench_function(backbone.name(), |bencher| {
             bencher.iter(|| {
                 let labels = Tensor::zeros([BATCH, 2], &device);
                 let batch = ActorBatch { states: &states, labels, q_values: None };
-                actor.step(batch, weighting.as_mut(), &[], &mut Pass::training(&mut masks), false)
+                actor.step(batch, weighting.as_mut(), &losses, &mut Pass::training(&mut masks), false)
             });
         });
     }

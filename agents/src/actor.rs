@@ -7,8 +7,9 @@ use rmtl_envs::Schema;
 
 use crate::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions};
 use crate::batch::StateBatch;
-use crate::encoder::{EncoderConfig, NumericField, StateEncoder, host, n_fields};
-use crate::loss::{LossInput, LossTerm, task_bce};
+use crate::encoder::{EncoderConfig, StateEncoder, host, n_fields};
+use crate::loss::{Losses, task_bce};
+use crate::numeric::NumericField;
 use crate::optimizer::{OptimizerConfig, gradient_norm};
 use crate::pass::Pass;
 use crate::stream::Streams;
@@ -29,7 +30,8 @@ pub struct ActorConfig {
 impl ActorConfig {
     /// What the backbone is built for.
     pub fn input(&self, schema: &Schema) -> Input {
-        Input { n_fields: n_fields(schema), dim: self.encoder.dim, parents: schema.parents() }
+        let n_fields = n_fields(schema, self.encoder.numeric);
+        Input { n_fields, dim: self.encoder.dim, parents: schema.parents() }
     }
 }
 
@@ -42,16 +44,11 @@ struct Network {
 }
 
 impl Network {
-    fn forward(
-        &self,
-        fields: Vec<Tensor<3>>,
-        numeric: Option<&Tensor<2>>,
-        pass: &mut Pass<'_>,
-    ) -> Predictions {
+    fn forward(&self, fields: Vec<Tensor<3>>, states: &StateBatch, pass: &mut Pass<'_>) -> Predictions {
         let views: Vec<_> = fields
             .into_iter()
             .zip(&self.numeric)
-            .map(|(fields, field)| field.append(fields, numeric))
+            .map(|(fields, field)| field.append(fields, states))
             .collect();
         self.backbone.forward(&views, pass)
     }
@@ -64,7 +61,6 @@ pub struct Actor {
     network: Network,
     optimizer: ModuleOptimizer,
     config: OptimizerConfig,
-    parents: Vec<Option<usize>>,
 }
 
 /// One training batch.
@@ -90,6 +86,8 @@ pub struct ActorStep {
     pub terms: Vec<f64>,
     /// The weights, `[batch, task]` row-major.
     pub weights: Vec<f32>,
+    /// What the backbone shows of itself: a name and a value per row.
+    pub diagnostics: Vec<(&'static str, Vec<f32>)>,
     /// Euclidean norm of the dense gradients; when asked for.
     pub dense_gradient_norm: Option<f64>,
     /// Euclidean norm of the tables' gradients.
@@ -103,14 +101,15 @@ impl Actor {
         let n_views = config.backbone.n_views(schema.n_tasks());
         let mut stream = streams.named("init/encoder");
         let encoder = StateEncoder::new(schema, &config.encoder, n_views, &mut stream, &device);
+        let encoded = config.encoder.numeric.schema(schema);
         let numeric = (0..n_views)
-            .map(|_| NumericField::new(schema, config.encoder.dim, &mut stream, &device))
+            .map(|_| NumericField::new(&encoded, config.encoder.dim, &mut stream, &device))
             .collect();
         let backbone =
             config.backbone.init(&config.input(schema), &mut streams.named("init/backbone"), &device);
         let network = Network { numeric, backbone };
         let optimizer = config.optimizer.init();
-        Self { encoder, network, optimizer, config: config.optimizer, parents: schema.parents() }
+        Self { encoder, network, optimizer, config: config.optimizer }
     }
 
     /// π(s): probabilities in evaluation mode, outside any graph.
@@ -119,7 +118,7 @@ impl Actor {
     /// - output: `[batch, task]`
     pub fn predict(&self, states: &StateBatch) -> Tensor<2> {
         let fields = self.encoder.fields(states);
-        self.network.valid().forward(fields, states.numeric.as_ref(), &mut Pass::evaluation()).probabilities
+        self.network.valid().forward(fields, states, &mut Pass::evaluation()).probabilities
     }
 
     /// One update along `Σ_k mean_i w_ik · BCE_ik + Σ terms`, the weights taken as constants.
@@ -127,12 +126,15 @@ impl Actor {
         &mut self,
         batch: ActorBatch<'_>,
         weighting: &mut dyn LossWeighting,
-        terms: &[Box<dyn LossTerm>],
+        extra: &Losses,
         pass: &mut Pass<'_>,
         with_gradient_norm: bool,
     ) -> ActorStep {
+        if let Some(progress) = pass.progress() {
+            self.network.backbone.begin_step(progress);
+        }
         let leaves = self.encoder.leaves(batch.states);
-        let predictions = self.network.forward(leaves.fields.clone(), batch.states.numeric.as_ref(), pass);
+        let predictions = self.network.forward(leaves.fields.clone(), batch.states, pass);
         let losses = task_bce(predictions.probabilities.clone(), &batch.labels);
         let weights =
             weighting.weights(&WeightingInput { losses: losses.clone().inner(), q_values: batch.q_values });
@@ -140,8 +142,7 @@ impl Actor {
         let weighted = (losses * weights.clone()).mean_dim(0);
         let weighted_losses = weighted.clone().inner();
         let mut total = weighted.sum();
-        let input = LossInput { predictions: &predictions, labels: &batch.labels, parents: &self.parents };
-        let terms: Vec<Tensor<1>> = terms.iter().map(|term| term.value(&input)).collect();
+        let terms = extra.values(&predictions, &batch.labels, &leaves.fields);
         let term_values = terms.iter().map(|term| scalar(term.clone())).collect();
         for term in terms {
             total = total + term;
@@ -160,6 +161,11 @@ impl Actor {
             weighted_losses: per_task(weighted_losses),
             terms: term_values,
             weights: host(weights),
+            diagnostics: predictions
+                .diagnostics
+                .into_iter()
+                .map(|(name, values)| (name, host(values)))
+                .collect(),
             dense_gradient_norm,
             embedding_gradient_norm,
         }
@@ -174,7 +180,7 @@ impl Actor {
 
     /// Parameters outside the tables.
     pub fn n_dense_parameters(&self) -> usize {
-        self.network.num_params()
+        weights::n_parameters(&self.network)
     }
 
     /// Parameters in the tables.
@@ -241,7 +247,7 @@ mod tests {
     use super::*;
     use crate::backbone::shared_bottom;
     use crate::batch::BatchReader;
-    use crate::loss::dependence;
+    use crate::loss::{LossesConfig, TaskFacts, dependence};
     use rmtl_envs::{CategoricalField, LogTable, Row, RowValues, SessionEnd, Task};
 
     /// Weights given from outside.
@@ -284,15 +290,16 @@ mod tests {
         Actor::new(&config, schema, &Streams::new(2), &Device::default())
     }
 
-    fn step(actor: &mut Actor, weights: [[f32; 2]; 2], terms: &[Box<dyn LossTerm>]) -> ActorStep {
+    fn step(actor: &mut Actor, weights: [[f32; 2]; 2], losses: &LossesConfig) -> ActorStep {
         let schema = schema();
+        let losses = losses.bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });
         let table = table(&schema);
         let reader = BatchReader::new(&table, &schema, &Device::default());
         let rows = [Row(0), Row(1)];
         let batch =
             ActorBatch { states: &reader.states(&rows), labels: reader.labels(&rows), q_values: None };
         let mut weights = Given(Tensor::from_floats(weights, &Device::default()));
-        actor.step(batch, &mut weights, terms, &mut Pass::evaluation(), true)
+        actor.step(batch, &mut weights, &losses, &mut Pass::evaluation(), true)
     }
 
     fn predictions(actor: &Actor) -> Vec<f64> {
@@ -310,8 +317,9 @@ mod tests {
         let bce = [-p[0].ln(), -(1.0 - p[1]).ln(), -(1.0 - p[2]).ln(), -(1.0 - p[3]).ln()];
         let gaps = [(p[0] - p[1]) - 1.0, p[2] - p[3]];
         let term = 0.5 * (gaps[0].powi(2) + gaps[1].powi(2)) / 2.0;
-        let terms: [Box<dyn LossTerm>; 1] = [Box::new(dependence::Config { sigma: 0.5 })];
-        let done = step(&mut actor, [[2.0, 3.0], [4.0, 5.0]], &terms);
+        let dependence = dependence::Config { sigma: dependence::Sigma::All(0.5), ..Default::default() };
+        let losses = LossesConfig { dependence: Some(dependence), ..Default::default() };
+        let done = step(&mut actor, [[2.0, 3.0], [4.0, 5.0]], &losses);
         let close = |found: f64, expected: f64| {
             assert!((found - expected).abs() < 1e-5, "{found} against {expected}")
         };
@@ -326,15 +334,15 @@ mod tests {
     #[test]
     fn weights_scale_gradients_and_rows_of_weight_zero_stay_put() {
         let schema = schema();
-        let once = step(&mut actor(&schema), [[1.0, 1.0], [1.0, 1.0]], &[]);
-        let thrice = step(&mut actor(&schema), [[3.0, 3.0], [3.0, 3.0]], &[]);
+        let once = step(&mut actor(&schema), [[1.0, 1.0], [1.0, 1.0]], &LossesConfig::default());
+        let thrice = step(&mut actor(&schema), [[3.0, 3.0], [3.0, 3.0]], &LossesConfig::default());
         let ratio = thrice.dense_gradient_norm.unwrap() / once.dense_gradient_norm.unwrap();
         assert!((ratio - 3.0).abs() < 1e-4, "{ratio}");
         assert!((thrice.embedding_gradient_norm / once.embedding_gradient_norm - 3.0).abs() < 1e-4);
 
         let mut actor = actor(&schema);
         let before = actor.encoder().views[0].table.weights().to_vec();
-        step(&mut actor, [[1.0, 1.0], [0.0, 0.0]], &[]);
+        step(&mut actor, [[1.0, 1.0], [0.0, 0.0]], &LossesConfig::default());
         let after = actor.encoder().views[0].table.weights();
         assert_ne!(before[2..4], after[2..4], "row 1, weight 1");
         assert_eq!(before[4..6], after[4..6], "row 2, weight 0");
@@ -345,7 +353,7 @@ mod tests {
     fn saved_weights_give_the_same_predictions() {
         let schema = schema();
         let mut trained = actor(&schema);
-        step(&mut trained, [[1.0, 1.0], [1.0, 1.0]], &[]);
+        step(&mut trained, [[1.0, 1.0], [1.0, 1.0]], &LossesConfig::default());
         let loaded = actor(&schema).load(&trained.weights()).unwrap();
         assert_eq!(predictions(&loaded), predictions(&trained));
         assert_ne!(predictions(&loaded), predictions(&actor(&schema)));

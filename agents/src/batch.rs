@@ -8,10 +8,18 @@ use rmtl_envs::{LogTable, Row, Schema};
 pub struct StateBatch {
     /// Category ids `[batch, slot]`, row-major. They stay on the host, where the embedding tables are.
     pub ids: Vec<u32>,
-    /// Standardised numeric columns `[batch, numeric]`, absent when the log has none.
-    pub numeric: Option<Tensor<2>>,
+    /// Standardised numeric columns `[batch, numeric]`, row-major; the encoder decides what becomes of them.
+    pub numeric: Vec<f32>,
     /// Rows in the batch.
     pub n_rows: usize,
+}
+
+impl StateBatch {
+    /// The numeric columns `[batch, numeric]`, without a graph.
+    pub fn numeric_tensor(&self, device: &Device) -> Tensor<2> {
+        let shape = [self.n_rows, self.numeric.len() / self.n_rows];
+        Tensor::from_data(TensorData::new(self.numeric.clone(), shape), &device.clone().inner())
+    }
 }
 
 /// Reads batches of one split.
@@ -40,7 +48,6 @@ impl<'a> BatchReader<'a> {
                 numeric.extend_from_slice(self.table.numeric(row));
             }
         }
-        let numeric = (n_numeric > 0).then(|| self.tensor(numeric, rows.len(), n_numeric));
         StateBatch { ids, numeric, n_rows: rows.len() }
     }
 

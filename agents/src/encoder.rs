@@ -1,16 +1,14 @@
-//! The state encoder: host embedding tables as leaves of the graph, and the projection of the numeric columns.
+//! The state encoder: host embedding tables as leaves of the graph.
 //!
 //! It stands outside the backbones: a lookup gives `[batch, field, dim]`; after `backward` the leaf's gradient goes
 //! to the sparse optimiser, which touches only the rows of the batch.
 
-use burn::module::Module;
-use burn::nn::Linear;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rmtl_envs::Schema;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::StateBatch;
-use crate::layer::linear;
+use crate::numeric::{LogRound, NumericEncoding};
 use crate::state::{EmbeddingTable, GradientCoalescer, Lookup, SparseOptimizer, SparseOptimizerConfig};
 use crate::stream::Stream;
 
@@ -20,13 +18,15 @@ use crate::stream::Stream;
 pub struct EncoderConfig {
     /// Embedding dimension d.
     pub dim: usize,
+    /// How numeric columns become fields.
+    pub numeric: NumericEncoding,
     /// The optimiser of the tables.
     pub optimizer: SparseOptimizerConfig,
 }
 
 impl Default for EncoderConfig {
     fn default() -> Self {
-        Self { dim: 128, optimizer: SparseOptimizerConfig::default() }
+        Self { dim: 128, numeric: NumericEncoding::default(), optimizer: SparseOptimizerConfig::default() }
     }
 }
 
@@ -35,6 +35,9 @@ impl Default for EncoderConfig {
 pub struct StateEncoder {
     /// A view is what one part of a backbone sees; almost every backbone has one.
     pub views: Vec<TableView>,
+    /// How numeric columns become fields.
+    pub numeric: NumericEncoding,
+    log_round: Option<LogRound>,
     optimizer: SparseOptimizerConfig,
     device: Device,
 }
@@ -66,13 +69,25 @@ impl StateEncoder {
         stream: &mut Stream,
         device: &Device,
     ) -> Self {
+        let encoded = config.numeric.schema(schema);
         let view = |stream: &mut Stream| {
-            let table = EmbeddingTable::new(schema, config.dim, stream);
+            let table = EmbeddingTable::new(&encoded, config.dim, stream);
             let optimizer = SparseOptimizer::new(config.optimizer, table.n_rows(), table.dim());
             TableView { table, optimizer, coalescer: GradientCoalescer::default() }
         };
         let views = (0..n_views).map(|_| view(stream)).collect();
-        Self { views, optimizer: config.optimizer, device: device.clone().inner() }
+        let log_round = (config.numeric == NumericEncoding::LogRound).then(|| LogRound::new(schema));
+        let device = device.clone().inner();
+        Self { views, numeric: config.numeric, log_round, optimizer: config.optimizer, device }
+    }
+
+    /// The table rows of a batch, the same in every view.
+    pub fn indices(&self, batch: &StateBatch) -> Lookup {
+        let table = &self.views[0].table;
+        match &self.log_round {
+            Some(log_round) => table.indices(&log_round.ids(batch)),
+            None => table.indices(&batch.ids),
+        }
     }
 
     /// The fields of a batch in every view, outside any graph.
@@ -80,13 +95,13 @@ impl StateEncoder {
     /// # Shapes
     /// - output: `[batch, field, dim]` per view
     pub fn fields(&self, batch: &StateBatch) -> Vec<Tensor<3>> {
-        let lookup = self.views[0].table.indices(&batch.ids);
+        let lookup = self.indices(batch);
         self.look_up(&lookup, batch.n_rows)
     }
 
     /// The fields of a batch as leaves of a new graph.
     pub fn leaves(&self, batch: &StateBatch) -> Leaves {
-        let lookup = self.views[0].table.indices(&batch.ids);
+        let lookup = self.indices(batch);
         let fields = self.look_up(&lookup, batch.n_rows);
         let fields = fields.into_iter().map(|fields| fields.autodiff().require_grad()).collect();
         Leaves { lookup, fields }
@@ -140,37 +155,10 @@ impl StateEncoder {
     }
 }
 
-/// The numeric columns as one more field, `Linear(numeric → dim)`; nothing when the log has none.
-#[derive(Module, Debug)]
-pub struct NumericField {
-    projection: Option<Linear>,
-}
-
-impl NumericField {
-    /// A projection to `dim` where the schema has numeric columns.
-    pub fn new(schema: &Schema, dim: usize, stream: &mut Stream, device: &Device) -> Self {
-        let n = schema.n_numeric();
-        Self { projection: (n > 0).then(|| linear(n, dim, stream, device)) }
-    }
-
-    /// # Shapes
-    /// - fields: `[batch, field, dim]`
-    /// - numeric: `[batch, numeric]`
-    /// - output: `[batch, field + 1, dim]`, or `fields` as they are
-    pub fn append(&self, fields: Tensor<3>, numeric: Option<&Tensor<2>>) -> Tensor<3> {
-        match (&self.projection, numeric) {
-            (Some(projection), Some(numeric)) => {
-                let field = projection.forward(numeric.clone()).unsqueeze_dim::<3>(1);
-                Tensor::cat(vec![fields, field], 1)
-            }
-            _ => fields,
-        }
-    }
-}
-
-/// Fields a backbone sees: the categorical ones, and one for the numeric columns together.
-pub fn n_fields(schema: &Schema) -> usize {
-    schema.categorical.len() + usize::from(schema.n_numeric() > 0)
+/// Fields a backbone sees: the categorical ones, and one for the numeric columns that are projected.
+pub fn n_fields(schema: &Schema, numeric: NumericEncoding) -> usize {
+    let seen = numeric.schema(schema);
+    seen.categorical.len() + usize::from(seen.n_numeric() > 0)
 }
 
 /// The values of a tensor on the host, row-major.

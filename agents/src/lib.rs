@@ -11,6 +11,7 @@ pub mod critic;
 pub mod encoder;
 pub mod layer;
 pub mod loss;
+pub mod numeric;
 pub mod optimizer;
 pub mod pass;
 pub mod replay;

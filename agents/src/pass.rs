@@ -16,17 +16,37 @@ const MASK_CHUNK: usize = 1 << 15;
 #[derive(Debug)]
 pub struct Pass<'a> {
     masks: Option<&'a mut Stream>,
+    progress: Option<Progress>,
+}
+
+/// How far a training has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The step that begins, counted from 0.
+    pub step: u64,
+    /// Steps at most, were there no early stop.
+    pub planned_steps: u64,
 }
 
 impl<'a> Pass<'a> {
     /// Dropout is the identity.
     pub fn evaluation() -> Pass<'static> {
-        Pass { masks: None }
+        Pass { masks: None, progress: None }
     }
 
     /// Dropout masks come from `masks`.
     pub fn training(masks: &'a mut Stream) -> Self {
-        Self { masks: Some(masks) }
+        Self { masks: Some(masks), progress: None }
+    }
+
+    /// The same at a known point of the training.
+    pub fn at(self, progress: Progress) -> Self {
+        Self { progress: Some(progress), ..self }
+    }
+
+    /// The point of the training, where known.
+    pub fn progress(&self) -> Option<Progress> {
+        self.progress
     }
 
     /// Inverted dropout: zeroes an element with probability `rate` and divides the kept ones by the kept share.

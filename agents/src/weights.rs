@@ -65,6 +65,21 @@ pub fn values<'a>(from: &'a NamedTensors, name: &str, expected: &[usize]) -> Res
     Ok(&tensor.values)
 }
 
+/// Number of trainable parameters of a module whose gradients are tracked; buffers do not count.
+pub fn n_parameters<M: Module>(module: &M) -> usize {
+    struct Count(usize);
+    impl ModuleVisitor for Count {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if param.val().is_require_grad() {
+                self.0 += param.val().shape().num_elements();
+            }
+        }
+    }
+    let mut count = Count(0);
+    module.visit(&mut count);
+    count.0
+}
+
 struct Collector<'a> {
     path: Vec<String>,
     into: &'a mut NamedTensors,

@@ -91,6 +91,11 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// The size of one split.
+    pub fn summary(&self, split: Split) -> &SplitSummary {
+        &self.splits[split as usize]
+    }
+
     /// Writes `dir/manifest.json`, whole or not at all: a reader sees the old file or the new one.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use rmtl_agents::actor::ActorConfig;
 use rmtl_agents::backbone::BackboneConfig;
 use rmtl_agents::critic::CriticConfig;
 use rmtl_agents::encoder::EncoderConfig;
-use rmtl_agents::loss::LossesConfig;
+use rmtl_agents::loss::{LossesConfig, Setting};
 use rmtl_agents::optimizer::OptimizerConfig;
 use rmtl_agents::weighting::WeightingConfig;
 use rmtl_envs::Schema;
@@ -187,8 +187,19 @@ impl RunFile {
         let input = self.actor().input(schema);
         self.check_values()?;
         self.backbone.check(&input).map_err(section(&format!("backbone.{}", self.backbone.name())))?;
-        for (name, term) in self.losses.terms() {
-            term.check(&input.parents).map_err(section(&format!("losses.{name}")))?;
+        let gives_conditionals = self.backbone.gives_conditionals();
+        let setting = Setting { parents: &input.parents, gives_conditionals };
+        let terms = self.losses.terms();
+        for (name, term) in &terms {
+            term.check(&setting).map_err(section(&format!("losses.{name}")))?;
+        }
+        if let Some(needed) = self.backbone.needs_loss()
+            && !terms.iter().any(|(name, _)| *name == needed)
+        {
+            let backbone = self.backbone.name();
+            return Err(section(&format!("backbone.{backbone}"))(format!(
+                "`{backbone}` needs its loss term; add `[losses.{needed}]` (or `--set losses.{needed}={{}}`)"
+            )));
         }
         Ok(())
     }

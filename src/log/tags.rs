@@ -104,6 +104,9 @@ tags! {
     /// What the actor's optimisers minimise: the sum of all terms.
     total_loss(phase: Phase) = "{phase}/total_loss";
 
+    /// Histogram over the batch of something the backbone shows of itself.
+    backbone_diagnostic(phase: Phase, name: &str) = "{phase}/backbone/{name}";
+
     /// Mean of the loss weights `ω = 1 − λ Q`.
     weight_mean(phase: Phase, task: &str) = "{phase}/weight_mean/{task}";
     /// Standard deviation of the loss weights.

@@ -3,8 +3,8 @@
 use rand::seq::SliceRandom;
 use rmtl_agents::actor::{Actor, ActorBatch, ActorStep};
 use rmtl_agents::critic::Critic;
-use rmtl_agents::loss::LossTerm;
-use rmtl_agents::pass::Pass;
+use rmtl_agents::loss::{Losses, TaskFacts};
+use rmtl_agents::pass::{Pass, Progress};
 use rmtl_agents::weighting::LossWeighting;
 use rmtl_envs::{Row, Split};
 
@@ -35,8 +35,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Acto
     let schema = run.schema();
     let (train, validation) = (run.reader(Split::Train), run.reader(Split::Validation));
     let validation = Evaluator::new(validation, schema.parents());
-    let (term_names, terms): (Vec<&str>, Vec<Box<dyn LossTerm>>) =
-        run.config.losses.terms().into_iter().unzip();
+    let losses = bind_losses(run);
     let mut shuffle = run.streams.named(&format!("{}/shuffle", fit.streams));
     let mut masks = run.streams.named(&format!("{}/dropout", fit.streams));
     let mut order: Vec<Row> = train.table.rows().collect();
@@ -46,6 +45,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Acto
     let mut progress = run.console.progress(phase.name(), u64::from(max_epochs) * order.len() as u64);
     let mut clock = PhaseClock::start();
     let mut best = Best::new(fit.config.patience);
+    let planned_steps = u64::from(max_epochs) * n_batches;
     let mut step = 0;
     'epochs: for epoch in 1..=max_epochs {
         order.shuffle(&mut shuffle);
@@ -57,11 +57,12 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Acto
             let states = train.states(rows);
             let q_values = fit.critic.map(|critic| critic.q_values(&states, actor.predict(&states)));
             let labels = train.labels(rows);
+            let now = Progress { step: step - 1, planned_steps };
             let done = actor.step(
                 ActorBatch { states: &states, labels, q_values },
                 fit.weighting.as_mut(),
-                &terms,
-                &mut Pass::training(&mut masks),
+                &losses,
+                &mut Pass::training(&mut masks).at(now),
                 is_logged,
             );
             run.check_loss(phase, step, done.loss, || best.keep(run))?;
@@ -71,7 +72,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Acto
             clock.advance(rows.len());
             progress.advance(rows.len() as u64);
             if is_logged {
-                log_step(run, phase, step, &done, &term_names);
+                log_step(run, phase, step, &done, losses.names());
                 run.logger.scalar(&tags::rows_per_second(phase), step, clock.speed());
             }
             let is_validated = is_validated(batch, n_batches, fit.config.evaluations_per_epoch);
@@ -100,6 +101,14 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Acto
     progress.finish();
     run.finish_phase(phase, clock, step);
     Ok(best.actor.unwrap_or(actor))
+}
+
+/// The extra loss terms, bound to the training rows.
+fn bind_losses(run: &Run<'_>) -> Losses {
+    let train = run.dataset.manifest.summary(Split::Train);
+    let rate = |&positives: &u64| positives as f64 / train.rows.max(1) as f64;
+    let positive_rates = train.positives.iter().map(rate).collect();
+    run.config.losses.bind(TaskFacts { parents: run.schema().parents(), positive_rates })
 }
 
 /// Whether batch `batch` (from 1) of `n_batches` ends one of `parts` equal parts of the epoch.
@@ -164,6 +173,9 @@ fn log_step(run: &mut Run<'_>, phase: Phase, step: u64, done: &ActorStep, terms:
     }
     logger.scalar(&tags::total_loss(phase), step, done.loss);
     logger.weights(phase, step, &done.weights);
+    for (name, values) in &done.diagnostics {
+        logger.histogram(&tags::backbone_diagnostic(phase, name), step, values);
+    }
     logger.scalar(&tags::learning_rate(phase, Part::ActorDense), step, optimizer.learning_rate);
     logger.scalar(&tags::learning_rate(phase, Part::ActorEmbedding), step, optimizer.embedding_learning_rate);
     if let Some(norm) = done.dense_gradient_norm {

@@ -8,7 +8,8 @@ use rmtl_envs::Schema;
 use super::{CriticConfig, CriticNetwork};
 use crate::actor::scalar;
 use crate::batch::StateBatch;
-use crate::encoder::{EncoderConfig, NumericField, StateEncoder, host, n_fields};
+use crate::encoder::{EncoderConfig, StateEncoder, host, n_fields};
+use crate::numeric::NumericField;
 use crate::optimizer::gradient_norm;
 use crate::pass::Pass;
 use crate::state::TargetTable;
@@ -35,7 +36,7 @@ impl Network {
         actions: Tensor<2>,
         pass: &mut Pass<'_>,
     ) -> Tensor<2> {
-        self.critics.forward(self.numeric.append(fields, states.numeric.as_ref()), actions, pass)
+        self.critics.forward(self.numeric.append(fields, states), actions, pass)
     }
 }
 
@@ -100,16 +101,23 @@ impl Critic {
         let device = device.clone().autodiff();
         let actor_table = &actor_encoder.views[0].table;
         let dim = config.dim.unwrap_or(actor_table.dim());
+        let numeric = actor_encoder.numeric;
         let mut stream = streams.named("init/critic");
-        let encoder_config = EncoderConfig { dim, optimizer: config.embedding_optimizer };
+        let encoder_config = EncoderConfig { dim, numeric, optimizer: config.embedding_optimizer };
         let mut encoder = StateEncoder::new(schema, &encoder_config, 1, &mut stream, &device);
         let table = &mut encoder.views[0].table;
         if table.dim() == actor_table.dim() {
             table.weights_mut().copy_from_slice(actor_table.weights());
         }
         let network = Network {
-            numeric: NumericField::new(schema, dim, &mut stream, &device),
-            critics: CriticNetwork::new(config, [n_fields(schema), dim], mean_returns, &mut stream, &device),
+            numeric: NumericField::new(&numeric.schema(schema), dim, &mut stream, &device),
+            critics: CriticNetwork::new(
+                config,
+                [n_fields(schema, numeric), dim],
+                mean_returns,
+                &mut stream,
+                &device,
+            ),
         };
         Self {
             config: config.clone(),
@@ -135,7 +143,7 @@ impl Critic {
     pub fn td_targets(&mut self, transitions: &Transitions) -> Tensor<2> {
         let next = &transitions.next_states;
         let table = &self.encoder.views[0].table;
-        let fields = self.target_table.read(table, &table.indices(&next.ids));
+        let fields = self.target_table.read(table, &self.encoder.indices(next));
         let fields = self.encoder.tensor(fields, next.n_rows);
         let actions = transitions.next_actions.clone();
         let q = self.target_network.forward(fields, next, actions, &mut Pass::evaluation());

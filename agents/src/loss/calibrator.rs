@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
 
-use super::{LossInput, LossTerm, check_has_pairs, check_strength, column, pairs};
+use super::{LossInput, LossTerm, Setting, check_has_pairs, check_strength, column, pairs, sum};
 
 /// `[losses.calibrator]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,29 +26,24 @@ impl Default for Config {
 impl LossTerm for Config {
     fn value(&self, input: &LossInput<'_>) -> Tensor<1> {
         let p = &input.predictions.probabilities;
-        let terms = pairs(input.parents).map(|(parent, child)| relu(column(p, child) - column(p, parent)).mean());
-        let total = terms.reduce(|a, b| a + b).expect("checked: at least one pair of dependent tasks");
-        total * self.alpha
+        let terms = pairs(&input.tasks.parents)
+            .map(|(parent, child)| relu(column(p, child) - column(p, parent)).mean());
+        sum(terms, p) * self.alpha
     }
 
-    fn check(&self, parents: &[Option<usize>]) -> Result<(), String> {
+    fn check(&self, setting: &Setting<'_>) -> Result<(), String> {
         check_strength("alpha", self.alpha)?;
-        check_has_pairs("calibrator", parents)
+        check_has_pairs("calibrator", setting)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backbone::Predictions;
-    use burn::tensor::Device;
+    use crate::loss::tests::value_of;
 
     fn value(probabilities: [[f32; 3]; 2]) -> f32 {
-        let device = Device::default();
-        let predictions = Predictions { probabilities: Tensor::from_floats(probabilities, &device) };
-        let labels = Tensor::zeros([2, 3], &device);
-        let input = LossInput { predictions: &predictions, labels: &labels, parents: &[None, Some(0), Some(1)] };
-        Config::default().value(&input).into_scalar()
+        value_of(&Config::default(), probabilities, [[0.0; 3]; 2], &[None, Some(0), Some(1)])
     }
 
     #[test]

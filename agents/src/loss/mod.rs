@@ -18,8 +18,19 @@ pub struct LossInput<'a> {
     pub predictions: &'a Predictions,
     /// `[batch, task]` of zeros and ones.
     pub labels: &'a Tensor<2>,
+    /// Looked-up embeddings in the graph, `[batch, field, dim]` per view.
+    pub fields: &'a [Tensor<3>],
+    /// What is known of the tasks.
+    pub tasks: &'a TaskFacts,
+}
+
+/// What loss terms know of the tasks before training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskFacts {
     /// For every task, the task it depends on.
-    pub parents: &'a [Option<usize>],
+    pub parents: Vec<Option<usize>>,
+    /// For every task, the share of training rows with label 1.
+    pub positive_rates: Vec<f64>,
 }
 
 /// An extra term of the actor's loss.
@@ -27,8 +38,42 @@ pub trait LossTerm: Send {
     /// The term with its coefficient, one element.
     fn value(&self, input: &LossInput<'_>) -> Tensor<1>;
 
-    /// Why the term cannot work for tasks that depend on one another as `parents` say.
-    fn check(&self, parents: &[Option<usize>]) -> Result<(), String>;
+    /// Why the term cannot work for these tasks and this backbone, in words for the author of the run file.
+    fn check(&self, setting: &Setting<'_>) -> Result<(), String>;
+}
+
+/// What a loss term is checked against.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// For every task, the task it depends on.
+    pub parents: &'a [Option<usize>],
+    /// Whether the backbone gives [`Predictions::conditional`].
+    pub gives_conditionals: bool,
+}
+
+/// The terms of a run, bound to its tasks.
+pub struct Losses {
+    names: Vec<&'static str>,
+    terms: Vec<Box<dyn LossTerm>>,
+    tasks: TaskFacts,
+}
+
+impl Losses {
+    /// The terms' names, in the order of [`Losses::values`].
+    pub fn names(&self) -> &[&'static str] {
+        &self.names
+    }
+
+    /// Every term's value, each one element.
+    pub fn values(
+        &self,
+        predictions: &Predictions,
+        labels: &Tensor<2>,
+        fields: &[Tensor<3>],
+    ) -> Vec<Tensor<1>> {
+        let input = LossInput { predictions, labels, fields, tasks: &self.tasks };
+        self.terms.iter().map(|term| term.value(&input)).collect()
+    }
 }
 
 /// Binary cross-entropy of every row and task, not reduced.
@@ -61,6 +106,12 @@ macro_rules! losses {
         pub const LOSSES: &[(&str, &str)] = &[$((stringify!($file), $summary)),+];
 
         impl LossesConfig {
+            /// The terms that are on, for these tasks.
+            pub fn bind(&self, tasks: TaskFacts) -> Losses {
+                let (names, terms) = self.terms().into_iter().unzip();
+                Losses { names, terms, tasks }
+            }
+
             /// The terms that are on, with their names.
             pub fn terms(&self) -> Vec<(&'static str, Box<dyn LossTerm>)> {
                 let mut terms: Vec<(&'static str, Box<dyn LossTerm>)> = Vec::new();
@@ -75,7 +126,10 @@ macro_rules! losses {
 
 losses! {
     calibrator => Calibrator: "BPCM: a task must not be likelier than the task it depends on",
+    class_balance => ClassBalance: "positives count more, by the classes' shares in the training rows",
+    counterfactual => Counterfactual: "ESCM2: the conditional loss of all rows, by inverse propensities or doubly robust",
     dependence => Dependence: "SDMTL (APEM): the gap between dependent tasks' predictions follows the labels' gap",
+    embedding_l2 => EmbeddingL2: "squared length of the embeddings of the batch",
 }
 
 /// Column `task` of `[batch, task]`, as `[batch, 1]`.
@@ -88,6 +142,11 @@ fn pairs(parents: &[Option<usize>]) -> impl Iterator<Item = (usize, usize)> + '_
     parents.iter().enumerate().filter_map(|(child, parent)| parent.map(|parent| (parent, child)))
 }
 
+/// The sum of a term's values, one per pair; zero where there is none.
+fn sum(terms: impl Iterator<Item = Tensor<1>>, like: &Tensor<2>) -> Tensor<1> {
+    terms.reduce(|a, b| a + b).unwrap_or_else(|| Tensor::zeros([1], &like.device()))
+}
+
 fn check_strength(key: &str, strength: f64) -> Result<(), String> {
     if (0.0..=1e6).contains(&strength) {
         return Ok(());
@@ -95,8 +154,8 @@ fn check_strength(key: &str, strength: f64) -> Result<(), String> {
     Err(format!("`{key}` must be a number from 0 to 1e6; found {strength}"))
 }
 
-fn check_has_pairs(name: &str, parents: &[Option<usize>]) -> Result<(), String> {
-    if pairs(parents).next().is_some() {
+fn check_has_pairs(name: &str, setting: &Setting<'_>) -> Result<(), String> {
+    if pairs(setting.parents).next().is_some() {
         return Ok(());
     }
     Err(format!(
@@ -109,6 +168,30 @@ fn check_has_pairs(name: &str, parents: &[Option<usize>]) -> Result<(), String> 
 mod tests {
     use super::*;
     use burn::tensor::{Device, Tolerance};
+
+    /// The value of one term of cumulative probabilities alone.
+    pub(super) fn value_of<const N: usize, const K: usize>(
+        term: &dyn LossTerm,
+        probabilities: [[f32; K]; N],
+        labels: [[f32; K]; N],
+        parents: &[Option<usize>],
+    ) -> f32 {
+        let device = Device::default();
+        let probabilities = Tensor::<2>::from_floats(probabilities, &device);
+        value(term, probabilities.into(), Tensor::from_floats(labels, &device), parents)
+    }
+
+    /// The value of one term; fields are not looked at.
+    pub(super) fn value(
+        term: &dyn LossTerm,
+        predictions: Predictions,
+        labels: Tensor<2>,
+        parents: &[Option<usize>],
+    ) -> f32 {
+        let tasks = TaskFacts { parents: parents.to_vec(), positive_rates: vec![0.5; parents.len()] };
+        let input = LossInput { predictions: &predictions, labels: &labels, fields: &[], tasks: &tasks };
+        term.value(&input).into_scalar()
+    }
 
     #[test]
     fn bce_by_hand() {

@@ -1,0 +1,113 @@
+//! ESCM² counterfactual regulariser of the conditional probabilities (Wang et al., SIGIR 2022).
+//!
+//! The loss `e` of P(child | parent happened) can be seen only where the parent happened, o = 1. With the propensity
+//! q = P(parent), the prediction as a constant and at least `propensity_floor`, summed over the pairs of dependent tasks:
+//!
+//! * inverse propensities: `w · mean_i o_i e_i / q_i`;
+//! * doubly robust, where the backbone imputes losses ê: `w · (mean_i [ê_i + o_i (e_i − ê_i) / q_i] + mean_i o_i (e_i −
+//!   ê_i)² / q_i)`.
+//!
+//! With exact propensities the mean is that of e over ALL rows. The backbone decides which: `backbone.escm2.mode`. The
+//! paper's λ_c = 0.1 is `weight`.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::{LossInput, LossTerm, Setting, check_has_pairs, check_strength, column, pairs, sum, task_bce};
+
+/// `[losses.counterfactual]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Strength w.
+    pub weight: f64,
+    /// Smaller propensities count as this, which bounds a row's weight by its inverse.
+    pub propensity_floor: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { weight: 0.1, propensity_floor: 0.05 }
+    }
+}
+
+impl LossTerm for Config {
+    fn value(&self, input: &LossInput<'_>) -> Tensor<1> {
+        let predictions = input.predictions;
+        let conditional = predictions.conditional.as_ref().expect("checked: the backbone gives conditionals");
+        let terms = pairs(&input.tasks.parents).map(|(parent, child)| {
+            let propensity = column(&predictions.probabilities, parent).detach();
+            let share = column(input.labels, parent) / propensity.clamp(self.propensity_floor, 1.0);
+            let error = task_bce(column(conditional, child), &column(input.labels, child));
+            match &predictions.imputed {
+                None => (share * error).mean(),
+                Some(imputed) => {
+                    let imputed = column(imputed, child);
+                    let miss = error - imputed.clone();
+                    (imputed + share.clone() * miss.clone() + share * miss.square()).mean()
+                }
+            }
+        });
+        sum(terms, conditional) * self.weight
+    }
+
+    fn check(&self, setting: &Setting<'_>) -> Result<(), String> {
+        check_strength("weight", self.weight)?;
+        check_has_pairs("counterfactual", setting)?;
+        if !(0.0 < self.propensity_floor && self.propensity_floor <= 1.0) {
+            return Err(format!(
+                "`propensity_floor` is a probability in (0, 1]; found {}",
+                self.propensity_floor
+            ));
+        }
+        if setting.gives_conditionals {
+            return Ok(());
+        }
+        Err("`losses.counterfactual` needs a backbone that predicts P(task | the task before): use `escm2` or `esmm`, or \
+             remove the term"
+            .into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backbone::Predictions;
+    use crate::loss::tests::value;
+    use burn::tensor::Device;
+
+    /// Rows (click, no buy), (no click) and (click, buy), click probabilities 0.5, 0.5 and 0.01.
+    fn of(imputed: Option<[f32; 3]>) -> f32 {
+        let device = Device::default();
+        let conditional = Tensor::from_floats([[0.5, 0.2], [0.5, 0.2], [0.01, 0.4]], &device);
+        let cumulative = Tensor::from_floats([[0.5, 0.1], [0.5, 0.1], [0.01, 0.004]], &device);
+        let imputed = imputed.map(|[a, b, c]| Tensor::from_floats([[0.0, a], [0.0, b], [0.0, c]], &device));
+        let predictions =
+            Predictions { conditional: Some(conditional), imputed, ..Predictions::from(cumulative) };
+        let labels = Tensor::from_floats([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]], &device);
+        let config = Config { weight: 0.5, propensity_floor: 0.1 };
+        value(&config, predictions, labels, &[None, Some(0)])
+    }
+
+    #[test]
+    fn inverse_propensities_by_hand() {
+        // −ln 0.8 / 0.5 and −ln 0.4 / 0.1 (the floor), of three rows
+        let expected = 0.5 * (0.223_143_55 / 0.5 + 0.916_290_7 / 0.1) / 3.0;
+        assert!((of(None) - expected).abs() < 1e-5, "{}", of(None));
+    }
+
+    #[test]
+    fn doubly_robust_by_hand() {
+        let [a, b, c] = [0.2_f32, -0.3, 1.0];
+        let (first, third) = (0.223_143_55 - a, 0.916_290_7 - c);
+        let errors = a + first / 0.5 + b + c + third / 0.1;
+        let expected = 0.5 * (errors + first * first / 0.5 + third * third / 0.1) / 3.0;
+        assert!((of(Some([a, b, c])) - expected).abs() < 1e-5, "{}", of(Some([a, b, c])));
+    }
+
+    #[test]
+    fn backbones_without_conditionals_are_refused() {
+        let setting = Setting { parents: &[None, Some(0)], gives_conditionals: false };
+        assert!(Config::default().check(&setting).unwrap_err().contains("escm2"));
+    }
+}

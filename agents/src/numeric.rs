@@ -1,0 +1,143 @@
+//! Numeric columns: projected into one more field, or log-rounded into categories.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor};
+use rmtl_envs::{CategoricalField, Schema};
+use serde::{Deserialize, Serialize};
+
+use crate::batch::StateBatch;
+use crate::layer::linear;
+use crate::stream::Stream;
+
+/// Log-rounded values beyond this count as this: |x| of about 6.7e9.
+const LARGEST_BUCKET: i32 = 512;
+
+/// How numeric columns become fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumericEncoding {
+    /// All columns together are one field, `Linear(numeric → dim)` of the standardised values.
+    #[default]
+    Linear,
+    /// Each column is a field of categories `sign(x) · round(ln(1 + |x|)²)` of the raw value x (APEM).
+    LogRound,
+}
+
+impl NumericEncoding {
+    /// The columns as the networks see them.
+    pub fn schema(self, schema: &Schema) -> Schema {
+        let mut schema = schema.clone();
+        if self == Self::LogRound {
+            schema.categorical.extend(schema.numeric.drain(..).map(|field| CategoricalField {
+                name: field.name,
+                // Id 0 stays out of vocabulary, as in every field.
+                vocabulary_size: 2 * LARGEST_BUCKET as u32 + 2,
+                n_values: 1,
+            }));
+        }
+        schema
+    }
+}
+
+/// Turns the numeric columns of a batch into category ids.
+///
+/// A batch holds standardised values in single precision; the raw value is taken back from them, so columns whose mean
+/// is a million times the values of interest lose the smallest buckets.
+#[derive(Clone, Debug)]
+pub(crate) struct LogRound {
+    /// Mean and standard deviation of every numeric column.
+    scales: Vec<[f64; 2]>,
+    n_slots: usize,
+}
+
+impl LogRound {
+    pub(crate) fn new(schema: &Schema) -> Self {
+        let scales = schema.numeric.iter().map(|field| [field.mean, field.standard_deviation]).collect();
+        Self { scales, n_slots: schema.n_slots() }
+    }
+
+    /// `[batch, slot + numeric]`: every row's ids, then its numeric columns as ids.
+    pub(crate) fn ids(&self, batch: &StateBatch) -> Vec<u32> {
+        let n_numeric = self.scales.len();
+        let mut ids = Vec::with_capacity(batch.ids.len() + batch.numeric.len());
+        for row in 0..batch.n_rows {
+            ids.extend_from_slice(&batch.ids[row * self.n_slots..(row + 1) * self.n_slots]);
+            let values = &batch.numeric[row * n_numeric..(row + 1) * n_numeric];
+            let raw = values.iter().zip(&self.scales).map(|(&z, [mean, scale])| f64::from(z) * scale + mean);
+            ids.extend(raw.map(bucket));
+        }
+        ids
+    }
+}
+
+/// Category id of a raw value.
+fn bucket(x: f64) -> u32 {
+    let size = x.abs().ln_1p().powi(2).round().min(f64::from(LARGEST_BUCKET)) as i32;
+    let signed = if x < 0.0 { -size } else { size };
+    (signed + LARGEST_BUCKET + 1) as u32
+}
+
+/// The numeric columns as one more field, `Linear(numeric → dim)`; nothing where there are none.
+#[derive(Module, Debug)]
+pub struct NumericField {
+    projection: Option<Linear>,
+}
+
+impl NumericField {
+    /// A projection to `dim` where the schema has numeric columns.
+    pub fn new(schema: &Schema, dim: usize, stream: &mut Stream, device: &Device) -> Self {
+        let n = schema.n_numeric();
+        Self { projection: (n > 0).then(|| linear(n, dim, stream, device)) }
+    }
+
+    /// # Shapes
+    /// - fields: `[batch, field, dim]`
+    /// - output: `[batch, field + 1, dim]`, or `fields` as they are
+    pub fn append(&self, fields: Tensor<3>, batch: &StateBatch) -> Tensor<3> {
+        let Some(projection) = &self.projection else { return fields };
+        let numeric = batch.numeric_tensor(&fields.device());
+        Tensor::cat(vec![fields, projection.forward(numeric).unsqueeze_dim::<3>(1)], 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rmtl_envs::{NumericField as NumericColumn, Task};
+
+    fn schema() -> Schema {
+        let numeric = |name: &str, mean, standard_deviation| NumericColumn {
+            name: name.into(),
+            mean,
+            standard_deviation,
+        };
+        Schema {
+            categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 3, n_values: 2 }],
+            numeric: vec![numeric("price", 10.0, 5.0), numeric("change", 0.0, 100.0)],
+            tasks: vec![Task { name: "click".into(), after: None }],
+        }
+    }
+
+    #[test]
+    fn buckets_by_hand() {
+        // ln(1 + 0) = 0; ln(2)² = 0.48; ln(4)² = 1.92; ln(101)² = 21.3
+        let found = [0.0, 1.0, 3.0, -3.0, 100.0, -100.0].map(|x| bucket(x) as i32 - LARGEST_BUCKET - 1);
+        assert_eq!(found, [0, 0, 2, -2, 21, -21]);
+        assert_eq!([bucket(-1e300), bucket(1e300)], [1, 2 * LARGEST_BUCKET as u32 + 1]);
+    }
+
+    #[test]
+    fn numeric_columns_become_fields_behind_the_others() {
+        let seen = NumericEncoding::LogRound.schema(&schema());
+        let names: Vec<&str> = seen.categorical.iter().map(|field| field.name.as_str()).collect();
+        assert_eq!((names, seen.n_numeric()), (vec!["user", "price", "change"], 0));
+        assert_eq!(NumericEncoding::Linear.schema(&schema()), schema());
+
+        // Prices 20 and 10, changes −100 and 0.
+        let batch = StateBatch { ids: vec![1, 2, 0, 1], numeric: vec![2.0, -1.0, 0.0, 0.0], n_rows: 2 };
+        let zero = LARGEST_BUCKET as u32 + 1;
+        let expected = [1, 2, zero + 9, zero - 21, 0, 1, zero + 6, zero];
+        assert_eq!(LogRound::new(&schema()).ids(&batch), expected);
+    }
+}
