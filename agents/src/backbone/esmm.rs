@@ -42,8 +42,12 @@ impl Settings for Config {
     type Model = Model;
 
     fn check(&self, input: &Input) -> Result<(), String> {
-        check_chain("esmm", input)?;
+        check_chain("esmm", "multiplies probabilities", input)?;
         self.widths().check()
+    }
+
+    fn gives_conditionals(&self) -> bool {
+        true
     }
 
     fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Model {

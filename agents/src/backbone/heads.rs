@@ -20,18 +20,26 @@ pub(super) struct Widths<'a> {
 impl Widths<'_> {
     /// Why the widths cannot be built, in words for the author of the run file.
     pub(super) fn check(&self) -> Result<(), String> {
-        for (key, dims) in [("bottom", self.bottom), ("tower", self.tower)] {
-            if dims.is_empty() || dims.contains(&0) {
-                return Err(format!(
-                    "`{key}` needs at least one layer, each at least 1 wide; found {dims:?}"
-                ));
-            }
-        }
+        check_layers("bottom", self.bottom)?;
+        check_layers("tower", self.tower)?;
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(format!("`dropout` is a share in [0, 1); found {}", self.dropout));
         }
         Ok(())
     }
+}
+
+/// Why layers of these widths cannot be built.
+pub(super) fn check_layers(key: &str, dims: &[usize]) -> Result<(), String> {
+    if !dims.is_empty() && !dims.contains(&0) {
+        return Ok(());
+    }
+    Err(format!("`{key}` needs at least one layer, each at least 1 wide; found {dims:?}"))
+}
+
+/// Why there cannot be `count` of `key`.
+pub(super) fn check_count(key: &str, count: usize) -> Result<(), String> {
+    if count > 0 { Ok(()) } else { Err(format!("`{key}` must be at least 1; found 0")) }
 }
 
 /// A tower per task on a representation of its own.
@@ -91,30 +99,40 @@ pub(super) fn flatten(view: &Tensor<3>) -> Tensor<2> {
 
 /// Independent probabilities from logits `[batch, task]`.
 pub(super) fn independent(logits: Tensor<2>) -> Predictions {
-    Predictions { probabilities: sigmoid(logits) }
+    sigmoid(logits).into()
 }
 
 /// Cumulative probabilities `p_k = σ_k · p_parent(k)` from logits `[batch, task]`.
 pub(super) fn chained(logits: Tensor<2>, parents: &[Option<usize>]) -> Predictions {
-    let conditional = sigmoid(logits).split(1, 1);
+    let conditional = sigmoid(logits);
     let mut cumulative: Vec<Tensor<2>> = Vec::with_capacity(parents.len());
-    for (probability, parent) in conditional.into_iter().zip(parents) {
+    for (probability, parent) in conditional.clone().split(1, 1).into_iter().zip(parents) {
         cumulative.push(match parent {
             Some(parent) => probability * cumulative[*parent].clone(),
             None => probability,
         });
     }
-    Predictions { probabilities: Tensor::cat(cumulative, 1) }
+    Predictions { conditional: Some(conditional), ..Tensor::cat(cumulative, 1).into() }
 }
 
-/// Refuses tasks that do not depend on one another.
-pub(super) fn check_chain(name: &str, input: &Input) -> Result<(), String> {
+/// `Σ_e gate_e · expert_e` per gate.
+///
+/// # Shapes
+/// - gates: `[batch, gate, expert]`
+/// - experts: `[expert, batch, hidden]`
+/// - output: `[gate, batch, hidden]`
+pub(super) fn mix(gates: Tensor<3>, experts: Tensor<3>) -> Tensor<3> {
+    gates.matmul(experts.swap_dims(0, 1)).swap_dims(0, 1)
+}
+
+/// Refuses tasks that do not depend on one another, since `name` `does` something along their chain.
+pub(super) fn check_chain(name: &str, does: &str, input: &Input) -> Result<(), String> {
     if input.parents.iter().any(Option::is_some) {
         return Ok(());
     }
     Err(format!(
-        "`{name}` multiplies probabilities along the task chain, but no task of this dataset has `after = ..`; \
-         declare the chain in the dataset file or choose another backbone"
+        "`{name}` {does} along the task chain, but no task of this dataset has `after = ..`; declare the chain in the \
+         dataset file or choose another backbone"
     ))
 }
 

@@ -9,7 +9,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::heads::{Towers, Widths, flatten, independent, last};
+use super::heads::{Towers, Widths, check_count, flatten, independent, last, mix};
 use super::{Backbone, Input, Predictions, Settings};
 use crate::layer::{ExpertMlp, linear};
 use crate::pass::Pass;
@@ -45,9 +45,7 @@ impl Settings for Config {
     type Model = Model;
 
     fn check(&self, _input: &Input) -> Result<(), String> {
-        if self.n_experts == 0 {
-            return Err("`n_experts` must be at least 1; found 0".into());
-        }
+        check_count("n_experts", self.n_experts)?;
         self.widths().check()
     }
 
@@ -78,7 +76,6 @@ impl Backbone for Model {
         let gates = self.gates.forward(x);
         let [batch, width] = gates.dims();
         let gates = softmax(gates.reshape([batch, width / self.n_experts, self.n_experts]), 2);
-        let mixed = gates.matmul(experts.swap_dims(0, 1)); // [batch, task, hidden]
-        independent(self.towers.forward(mixed.swap_dims(0, 1), pass))
+        independent(self.towers.forward(mix(gates, experts), pass))
     }
 }

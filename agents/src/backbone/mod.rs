@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::pass::Pass;
+use crate::pass::{Pass, Progress};
 use crate::stream::Stream;
 
 mod heads;
@@ -16,6 +16,18 @@ mod heads;
 pub struct Predictions {
     /// Probability of every task's label, `[batch, task]`. Along a chain they are cumulative: P(click), P(click and buy).
     pub probabilities: Tensor<2>,
+    /// P(task | the task before it happened), `[batch, task]`; of backbones that multiply along the chain.
+    pub conditional: Option<Tensor<2>>,
+    /// What the loss of `conditional` is thought to be where it cannot be seen, `[batch, task]`; of ESCM²-DR.
+    pub imputed: Option<Tensor<2>>,
+    /// What else is worth watching: a name and a value per row, `[batch]`, without a graph.
+    pub diagnostics: Vec<(&'static str, Tensor<1>)>,
+}
+
+impl From<Tensor<2>> for Predictions {
+    fn from(probabilities: Tensor<2>) -> Self {
+        Self { probabilities, conditional: None, imputed: None, diagnostics: Vec::new() }
+    }
 }
 
 /// A multi-task network from the fields of a state to a probability per task.
@@ -24,6 +36,9 @@ pub trait Backbone {
     /// - views: `[batch, field, dim]` each, as many as [`Settings::n_views`] asks for
     /// - output: `[batch, task]`
     fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions;
+
+    /// Hears, before every training step, how far training has come: for what a network anneals.
+    fn begin_step(&mut self, _progress: Progress) {}
 }
 
 /// What a backbone is built for.
@@ -61,6 +76,16 @@ pub trait Settings {
 
     /// Why these settings cannot work for `input`, in words for the author of the run file.
     fn check(&self, input: &Input) -> Result<(), String>;
+
+    /// Whether [`Predictions::conditional`] is given.
+    fn gives_conditionals(&self) -> bool {
+        false
+    }
+
+    /// A loss term without which this is another backbone.
+    fn needs_loss(&self) -> Option<&'static str> {
+        None
+    }
 
     /// The network with initial parameters from `stream`.
     fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Self::Model;
@@ -109,6 +134,16 @@ macro_rules! backbones {
                 match self { $(Self::$name(config) => config.check(input)),+ }
             }
 
+            /// See [`Settings::gives_conditionals`].
+            pub fn gives_conditionals(&self) -> bool {
+                match self { $(Self::$name(config) => config.gives_conditionals()),+ }
+            }
+
+            /// See [`Settings::needs_loss`].
+            pub fn needs_loss(&self) -> Option<&'static str> {
+                match self { $(Self::$name(config) => config.needs_loss()),+ }
+            }
+
             /// See [`Settings::init`].
             pub fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> AnyBackbone {
                 match self { $(Self::$name(config) => AnyBackbone::$name(config.init(input, stream, device))),+ }
@@ -119,14 +154,25 @@ macro_rules! backbones {
             fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
                 match self { $(Self::$name(model) => model.forward(views, pass)),+ }
             }
+
+            fn begin_step(&mut self, progress: Progress) {
+                match self { $(Self::$name(model) => model.begin_step(progress)),+ }
+            }
         }
     };
 }
 
 backbones! {
-    esmm => Esmm: "a bottom and a tower per task, probabilities multiplied along the task chain",
-    mmoe => Mmoe: "experts shared by the tasks, a softmax gate and a tower per task",
+    single_task => SingleTask: "a network per task that shares nothing, not even the embedding tables",
     shared_bottom => SharedBottom: "one bottom, a tower per task",
+    esmm => Esmm: "a bottom and a tower per task, probabilities multiplied along the task chain",
+    escm2 => Escm2: "ESMM with a counterfactual loss of the conditional probabilities (IPS or doubly robust)",
+    omoe => Omoe: "experts shared by the tasks, ONE softmax gate, a tower per task",
+    mmoe => Mmoe: "experts shared by the tasks, a softmax gate and a tower per task",
+    ple => Ple: "levels of shared and task-specific experts, each level gated per task",
+    aitm => Aitm: "a bottom per task, attention over what the task before hands on",
+    apem => Apem: "attention of selected inducing points over the fields, a pattern selector per task",
+    bpcm => Bpcm: "a feature tower per task, attention over what the task before hands on",
 }
 
 #[cfg(test)]

@@ -1,0 +1,169 @@
+//! APEM (Tao et al., *Adaptive Pattern Extraction Multi-Task Learning for Multi-Step Conversion Estimations*, eqs.
+//! 10–19): layers of an adaptive sample-wise representation generator (ASRG) and a pattern selector (PS).
+//!
+//! With `H_1 = H`, the fields `[F, d]`, layer l is
+//!
+//! * ASRG: `z = f_D(MLP(flatten H_l)) ∈ [0, 1]^K` selects among K inducing points I `[K, d]`, see [`selector`];
+//!   `Q̂ = I ⊙ z`; `O = concat_j softmax(Q̂_j (H_l W_j^K)ᵀ / √(d/m)) (H_l W_j^V) · W^O`; `Y_l = LayerNorm(O + R)` with
+//!   `R = Q̂` in the first layer and `H_l` later; `H_{l+1} = Y_l` `[K, d]`.
+//! * PS, task i: `F_i` = the same attention with an indicator α_i `[d]` in the place of Q̂ over `Y_l`;
+//!   `T_i^l = LayerNorm(T_i^{l−1} + F_i)`, `T_i^0 = 0`. T never flows back into ASRG.
+//!
+//! `p_i = σ(tower_i(T_i^L))`. Cost: linear in F. The objective adds `losses.dependence`; `encoder.numeric = "log_round"`
+//! gives the paper's numeric features. The paper's sizes: d 18, m 2, K 64, L 4.
+//!
+//! Dense parameters with F fields, T tasks, selector width K, tower d–128–64–1: per layer `w·K + K + K·K + K` (selector, w
+//! = F·d in the first layer, K·d later), `K·d + T·d` (points, indicators), `2 · (3·d² + 2·d)` (attentions and norms); and T
+//! towers of `128·d + 10,497 − 2,112 + 64·…` as counted in the test `parameter_counts_match_the_derivation`.
+//!
+//! Choices where the paper is silent, and departures:
+//! 1. It writes LayerNorm(O, H), whose shapes differ in the first layer: R as above, as in the Set Transformer.
+//! 2. γ is annealed over the planned steps, since the paper's law needs 5·10⁵ of them; that law is an option.
+//! 3. The tasks share a layer's PS projections and norm; α is per task and layer.
+//! 4. A point that is not selected has a zero query, which attends to all fields alike, as printed.
+//! 5. Ablations: `asrg = false` is plain multi-head self-attention over the fields with R = H_l in every layer;
+//!    `ps = false` puts the towers on the mean of Y_L's rows.
+
+mod layer;
+mod selector;
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use self::layer::Layer;
+pub use self::selector::Annealing;
+use super::heads::{SharedTowers, Towers, Widths, check_count, independent};
+use super::{Backbone, Input, Predictions, Settings};
+use crate::pass::{Pass, Progress};
+use crate::stream::Stream;
+
+/// `[backbone.apem]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Layers L.
+    pub n_layers: usize,
+    /// Attention heads m; they divide the embedding dimension.
+    pub n_heads: usize,
+    /// Inducing points K.
+    pub n_inducing_points: usize,
+    /// Widths of the selector's hidden layers; absent = one of width K.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<Vec<usize>>,
+    /// How the smooth step's width γ falls.
+    pub gamma: Annealing,
+    /// Whether inducing points are selected (else plain self-attention).
+    pub asrg: bool,
+    /// Whether tasks read through indicators (else the mean).
+    pub ps: bool,
+    /// Widths of a tower's hidden layers.
+    pub tower: Vec<usize>,
+    /// Dropout rate after every hidden layer of a tower.
+    pub dropout: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            n_layers: 4,
+            n_heads: 2,
+            n_inducing_points: 64,
+            selector: None,
+            gamma: Annealing::default(),
+            asrg: true,
+            ps: true,
+            tower: vec![128, 64],
+            dropout: 0.2,
+        }
+    }
+}
+
+impl Config {
+    fn selector_dims(&self) -> Vec<usize> {
+        self.selector.clone().unwrap_or_else(|| vec![self.n_inducing_points])
+    }
+}
+
+impl Settings for Config {
+    type Model = Model;
+
+    fn check(&self, input: &Input) -> Result<(), String> {
+        check_count("n_layers", self.n_layers)?;
+        check_count("n_heads", self.n_heads)?;
+        check_count("n_inducing_points", self.n_inducing_points)?;
+        if !input.dim.is_multiple_of(self.n_heads) {
+            return Err(format!(
+                "`n_heads` must divide the embedding dimension, since each head gets its share of it; found {} heads and \
+                 encoder.dim = {}",
+                self.n_heads, input.dim
+            ));
+        }
+        if self.selector_dims().contains(&0) {
+            return Err("`selector` needs widths of at least 1; found 0".into());
+        }
+        self.gamma.check()?;
+        Widths { bottom: &[1], tower: &self.tower, dropout: self.dropout }.check()
+    }
+
+    fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Model {
+        let n_tasks = input.n_tasks();
+        let layers = (0..self.n_layers).map(|index| Layer::new(self, input, index, stream, device)).collect();
+        let widths = Widths { bottom: &[], tower: &self.tower, dropout: self.dropout };
+        let gamma = Tensor::from_floats([self.gamma.start()], device).set_require_grad(false);
+        Model {
+            layers,
+            towers: self.ps.then(|| Towers::new(n_tasks, input.dim, widths, stream, device)),
+            pooled_towers: (!self.ps).then(|| SharedTowers::new(n_tasks, input.dim, widths, stream, device)),
+            gamma: Param::initialized(Default::default(), gamma),
+            annealing: self.gamma.clone(),
+        }
+    }
+}
+
+/// The network.
+#[derive(Module, Debug)]
+pub struct Model {
+    layers: Vec<Layer>,
+    /// With the pattern selector.
+    towers: Option<Towers>,
+    /// Without it.
+    pooled_towers: Option<SharedTowers>,
+    /// Width of the smooth step, `[1]`. Saved with the parameters, but no parameter.
+    gamma: Param<Tensor<1>>,
+    #[module(skip)]
+    annealing: Annealing,
+}
+
+impl Backbone for Model {
+    fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
+        let mut y = views[0].clone();
+        let mut tasks = None;
+        let mut rates: Vec<Tensor<1>> = Vec::new();
+        for layer in &self.layers {
+            let rate;
+            (y, rate) = layer.representation(y, self.gamma.val());
+            rates.extend(rate);
+            tasks = layer.tasks(&y, tasks);
+        }
+        let logits = match (&self.towers, &self.pooled_towers, tasks) {
+            (Some(towers), _, Some(tasks)) => towers.forward(tasks.swap_dims(0, 1), pass),
+            (_, Some(towers), _) => towers.forward(y.mean_dim(1).squeeze_dim(1), pass),
+            _ => unreachable!("built with one kind of towers, and with indicators for the first kind"),
+        };
+        let mut predictions = independent(logits);
+        if !rates.is_empty() {
+            let mean = Tensor::stack::<2>(rates, 0).mean_dim(0).squeeze_dim(0);
+            predictions.diagnostics.push(("selection_rate", mean));
+        }
+        predictions
+    }
+
+    /// γ never rises again, so training on from a trained network keeps its selections.
+    fn begin_step(&mut self, progress: Progress) {
+        let before = self.gamma.val();
+        let gamma = self.annealing.gamma(progress).min(before.clone().into_scalar());
+        let value = before.full_like(gamma).set_require_grad(false);
+        self.gamma = Param::initialized(self.gamma.id, value);
+    }
+}

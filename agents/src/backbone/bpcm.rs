@@ -1,0 +1,187 @@
+//! BPCM (Tang et al., *A Multi-task Learning Framework with Features Based on Behavioral Pattern Conversation*, eqs.
+//! 2–13): a feature tower per task, and attention over what the task before hands on.
+//!
+//! With E the fields `[F, d]`, task t's feature tower is
+//!
+//! * attention `A = softmax(Q Kᵀ / √d) V`, `(Q, K, V) = E (W_Q, W_K, W_V)`;
+//! * aggregation `G = ReLU(W_2 ReLU(W_1 E + b_1) + b_2)`, field by field, both layers d wide;
+//! * gate `B = σ(G W_C + A W_D)`, `q_t = A ⊙ B + G ⊙ (1 − B)`.
+//!
+//! `Z_t = q_t` of a task without a parent; else, with `h = dropout(Z_parent)` and projections of the transition's own,
+//! `Z_t = LayerNorm(softmax(q_t W_Q (h W_K)ᵀ / √d) h W_V + q_t)`. `p_t = σ(tower_t(flatten Z_t))`. The calibrator is the
+//! term `losses.calibrator`; the paper's best were α = 0.6 and d = 5.
+//!
+//! Dense parameters per task: `3d²` (attention), `2(d² + d)` (aggregation), `2d²` (gate), a tower on `F·d`; per task with
+//! a parent `3d² + 2d`. With 8 fields of 128, two tasks and towers 128–64: 2 · (49,152 + 33,024 + 32,768 + 139,521) + 49,408.
+//!
+//! Choices where the paper is silent, and departures: 1. `h` is the keys' and values' input, q the queries'. 2. The layer
+//! norm stands after the sum. 3. "The task before" is the parent in the task chain. 4. Ablations: without `attention`
+//! q = G, without `aggregation` q = A (nothing is left to gate), without `gate` q = A + G, without `bpc` Z = q.
+
+use burn::module::Module;
+use burn::nn::{LayerNorm, Linear};
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::heads::{Towers, Widths, check_chain, independent};
+use super::{Backbone, Input, Predictions, Settings};
+use crate::layer::{ExpertMlp, GroupedLinear, attend, halves, layer_norm, project, projection};
+use crate::pass::Pass;
+use crate::stream::Stream;
+
+/// `[backbone.bpcm]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Widths of a tower's hidden layers.
+    pub tower: Vec<usize>,
+    /// Dropout rate after every hidden layer of a tower, and of the message to the next task.
+    pub dropout: f64,
+    /// Whether feature towers have self-attention.
+    pub attention: bool,
+    /// Whether feature towers have the aggregation.
+    pub aggregation: bool,
+    /// Whether a gate mixes the two (else their sum).
+    pub gate: bool,
+    /// Whether a task hears from the one it depends on.
+    pub bpc: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let (attention, aggregation, gate, bpc) = (true, true, true, true);
+        Self { tower: vec![128, 64], dropout: 0.2, attention, aggregation, gate, bpc }
+    }
+}
+
+impl Settings for Config {
+    type Model = Model;
+
+    fn check(&self, input: &Input) -> Result<(), String> {
+        if self.bpc {
+            check_chain("bpcm", "hands information on", input)?;
+        }
+        if !self.attention && !self.aggregation {
+            return Err("`attention` and `aggregation` are both off, so the feature towers are empty; keep one".into());
+        }
+        Widths { bottom: &[1], tower: &self.tower, dropout: self.dropout }.check()
+    }
+
+    fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Model {
+        let (n_tasks, dim) = (input.n_tasks(), input.dim);
+        let gates = self.attention && self.aggregation && self.gate;
+        let mut gate = || GroupedLinear::without_bias(n_tasks, [dim, dim], dim, stream, device);
+        let (gate_aggregation, gate_attention) = (gates.then(&mut gate), gates.then(&mut gate));
+        let n_transfers = if self.bpc { input.parents.iter().flatten().count() } else { 0 };
+        let widths = Widths { bottom: &[], tower: &self.tower, dropout: self.dropout };
+        Model {
+            query_key_value: self.attention.then(|| projection(dim, n_tasks * 3 * dim, stream, device)),
+            aggregation: self
+                .aggregation
+                .then(|| ExpertMlp::new(n_tasks, dim, &[dim, dim], 0.0, stream, device)),
+            gate_aggregation,
+            gate_attention,
+            transfers: (0..n_transfers).map(|_| Transfer::new(dim, stream, device)).collect(),
+            towers: Towers::new(n_tasks, input.width(), widths, stream, device),
+            parents: input.parents.clone(),
+            dropout: self.dropout,
+        }
+    }
+}
+
+/// The network.
+#[derive(Module, Debug)]
+pub struct Model {
+    /// W_Q, W_K, W_V of task after task, `dim → task · 3 · dim`
+    query_key_value: Option<Linear>,
+    aggregation: Option<ExpertMlp>,
+    /// W_C
+    gate_aggregation: Option<GroupedLinear>,
+    /// W_D
+    gate_attention: Option<GroupedLinear>,
+    /// One per task with a parent; none where information is not handed on.
+    transfers: Vec<Transfer>,
+    towers: Towers,
+    #[module(skip)]
+    parents: Vec<Option<usize>>,
+    #[module(skip)]
+    dropout: f64,
+}
+
+impl Model {
+    /// q of every task, `[task, batch, field, dim]`.
+    fn feature_towers(&self, fields: Tensor<3>) -> Tensor<4> {
+        let [batch, n_fields, dim] = fields.dims();
+        let n_tasks = self.parents.len();
+        let attention = self.query_key_value.as_ref().map(|layer| {
+            let all = project(fields.clone(), layer).reshape([batch, n_fields, n_tasks, 3, dim]);
+            let all = all.permute([3, 2, 0, 1, 4]); // [3, task, batch, field, dim]
+            let [query, key, value] =
+                [0, 1, 2].map(|index| all.clone().narrow(0, index, 1).squeeze_dim::<4>(0));
+            attend(query, key, value)
+        });
+        let aggregation = self.aggregation.as_ref().map(|mlp| {
+            let rows = fields.reshape([batch * n_fields, dim]);
+            mlp.forward(rows, &mut Pass::evaluation()).reshape([n_tasks, batch, n_fields, dim])
+        });
+        let (attention, aggregation) = match (attention, aggregation) {
+            (Some(attention), Some(aggregation)) => (attention, aggregation),
+            (Some(only), None) | (None, Some(only)) => return only,
+            (None, None) => unreachable!("checked: a feature tower has one of the two"),
+        };
+        let (Some(of_aggregation), Some(of_attention)) = (&self.gate_aggregation, &self.gate_attention) else {
+            return attention + aggregation;
+        };
+        let rows = |tensor: &Tensor<4>| tensor.clone().reshape([n_tasks, batch * n_fields, dim]);
+        let gate =
+            sigmoid(of_aggregation.forward(rows(&aggregation)) + of_attention.forward(rows(&attention)));
+        let gate = gate.reshape([n_tasks, batch, n_fields, dim]);
+        (attention - aggregation.clone()) * gate + aggregation
+    }
+}
+
+/// The module BPC between two tasks.
+#[derive(Module, Debug)]
+struct Transfer {
+    query: Linear,
+    /// W_K beside W_V.
+    key_value: Linear,
+    norm: LayerNorm,
+}
+
+impl Transfer {
+    fn new(dim: usize, stream: &mut Stream, device: &Device) -> Self {
+        Self {
+            query: projection(dim, dim, stream, device),
+            key_value: projection(dim, 2 * dim, stream, device),
+            norm: layer_norm(dim, device),
+        }
+    }
+
+    /// `[batch, field, dim]` everywhere.
+    fn forward(&self, own: Tensor<3>, message: Tensor<3>) -> Tensor<3> {
+        let [key, value] = halves(project(message, &self.key_value));
+        self.norm.forward(attend(project(own.clone(), &self.query), key, value) + own)
+    }
+}
+
+impl Backbone for Model {
+    fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
+        let towers = self.feature_towers(views[0].clone()).split(1, 0);
+        let mut transfers = self.transfers.iter();
+        let mut tasks: Vec<Tensor<3>> = Vec::with_capacity(self.parents.len());
+        for (own, parent) in towers.into_iter().zip(&self.parents) {
+            let own = own.squeeze_dim(0);
+            let transfer = parent.and_then(|parent| Some((parent, transfers.next()?)));
+            tasks.push(match transfer {
+                Some((parent, transfer)) => {
+                    transfer.forward(own, pass.dropout(tasks[parent].clone(), self.dropout))
+                }
+                None => own,
+            });
+        }
+        let inputs = Tensor::stack(tasks.iter().map(super::heads::flatten).collect(), 0);
+        independent(self.towers.forward(inputs, pass))
+    }
+}

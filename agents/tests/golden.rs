@@ -1,0 +1,251 @@
+//! Backbones and loss terms against the numbers of independent PyTorch scripts, see `tests/golden/README.md` in the
+//! repository's root.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::path::PathBuf;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::{AdamConfig, GradientsParams};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use rmtl_agents::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions};
+use rmtl_agents::encoder::host;
+use rmtl_agents::loss::{LossesConfig, TaskFacts, task_bce};
+use rmtl_agents::pass::Pass;
+use rmtl_agents::stream::Streams;
+use rmtl_agents::weights::{NamedTensor, NamedTensors, collect, restore};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// Values of a tensor, row-major.
+#[derive(Clone, Debug, Deserialize)]
+struct Golden {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+#[derive(Deserialize)]
+struct BackboneCase {
+    backbone: BackboneConfig,
+    losses: LossesConfig,
+    parents: Vec<Option<usize>>,
+    n_fields: usize,
+    dim: usize,
+    views: Vec<Golden>,
+    labels: Golden,
+    weights: BTreeMap<String, Golden>,
+    probabilities: Golden,
+    loss: f32,
+    gradients: BTreeMap<String, Golden>,
+    view_gradients: Vec<Golden>,
+    after_adam: BTreeMap<String, Golden>,
+}
+
+#[derive(Deserialize)]
+struct LossCase {
+    losses: LossesConfig,
+    parents: Vec<Option<usize>>,
+    positive_rates: Vec<f64>,
+    probabilities: Golden,
+    conditional: Option<Golden>,
+    imputed: Option<Golden>,
+    fields: Vec<Golden>,
+    labels: Golden,
+    value: f32,
+    gradients: LossGradients,
+}
+
+#[derive(Deserialize)]
+struct LossGradients {
+    probabilities: Option<Golden>,
+    conditional: Option<Golden>,
+    imputed: Option<Golden>,
+    fields: Option<Vec<Golden>>,
+}
+
+/// Every case of a folder with its name.
+fn cases<T: DeserializeOwned>(folder: &str) -> Vec<(String, T)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(folder);
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let read = |path: PathBuf| {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let case = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        (name, case)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+impl Golden {
+    fn tensor<const D: usize>(&self, device: &Device) -> Tensor<D> {
+        Tensor::from_data(TensorData::new(self.values.clone(), self.shape.clone()), device)
+    }
+
+    /// |Δ| ≤ 1e-6 + 1e-5 · |x| wherever `counts`.
+    fn assert_close(&self, found: &[f32], counts: impl Fn(usize) -> bool, what: impl Debug) {
+        assert_eq!(self.values.len(), found.len(), "{what:?}");
+        for (index, (&expected, &found)) in self.values.iter().zip(found).enumerate() {
+            let close = (found - expected).abs() <= 1e-6 + 1e-5 * expected.abs();
+            assert!(close || !counts(index), "{what:?}[{index}]: expected {expected}, found {found}");
+        }
+    }
+
+    /// Of a gradient that may be absent where it is zero.
+    fn assert_gradient<const D: usize>(&self, leaf: &Tensor<D>, gradients: &Gradients, what: impl Debug) {
+        let found = leaf.grad(gradients).map_or_else(|| vec![0.0; self.values.len()], host);
+        self.assert_close(&found, |_| true, what);
+    }
+}
+
+/// The gradient of every parameter by its name in the golden files.
+fn gradients_of(model: &AnyBackbone, gradients: &Gradients) -> NamedTensors {
+    struct Visitor<'a>(Vec<String>, &'a Gradients, NamedTensors);
+    impl ModuleVisitor for Visitor<'_> {
+        fn enter_module(&mut self, name: &str, _container_type: &str) {
+            self.0.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _name: &str, _container_type: &str) {
+            self.0.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(gradient) = param.val().grad(self.1) {
+                let tensor = NamedTensor { shape: gradient.dims().to_vec(), values: host(gradient) };
+                self.2.insert(self.0.join("."), tensor);
+            }
+        }
+    }
+    let mut visitor = Visitor(Vec::new(), gradients, NamedTensors::new());
+    model.visit(&mut visitor);
+    unprefixed(visitor.2)
+}
+
+/// Paths below the backbone's own name.
+fn unprefixed(tensors: NamedTensors) -> NamedTensors {
+    tensors.into_iter().map(|(name, tensor)| (name.split_once('.').unwrap().1.to_owned(), tensor)).collect()
+}
+
+fn parameters_of(model: &AnyBackbone) -> NamedTensors {
+    let mut tensors = NamedTensors::new();
+    collect(model, "network", &mut tensors);
+    unprefixed(unprefixed(tensors))
+}
+
+/// The case's model with the case's weights; both have the same parameters.
+fn model(name: &str, case: &BackboneCase, device: &Device) -> AnyBackbone {
+    let input = Input { n_fields: case.n_fields, dim: case.dim, parents: case.parents.clone() };
+    case.backbone.check(&input).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let model = case.backbone.init(&input, &mut Streams::new(1).named("init"), device);
+    let mut variant = NamedTensors::new();
+    collect(&model, "network", &mut variant);
+    let prefix = variant.keys().next().unwrap().splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+    let weights: NamedTensors = case
+        .weights
+        .iter()
+        .map(|(name, golden)| {
+            (
+                format!("{prefix}.{name}"),
+                NamedTensor { shape: golden.shape.clone(), values: golden.values.clone() },
+            )
+        })
+        .collect();
+    let names = |tensors: &NamedTensors| tensors.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&weights), names(&variant), "{name}");
+    restore(model, "network", &weights).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[test]
+fn every_backbone_matches_pytorch() {
+    let device = Device::default().autodiff();
+    let cases = cases::<BackboneCase>("backbones");
+    for config in BackboneConfig::all() {
+        let n_cases = cases.iter().filter(|(_, case)| case.backbone.name() == config.name()).count();
+        assert!(n_cases >= 2, "{} has golden numbers for {n_cases} numbers of tasks", config.name());
+    }
+    for (name, case) in cases {
+        let model = model(&name, &case, &device);
+        let views: Vec<Tensor<3>> =
+            case.views.iter().map(|view| view.tensor(&device).require_grad()).collect();
+        let labels: Tensor<2> = case.labels.tensor(&Device::default());
+        let predictions = model.forward(&views, &mut Pass::evaluation());
+        case.probabilities.assert_close(
+            &host(predictions.probabilities.clone()),
+            |_| true,
+            (&name, "probabilities"),
+        );
+
+        let tasks =
+            TaskFacts { parents: case.parents.clone(), positive_rates: vec![0.5; case.parents.len()] };
+        let terms = case.losses.bind(tasks).values(&predictions, &labels, &views);
+        let bce = task_bce(predictions.probabilities, &labels).mean_dim(0).sum();
+        let loss = terms.into_iter().fold(bce, |sum, term| sum + term);
+        let expected = Golden { shape: vec![1], values: vec![case.loss] };
+        expected.assert_close(&host(loss.clone()), |_| true, (&name, "loss"));
+
+        let gradients = loss.backward();
+        let found = gradients_of(&model, &gradients);
+        assert_eq!(found.len(), case.gradients.len(), "{name}: parameters with a gradient");
+        for (parameter, golden) in &case.gradients {
+            golden.assert_close(&found[parameter].values, |_| true, (&name, "gradient of", parameter));
+        }
+        for (view, golden) in views.iter().zip(&case.view_gradients) {
+            golden.assert_gradient(view, &gradients, (&name, "gradient of a view"));
+        }
+
+        let gradients = GradientsParams::from_grads(gradients, &model);
+        let stepped = AdamConfig::new().with_epsilon(1e-8).init().step(1e-3, model, gradients);
+        let found = parameters_of(&stepped);
+        for (parameter, golden) in &case.after_adam {
+            let gradient = &case.gradients[parameter].values;
+            let counts = |index: usize| gradient[index].abs() > 1e-6;
+            golden.assert_close(&found[parameter].values, counts, (&name, "after Adam:", parameter));
+        }
+    }
+}
+
+#[test]
+fn every_loss_term_matches_pytorch() {
+    let device = Device::default().autodiff();
+    let cases = cases::<LossCase>("losses");
+    for (term, _) in rmtl_agents::loss::LOSSES {
+        let n_cases = cases.iter().filter(|(_, case)| case.losses.terms()[0].0 == *term).count();
+        assert!(n_cases >= 2, "{term} has golden numbers for {n_cases} numbers of tasks");
+    }
+    for (name, case) in cases {
+        let leaf = |golden: &Golden| golden.tensor::<2>(&device).require_grad();
+        let predictions = Predictions {
+            conditional: case.conditional.as_ref().map(leaf),
+            imputed: case.imputed.as_ref().map(leaf),
+            ..Predictions::from(leaf(&case.probabilities))
+        };
+        let fields: Vec<Tensor<3>> =
+            case.fields.iter().map(|view| view.tensor(&device).require_grad()).collect();
+        let labels = case.labels.tensor(&Device::default());
+        let tasks = TaskFacts { parents: case.parents.clone(), positive_rates: case.positive_rates.clone() };
+        let terms = case.losses.bind(tasks);
+        let value = terms.values(&predictions, &labels, &fields).remove(0);
+        let expected = Golden { shape: vec![1], values: vec![case.value] };
+        expected.assert_close(&host(value.clone()), |_| true, (&name, "value"));
+
+        let gradients = value.backward();
+        let inputs = [
+            (Some(predictions.probabilities), &case.gradients.probabilities),
+            (predictions.conditional, &case.gradients.conditional),
+            (predictions.imputed, &case.gradients.imputed),
+        ];
+        for (input, golden) in inputs {
+            let gradient = input.and_then(|input| input.grad(&gradients)).map(host);
+            match golden {
+                Some(golden) => golden.assert_close(&gradient.unwrap(), |_| true, (&name, "gradient")),
+                None => {
+                    assert!(gradient.is_none_or(|values| values.iter().all(|&value| value == 0.0)), "{name}")
+                }
+            }
+        }
+        for (view, golden) in fields.iter().zip(case.gradients.fields.iter().flatten()) {
+            golden.assert_gradient(view, &gradients, (&name, "gradient of a view"));
+        }
+    }
+}
