@@ -1,5 +1,7 @@
 //! A run from the prepared log to the report: the data path on one screen.
 
+use std::time::Instant;
+
 use rmtl_agents::actor::Actor;
 use rmtl_agents::critic::Critic;
 use rmtl_agents::weighting::WeightingConfig;
@@ -11,7 +13,9 @@ use crate::error::Result;
 use crate::folder::Model;
 use crate::log::tags::{self, Phase};
 use crate::phase::{CriticSummary, Evaluator, Fit, collect, critics, fit};
-use crate::report::{Comparison, DataSummary, Parameters, Report, TaskBlock, task_block};
+use crate::report::{
+    Comparison, DataSummary, INFERENCE, Parameters, PhaseTiming, Report, TaskBlock, task_block,
+};
 use crate::run::Run;
 
 /// Runs all phases and gives the report. Parameters are saved as soon as they are final.
@@ -108,16 +112,22 @@ fn report(run: &mut Run<'_>, trained: Trained) -> Result<Report> {
     let test = Evaluator::new(run.reader(Split::Test), run.schema().parents());
     let block =
         |actor: &Actor| Ok::<TaskBlock, crate::error::Error>(task_block(manifest, test.evaluate(actor)?));
+    let start = Instant::now();
+    let predictions = test.predict(&trained.actor);
+    let seconds = start.elapsed().as_secs_f64();
+    let rows_per_second = manifest.summary(Split::Test).rows as f64 / seconds.max(1e-9);
+    let inference = PhaseTiming { seconds, steps: 1, rows_per_second };
+    let timings = run.timings.iter().map(|(phase, timing)| (phase.name().to_owned(), *timing));
     Ok(Report {
         data: DataSummary::of(manifest),
         actors: Comparison {
-            tasks: block(&trained.actor)?,
+            tasks: task_block(manifest, test.score(&predictions)?),
             baseline: trained.baseline.as_ref().map(block).transpose()?,
             equal_budget: trained.equal_budget.as_ref().map(block).transpose()?,
             oracle: test.oracle()?.map(|scores| task_block(manifest, scores)),
         },
         critics: trained.critics,
-        phases: run.timings.iter().map(|(phase, timing)| (phase.name().to_owned(), *timing)).collect(),
+        phases: timings.chain([(INFERENCE.to_owned(), inference)]).collect(),
         parameters: Parameters {
             dense: trained.actor.n_dense_parameters(),
             embedding: trained.actor.n_embedding_parameters(),

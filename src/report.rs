@@ -14,6 +14,9 @@ use crate::phase::{CriticSummary, Scores};
 /// Metrics per task name, in the order of the tasks.
 pub type TaskBlock = IndexMap<String, TaskMetrics>;
 
+/// The final actor's predictions of the test split among the phases, as one step.
+pub const INFERENCE: &str = "inference";
+
 /// `report.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {

@@ -61,6 +61,37 @@ fn a_backbone_that_needs_a_chain_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn combinations_that_make_no_sense_are_refused_with_the_reason() {
+    let bench = Workbench::new();
+    for (set, words) in [
+        (&["backbone.escm2={}"][..], &["[backbone.escm2]", "losses.counterfactual"][..]),
+        (&["backbone.mmoe={}", "losses.counterfactual={}"], &["[losses.counterfactual]", "escm2"]),
+        (&["backbone.apem.n_heads=3"], &["[backbone.apem]", "n_heads", "encoder.dim = 8"]),
+        (&["backbone.bpcm={attention=false, aggregation=false}"], &["[backbone.bpcm]", "aggregation"]),
+        (&["backbone.ple.levels=[]"], &["[backbone.ple]", "levels"]),
+        (&["losses.dependence.sigma=[1.0]"], &["[losses.dependence]", "expected 2, found 1"]),
+        (&["losses.class_balance.max_weight=0.5"], &["[losses.class_balance]", "max_weight"]),
+    ] {
+        let found = message(&bench, set);
+        for word in words {
+            assert!(found.contains(word), "{set:?}: {found}");
+        }
+        assert!(!bench.path("run").exists());
+    }
+}
+
+#[test]
+fn a_term_that_needs_a_chain_is_refused_without_one() {
+    let independent = DATASET.replace(", after = \"click\"", "").replace(", after = \"cart\"", "");
+    let bench = Workbench::with(&independent, RUN);
+    for term in ["dependence", "calibrator"] {
+        let set = format!("losses.{term}={{}}");
+        let found = message(&bench, &["backbone.mmoe={}", &set]);
+        assert!(found.contains(&format!("losses.{term}")) && found.contains("after"), "{found}");
+    }
+}
+
+#[test]
 fn an_unknown_device_is_refused_before_the_log_is_prepared() {
     let bench = Workbench::new();
     let found = message(&bench, &["device=gpu"]);

@@ -10,19 +10,21 @@ const TRAINING: [&str; 4] = [
     "optimizer.embedding_learning_rate=0.003",
 ];
 
-fn aucs(dataset: &str) -> (Vec<f64>, Vec<f64>) {
+fn aucs(dataset: &str, set: &[&str]) -> (Vec<f64>, Vec<f64>) {
     let dataset = dataset.replace("n_users = 200, n_items = 80, n_sessions = 700", LARGER);
     let bench = Workbench::with(&dataset, RUN);
-    let report = bench.train("run", &TRAINING);
+    let report = bench.train("run", &[&TRAINING[..], set].concat());
     let of = |block: &rmtl::report::TaskBlock| block.values().map(|task| task.auc.unwrap()).collect();
     (of(&report.actors.tasks), of(report.actors.oracle.as_ref().unwrap()))
 }
 
 #[test]
 fn a_trained_actor_lies_between_chance_and_the_oracle() {
-    let (actor, oracle) = aucs(DATASET);
-    for (actor, oracle) in actor.iter().zip(&oracle) {
-        assert!(*actor > 0.6 && actor < oracle, "AUC {actor}, oracle {oracle}");
+    for numeric in ["encoder.numeric=linear", "encoder.numeric=log_round"] {
+        let (actor, oracle) = aucs(DATASET, &[numeric]);
+        for (actor, oracle) in actor.iter().zip(&oracle) {
+            assert!(*actor > 0.6 && actor < oracle, "{numeric}: AUC {actor}, oracle {oracle}");
+        }
     }
 }
 
@@ -38,7 +40,7 @@ fn negative_control_features_of_another_row_teach_nothing() {
          b.user, b.user_group, b.item, b.category, b.position, b.quality FROM a JOIN b ON a.n = b.n",
     );
     assert_ne!(shuffled, DATASET);
-    let (actor, oracle) = aucs(&shuffled);
+    let (actor, oracle) = aucs(&shuffled, &[]);
     assert!(actor[0] < 0.55, "AUC {} of features that know nothing", actor[0]);
     assert!(oracle[0] > 0.6, "the oracle still knows: {}", oracle[0]);
 }

@@ -3,7 +3,9 @@
 
 mod bad_input;
 mod cli;
+mod compare;
 mod learning;
 mod pipeline;
 mod real_logs;
+mod task_conflict;
 mod workbench;

@@ -126,7 +126,7 @@ fn equal_weights_need_no_critics_and_equal_the_pretraining_of_a_critic_run() {
     let equal = bench.try_train("equal", &["weighting.equal={}"]).unwrap();
     assert_eq!(Some(&equal.actors.tasks), critic.actors.baseline.as_ref());
     assert_eq!(equal.actors.baseline, None);
-    assert_eq!(equal.phases.keys().collect::<Vec<_>>(), ["pretrain"]);
+    assert_eq!(equal.phases.keys().collect::<Vec<_>>(), ["pretrain", "inference"]);
 }
 
 #[test]
@@ -134,10 +134,70 @@ fn every_backbone_runs_under_the_critics() {
     let bench = Workbench::new();
     for backbone in rmtl_agents::backbone::BackboneConfig::all() {
         let name = backbone.name();
-        let set = format!("backbone.{name}.dropout=0.1");
-        let report = bench.train(name, &[&set, "schedule.two_stage.pretrain.max_epochs=1"]);
-        assert!(report.actors.tasks["buy"].auc.unwrap() > 0.0, "{name}");
+        let settings = match name {
+            "apem" => "{n_layers=2, n_inducing_points=6, tower=[8]}",
+            "bpcm" => "{tower=[8]}",
+            "mmoe" | "omoe" => "{n_experts=2, bottom=[32, 16], tower=[8]}",
+            "ple" => "{n_specific_experts=1, n_shared_experts=1, levels=[[32], [16]], tower=[8]}",
+            _ => "{bottom=[32, 16], tower=[8]}",
+        };
+        let mut set = vec![format!("backbone.{name}={settings}")];
+        set.extend(backbone.needs_loss().map(|term| format!("losses.{term}={{}}")));
+        set.push("schedule.two_stage.pretrain.max_epochs=1".into());
+        let report = bench.train(name, &set.iter().map(String::as_str).collect::<Vec<_>>());
+        for actor in [&report.actors.tasks, report.actors.equal_budget.as_ref().unwrap()] {
+            assert!(actor["buy"].auc.unwrap() > 0.0, "{name}");
+        }
     }
+}
+
+#[test]
+fn every_loss_term_is_logged_under_its_own_tag_and_changes_the_training() {
+    let bench = Workbench::new();
+    for (term, _) in rmtl_agents::loss::LOSSES {
+        // ESMM cannot break the order that the calibrator guards.
+        let backbone = if *term == "calibrator" { "shared_bottom" } else { "esmm" };
+        let backbone = format!("backbone.{backbone}={{bottom=[16], tower=[8]}}");
+        let short = [&backbone, "weighting.equal={}", "schedule.two_stage.pretrain.max_epochs=1"];
+        let without = bench.train(&format!("without_{term}"), &short);
+        let set = format!("losses.{term}={{}}");
+        let with = bench.train(term, &[&short[..], &[&set]].concat());
+        assert_ne!(with.actors.tasks, without.actors.tasks, "{term}");
+        let tag = format!("\"pretrain/loss_term/{term}\"");
+        assert!(bench.read(&format!("{term}/metrics.jsonl")).contains(&tag), "{tag} is not logged");
+    }
+}
+
+#[test]
+fn log_rounded_numeric_columns_train_actor_and_critics() {
+    let bench = Workbench::new();
+    let projected = bench.train("projected", &[]);
+    let rounded = bench.train("rounded", &["encoder.numeric=log_round"]);
+    let of = |report: &rmtl::report::Report| report.parameters;
+    // The projection of one column to 8 dimensions against one table of 1026 rows.
+    assert_eq!(of(&projected).dense, of(&rounded).dense + 16);
+    assert_eq!(of(&projected).embedding + 1026 * 8, of(&rounded).embedding);
+    let again = bench.train("again", &["encoder.numeric=log_round"]);
+    assert_eq!(again.actors, rounded.actors);
+}
+
+#[test]
+fn apem_anneals_its_selector_shows_it_and_keeps_it_while_it_trains_on() {
+    let bench = Workbench::new();
+    let settings = "backbone.apem={n_layers=1, n_inducing_points=6, tower=[8], \
+                    gamma={planned={start=10.0, end=0.001, share=0.4}}}";
+    bench.train("run", &[settings, "schedule.two_stage.pretrain.patience=9"]);
+    assert!(bench.read("run/metrics.jsonl").contains("\"pretrain/backbone/selection_rate\""));
+    let gamma = |model: &str| {
+        let bytes = std::fs::read(bench.path(&format!("run/model/{model}.safetensors"))).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let data = tensors.tensor("network.backbone.Apem.gamma").unwrap().data().to_vec();
+        f32::from_le_bytes(data.try_into().unwrap())
+    };
+    let pretrained = gamma("baseline");
+    assert!((0.001..10.0).contains(&pretrained), "{pretrained}");
+    // The weighted phase plans anew from 10, but γ does not rise.
+    assert!(gamma("actor") <= pretrained, "{} after {pretrained}", gamma("actor"));
 }
 
 #[test]

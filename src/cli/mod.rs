@@ -1,5 +1,6 @@
 //! The command line.
 
+mod compare;
 mod evaluate;
 mod list;
 mod output;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::compare::Which;
 use crate::config::Override;
 use crate::error::Error;
 use crate::interrupt::EXIT_STATUS;
@@ -33,6 +35,8 @@ enum Command {
     Train(TrainArguments),
     /// Evaluate the models of a run folder again.
     Evaluate(EvaluateArguments),
+    /// Put finished runs side by side, averaged over their seeds.
+    Compare(CompareArguments),
     /// Turn raw logs into a prepared dataset.
     Prepare(PrepareArguments),
     /// List what can be named in run files.
@@ -83,6 +87,25 @@ struct EvaluateArguments {
 }
 
 #[derive(Debug, clap::Args)]
+struct CompareArguments {
+    /// Run folders, or folders of run folders. Runs whose run files differ in the seed alone are averaged.
+    #[arg(required = true)]
+    run_dirs: Vec<PathBuf>,
+    /// The run that AUCs are set in relation to (RelaImpr).
+    #[arg(long, value_name = "RUN")]
+    base: Option<String>,
+    /// Which actor of each run.
+    #[arg(long, value_enum, default_value_t)]
+    actor: Which,
+    /// Print Markdown.
+    #[arg(long)]
+    markdown: bool,
+    /// Print JSON.
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct PrepareArguments {
     /// The dataset file.
     dataset_file: PathBuf,
@@ -102,6 +125,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(arguments) => train::command(&arguments),
         Command::Evaluate(arguments) => evaluate::command(&arguments),
+        Command::Compare(arguments) => compare::command(&arguments),
         Command::Prepare(arguments) => prepare::command(&arguments),
         Command::List { kind, json } => list::command(kind, json),
     };

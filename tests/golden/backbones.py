@@ -502,7 +502,7 @@ class Transfer(nn.Module):
         return self.norm(attend(self.query(q), self.key(z_parent), self.value(z_parent)) + q)
 
     def layout(self, name, t):
-        out = linear(f"{name}.query", self.query, t) | wide(f"{name}.key_value", [self.key, self.value], t)
+        out = linear(f"{name}.query", self.query, t) | grouped(f"{name}.key_value", [self.key, self.value], t)
         return out | norm(f"{name}.norm", self.norm, t)
 
 
@@ -526,8 +526,8 @@ class Bpcm(nn.Module):
         attention, aggregation = self.features[0].use
         out = {}
         if attention:
-            projections = [layer for f in self.features for layer in (f.query, f.key, f.value)]
-            out |= wide("query_key_value", projections, t)
+            projections = [getattr(f, name) for name in ("query", "key", "value") for f in self.features]
+            out |= grouped("query_key_value", projections, t)
         if aggregation:
             out |= expert_mlp("aggregation", [f.aggregation for f in self.features], t)
         if self.features[0].gated:

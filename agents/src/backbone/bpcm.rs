@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use super::heads::{Towers, Widths, check_chain, independent};
 use super::{Backbone, Input, Predictions, Settings};
-use crate::layer::{ExpertMlp, GroupedLinear, attend, halves, layer_norm, project, projection};
+use crate::layer::{ExpertMlp, GroupedLinear, attend, layer_norm, project, projection};
 use crate::pass::Pass;
 use crate::stream::Stream;
 
@@ -76,7 +76,9 @@ impl Settings for Config {
         let n_transfers = if self.bpc { input.parents.iter().flatten().count() } else { 0 };
         let widths = Widths { bottom: &[], tower: &self.tower, dropout: self.dropout };
         Model {
-            query_key_value: self.attention.then(|| projection(dim, n_tasks * 3 * dim, stream, device)),
+            query_key_value: self
+                .attention
+                .then(|| GroupedLinear::without_bias(3 * n_tasks, [dim, dim], dim, stream, device)),
             aggregation: self
                 .aggregation
                 .then(|| ExpertMlp::new(n_tasks, dim, &[dim, dim], 0.0, stream, device)),
@@ -93,8 +95,8 @@ impl Settings for Config {
 /// The network.
 #[derive(Module, Debug)]
 pub struct Model {
-    /// W_Q, W_K, W_V of task after task, `dim → task · 3 · dim`
-    query_key_value: Option<Linear>,
+    /// W_Q of all tasks, then W_K, then W_V: `[3 · task, dim, dim]`
+    query_key_value: Option<GroupedLinear>,
     aggregation: Option<ExpertMlp>,
     /// W_C
     gate_aggregation: Option<GroupedLinear>,
@@ -114,15 +116,14 @@ impl Model {
     fn feature_towers(&self, fields: Tensor<3>) -> Tensor<4> {
         let [batch, n_fields, dim] = fields.dims();
         let n_tasks = self.parents.len();
-        let attention = self.query_key_value.as_ref().map(|layer| {
-            let all = project(fields.clone(), layer).reshape([batch, n_fields, n_tasks, 3, dim]);
-            let all = all.permute([3, 2, 0, 1, 4]); // [3, task, batch, field, dim]
-            let [query, key, value] =
-                [0, 1, 2].map(|index| all.clone().narrow(0, index, 1).squeeze_dim::<4>(0));
+        let rows = fields.reshape([batch * n_fields, dim]);
+        let attention = self.query_key_value.as_ref().map(|layers| {
+            let all = layers.forward(rows.clone().unsqueeze_dim(0));
+            let all = all.reshape([3 * n_tasks, batch, n_fields, dim]);
+            let [query, key, value] = [0, 1, 2].map(|index| all.clone().narrow(0, index * n_tasks, n_tasks));
             attend(query, key, value)
         });
         let aggregation = self.aggregation.as_ref().map(|mlp| {
-            let rows = fields.reshape([batch * n_fields, dim]);
             mlp.forward(rows, &mut Pass::evaluation()).reshape([n_tasks, batch, n_fields, dim])
         });
         let (attention, aggregation) = match (attention, aggregation) {
@@ -145,8 +146,8 @@ impl Model {
 #[derive(Module, Debug)]
 struct Transfer {
     query: Linear,
-    /// W_K beside W_V.
-    key_value: Linear,
+    /// W_K, W_V: `[2, dim, dim]`
+    key_value: GroupedLinear,
     norm: LayerNorm,
 }
 
@@ -154,14 +155,17 @@ impl Transfer {
     fn new(dim: usize, stream: &mut Stream, device: &Device) -> Self {
         Self {
             query: projection(dim, dim, stream, device),
-            key_value: projection(dim, 2 * dim, stream, device),
+            key_value: GroupedLinear::without_bias(2, [dim, dim], dim, stream, device),
             norm: layer_norm(dim, device),
         }
     }
 
     /// `[batch, field, dim]` everywhere.
     fn forward(&self, own: Tensor<3>, message: Tensor<3>) -> Tensor<3> {
-        let [key, value] = halves(project(message, &self.key_value));
+        let [batch, n_fields, dim] = own.dims();
+        let both = self.key_value.forward(message.reshape([1, batch * n_fields, dim]));
+        let both = both.reshape([2, batch, n_fields, dim]);
+        let [key, value] = [0, 1].map(|index| both.clone().narrow(0, index, 1).squeeze_dim::<3>(0));
         self.norm.forward(attend(project(own.clone(), &self.query), key, value) + own)
     }
 }

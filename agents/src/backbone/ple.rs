@@ -133,21 +133,30 @@ impl Level {
     ) -> (Tensor<3>, Option<Tensor<2>>) {
         let own = self.task_experts.forward(tasks.clone(), pass); // [task · own, batch, hidden]
         let common = self.shared_experts.forward(shared.clone(), pass); // [shared, batch, hidden]
+        let mut gates = self.task_gates(tasks, own.dims()[0], common.dims()[0]);
+        let n_tasks = gates.len();
+        gates.extend(self.shared_gate.as_ref().map(|gate| softmax(gate.forward(shared), 1)));
+        // One product for all gates: an expert that a gate does not see counts 0.
+        let mixtures = mix(Tensor::stack(gates, 1), Tensor::cat(vec![own, common], 0));
+        let shared = self.shared_gate.as_ref().map(|_| mixtures.clone().narrow(0, n_tasks, 1).squeeze_dim(0));
+        (mixtures.narrow(0, 0, n_tasks), shared)
+    }
+
+    /// Per task a gate over all `n_own` specific experts and the `n_common` shared ones, `[batch, expert]`.
+    fn task_gates(&self, tasks: Tensor<3>, n_own: usize, n_common: usize) -> Vec<Tensor<2>> {
         let gates = softmax(self.task_gates.forward(tasks), 2); // [task, batch, own + shared]
-        let [n_tasks, _, n_gated] = gates.dims();
-        let n_common = common.dims()[0];
-        let n_own = n_gated - n_common;
-        let mixtures = gates.split(1, 0).into_iter().enumerate().map(|(task, gate)| {
-            let own = own.clone().narrow(0, task * n_own, n_own);
-            mix(gate.swap_dims(0, 1), Tensor::cat(vec![own, common.clone()], 0))
-        });
-        let mixtures = Tensor::cat(mixtures.collect(), 0);
-        let shared = self.shared_gate.as_ref().map(|gate| {
-            let gate = softmax(gate.forward(shared), 1).unsqueeze_dim(1);
-            mix(gate, Tensor::cat(vec![own, common], 0)).squeeze_dim(0)
-        });
-        debug_assert_eq!(mixtures.dims()[0], n_tasks);
-        (mixtures, shared)
+        let [n_tasks, batch, _] = gates.dims();
+        let n_own = n_own / n_tasks;
+        let device = gates.device().inner();
+        let others = |n: usize| Tensor::zeros([batch, n * n_own], &device);
+        let widen = |task: usize| {
+            let gate = gates.clone().narrow(0, task, 1).squeeze_dim::<2>(0);
+            let (own, common) = (gate.clone().narrow(1, 0, n_own), gate.narrow(1, n_own, n_common));
+            let mut parts = vec![others(task), own, others(n_tasks - 1 - task), common];
+            parts.retain(|part| part.dims()[1] > 0);
+            Tensor::cat(parts, 1)
+        };
+        (0..n_tasks).map(widen).collect()
     }
 }
 

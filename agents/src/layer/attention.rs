@@ -88,16 +88,11 @@ impl PointAttention {
         let heads = |tensor: Tensor<3>| {
             tensor.reshape([batch, n_fields, self.n_heads, dim / self.n_heads]).swap_dims(1, 2)
         };
-        let [key, value] = halves(project(fields, &self.key_value));
+        let both = project(fields, &self.key_value);
+        let [key, value] = [both.clone().narrow(2, 0, dim), both.narrow(2, dim, dim)];
         let attended = attend::<4>(heads(query), heads(key), heads(value));
         project(attended.swap_dims(1, 2).reshape([batch, n_fields, dim]), &self.output)
     }
-}
-
-/// The two halves of the last dimension: keys and values of one product.
-pub fn halves<const D: usize>(key_value: Tensor<D>) -> [Tensor<D>; 2] {
-    let dim = key_value.dims()[D - 1] / 2;
-    [key_value.clone().narrow(D - 1, 0, dim), key_value.narrow(D - 1, dim, dim)]
 }
 
 #[cfg(test)]

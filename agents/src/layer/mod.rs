@@ -5,7 +5,7 @@ mod grouped;
 mod init;
 mod mlp;
 
-pub use attention::{PointAttention, attend, halves, project};
+pub use attention::{PointAttention, attend, project};
 pub use grouped::{GroupedLinear, WideLinear};
 pub use init::{layer_norm, linear, projection, uniform};
 pub use mlp::{ExpertMlp, FannedMlp, GroupedMlp, Mlp};

@@ -21,7 +21,7 @@ pub enum Annealing {
         start: f32,
         /// γ from then on.
         end: f32,
-        /// The share. Small by default: `max_epochs` is a limit that early stops keep most runs far from.
+        /// The share. Mind that early stops end most runs long before the planned steps.
         share: f64,
     },
     /// The paper's law, `γ = max(start − decrement · step, end)`.
@@ -37,7 +37,7 @@ pub enum Annealing {
 
 impl Default for Annealing {
     fn default() -> Self {
-        Self::Planned { start: 10.0, end: 1e-3, share: 0.1 }
+        Self::Planned { start: 10.0, end: 1e-3, share: 0.5 }
     }
 }
 

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Makes every table of kuairand.md: docs/results/kuairand.sh FOLDER_WITH_THE_CSV_FILES
+#
+# Run it in the repository's root after `cargo build --release`. Interrupted, it goes on with the run it was in: finished
+# runs lie in runs/kuairand and are kept. SEEDS="1 2 3" takes other seeds.
+set -euo pipefail
+root=${1:?usage: docs/results/kuairand.sh FOLDER_WITH_THE_CSV_FILES}
+seeds=${SEEDS:-1 2}
+rmtl=${RMTL:-target/release/rmtl}
+runs=runs/kuairand
+
+# run FOLDER NAME SEED SETTING…: trains unless that run has finished.
+run() {
+    local out=$runs/$1/$2_seed$3 seed=$3 settings=()
+    for setting in "${@:4}"; do settings+=(--set "$setting"); done
+    if [ -e "$out/report.json" ]; then return; fi
+    rm -rf "$out"
+    printf '%s  %5d s  %s\n' "$(date +%T)" "$SECONDS" "$out"
+    "$rmtl" train configs/kuairand/backbones.toml --root "$root" --out "$out" --quiet \
+        --set "seed=$seed" "${settings[@]}" >"$runs/last.log" 2>&1 || { cat "$runs/last.log"; exit 1; }
+}
+
+layers='bottom=[128,64],tower=[64,32]'
+apem='n_layers=2,n_inducing_points=16,tower=[64,32]'
+bpcm='tower=[64,32]'
+log_round='encoder.numeric="log_round"'
+equal='weighting.equal={}'
+
+# The settings of every backbone, with the loss terms and the encoding that belong to it.
+backbone() {
+    case $1 in
+    single_task | shared_bottom | esmm | aitm) settings=("backbone.$1={$layers}") ;;
+    escm2_ips) settings=("backbone.escm2={mode=\"ips\",$layers}" 'losses.counterfactual={}') ;;
+    escm2_dr) settings=("backbone.escm2={mode=\"dr\",$layers}" 'losses.counterfactual={}') ;;
+    omoe | mmoe) settings=("backbone.$1={n_experts=4,$layers}") ;;
+    ple)
+        local experts='n_specific_experts=2,n_shared_experts=2,levels=[[128],[64]]'
+        settings=("backbone.ple={$experts,tower=[64,32]}")
+        ;;
+    apem) settings=("backbone.apem={$apem}" 'losses.dependence={}' "$log_round") ;;
+    bpcm) settings=("backbone.bpcm={$bpcm}" 'losses.calibrator={}') ;;
+    esac
+}
+backbones='single_task shared_bottom esmm escm2_ips escm2_dr omoe mmoe ple aitm apem bpcm'
+
+mkdir -p "$runs"
+# One epoch each with equal weights, for the costs; nothing else should run meanwhile.
+for name in $backbones; do
+    backbone "$name"
+    run cost "$name" 1 "${settings[@]}" "$equal" schedule.two_stage.pretrain.max_epochs=1
+done
+for seed in $seeds; do
+    for name in $backbones; do
+        backbone "$name"
+        run backbones "$name" "$seed" "${settings[@]}"
+    done
+    run apem hard_selection "$seed" "backbone.apem={$apem,gamma={planned={start=10.0,end=0.001,share=0.1}}}" \
+        "$log_round" losses.dependence={} "$equal"
+    run apem without_asrg "$seed" "backbone.apem={$apem,asrg=false}" "$log_round" losses.dependence={} "$equal"
+    run apem without_ps "$seed" "backbone.apem={$apem,ps=false}" "$log_round" losses.dependence={} "$equal"
+    run apem without_dependence "$seed" "backbone.apem={$apem}" "$log_round" "$equal"
+    run bpcm without_attention "$seed" "backbone.bpcm={$bpcm,attention=false}" losses.calibrator={} "$equal"
+    run bpcm without_aggregation "$seed" "backbone.bpcm={$bpcm,aggregation=false}" losses.calibrator={} "$equal"
+    run bpcm without_gate "$seed" "backbone.bpcm={$bpcm,gate=false}" losses.calibrator={} "$equal"
+    run bpcm without_bpc "$seed" "backbone.bpcm={$bpcm,bpc=false}" losses.calibrator={} "$equal"
+    run bpcm without_calibrator "$seed" "backbone.bpcm={$bpcm}" "$equal"
+done
+
+compare() { "$rmtl" compare --markdown "$@"; }
+{
+    printf '## Equal weights\n\n'
+    compare $(printf "$runs/backbones/%s_seed* " $backbones) --actor pretrained --base single_task
+    printf '## The same budget with equal weights\n\n'
+    compare $(printf "$runs/backbones/%s_seed* " $backbones) --actor equal-budget --base single_task
+    printf '## Weights from the critics\n\n'
+    compare $(printf "$runs/backbones/%s_seed* " $backbones) --base single_task
+    printf '## APEM, ablations\n\n'
+    compare "$runs"/backbones/apem_seed* "$runs/apem" --actor pretrained --base apem
+    printf '## BPCM, ablations\n\n'
+    compare "$runs"/backbones/bpcm_seed* "$runs/bpcm" --actor pretrained --base bpcm
+    printf '## Cost\n\n'
+    compare "$runs/cost"
+} >"$runs/tables.md"
+printf 'tables: %s, after %d s\n' "$runs/tables.md" "$SECONDS"

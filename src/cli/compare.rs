@@ -1,0 +1,28 @@
+//! `rmtl compare`.
+
+use comfy_table::presets;
+
+use super::CompareArguments;
+use super::output::print;
+use crate::compare::{compare, seed_deviation, tables};
+use crate::error::Result;
+
+pub(super) fn command(arguments: &CompareArguments) -> Result<()> {
+    let groups = compare(&arguments.run_dirs, arguments.actor)?;
+    if arguments.json {
+        print(serde_json::to_string_pretty(&groups).expect("groups hold nothing JSON cannot say"));
+        return Ok(());
+    }
+    let style = if arguments.markdown { presets::ASCII_MARKDOWN } else { presets::UTF8_FULL_CONDENSED };
+    for (task, mut table) in tables(&groups, arguments.base.as_deref())? {
+        print(format_args!("{}{task}\n", if arguments.markdown { "### " } else { "" }));
+        print(table.load_style(style));
+        if let Some(deviation) = seed_deviation(&groups, &task, "AUC") {
+            print(format_args!(
+                "\nStandard deviation of an AUC between seeds, pooled over the runs: {deviation:.4}"
+            ));
+        }
+        print("");
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! `rmtl compare`.
+
+use serde_json::Value;
+
+use crate::workbench::{Workbench, rmtl};
+
+fn compare(bench: &Workbench, arguments: &[&str]) -> (bool, String) {
+    let output = rmtl().arg("compare").current_dir(bench.path("")).args(arguments).output().unwrap();
+    let text = if output.status.success() { output.stdout } else { output.stderr };
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn runs_are_averaged_over_their_seeds_and_set_in_relation_to_a_base() {
+    let bench = Workbench::new();
+    let short = "schedule.two_stage.pretrain.max_epochs=1";
+    let (equal, shared) = ("weighting.equal={}", "backbone.shared_bottom={bottom=[16], tower=[8]}");
+    let a = bench.train("runs/esmm_seed1", &[short, equal, "seed=1"]);
+    let b = bench.train("runs/esmm_seed2", &[short, equal, "seed=2"]);
+    bench.train("runs/shared", &[short, equal, shared]);
+
+    let (ok, json) = compare(&bench, &["runs", "--json"]);
+    assert!(ok, "{json}");
+    let groups: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(groups.as_array().unwrap().len(), 2);
+    assert_eq!((groups[0]["name"].as_str(), groups[1]["name"].as_str()), (Some("esmm"), Some("shared")));
+    assert_eq!(groups[0]["seeds"], serde_json::json!([1, 2]));
+    let auc = |report: &rmtl::report::Report| report.actors.tasks["click"].auc.unwrap();
+    let found = groups[0]["tasks"]["click"]["AUC"]["mean"].as_f64().unwrap();
+    assert!((found - (auc(&a) + auc(&b)) / 2.0).abs() < 1e-12);
+    assert_eq!(groups[0]["dense_parameters"], a.parameters.dense);
+
+    let (ok, table) = compare(&bench, &["runs", "--base", "esmm", "--markdown"]);
+    assert!(ok && table.contains("RelaImpr over esmm") && table.contains("+0.00 %"), "{table}");
+    assert!(table.contains("pooled over the runs"), "{table}");
+    let (ok, message) = compare(&bench, &["runs", "--base", "mmoe"]);
+    assert!(!ok && message.contains("esmm, shared"), "{message}");
+}
+
+#[test]
+fn every_actor_of_a_critic_run_can_be_compared() {
+    let bench = Workbench::new();
+    let report = bench.train("run", &[]);
+    for (which, block) in [
+        ("final", &report.actors.tasks),
+        ("pretrained", report.actors.baseline.as_ref().unwrap()),
+        ("equal-budget", report.actors.equal_budget.as_ref().unwrap()),
+    ] {
+        let (ok, json) = compare(&bench, &["run", "--actor", which, "--json"]);
+        assert!(ok, "{json}");
+        let groups: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(groups[0]["tasks"]["buy"]["AUC"]["mean"].as_f64(), block["buy"].auc, "{which}");
+    }
+}
+
+#[test]
+fn folders_without_a_finished_run_and_runs_of_other_data_are_refused() {
+    let bench = Workbench::new();
+    std::fs::create_dir(bench.path("empty")).unwrap();
+    let (ok, message) = compare(&bench, &["empty"]);
+    assert!(!ok && message.contains("no finished run"), "{message}");
+    bench.train("run", &["schedule.two_stage.pretrain.max_epochs=1", "weighting.equal={}"]);
+    let report = bench.read("run/report.json").replacen("\"content_hash\": \"", "\"content_hash\": \"0", 1);
+    let other = bench.path("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::copy(bench.path("run/run.toml"), other.join("run.toml")).unwrap();
+    std::fs::write(other.join("report.json"), report).unwrap();
+    let (ok, message) = compare(&bench, &["run", "other"]);
+    assert!(!ok && message.contains("with other contents"), "{message}");
+}
