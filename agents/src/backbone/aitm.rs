@@ -3,7 +3,8 @@
 //!
 //! With `f_k = bottom_k(x)`, d the width of a bottom: `z_k = f_k` of a task without a parent, else
 //! `p = g_k(z_parent)`, `z_k = Σ_{u ∈ {p, f_k}} a_u h_1(u)`, `a = softmax_u(⟨h_2(u), h_3(u)⟩ / √d)`; `p_k = σ(tower_k(z_k))`.
-//! g is a linear layer per transition, h_1, h_2, h_3 are linear layers shared by the transitions, all with bias.
+//! g is a linear layer per transition, h_1, h_2, h_3 are linear layers shared by the transitions, all with bias. Shapes: f and
+//! z `[batch, d]` per task.
 //!
 //! Departures: 1. "The task before" is the parent in the task chain, so that trees of tasks work too. 2. The paper's
 //! calibrator is a term of its own, `losses.calibrator`.

@@ -189,3 +189,40 @@ impl Backbone for Model {
         independent(self.towers.forward(inputs, pass))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoder::host;
+    use crate::layer::uniform;
+    use crate::stream::Streams;
+    use crate::weights::{NamedTensors, collect, restore};
+
+    /// By how much the second task's predictions change with the first task's feature tower.
+    fn influence(config: &Config) -> f32 {
+        let device = Device::default();
+        let mut stream = Streams::new(3).named("init");
+        let input = Input { n_fields: 3, dim: 4, parents: vec![None, Some(0)] };
+        let model = config.init(&input, &mut stream, &device);
+        let views = [uniform([5, 3, 4], 1.0, &mut stream, &device).val()];
+        let predict = |model: &Model| host(model.forward(&views, &mut Pass::evaluation()).probabilities);
+        let before = predict(&model);
+        let mut weights = NamedTensors::new();
+        collect(&model, "model", &mut weights);
+        let gate = weights.get_mut("model.gate_attention.weight").unwrap();
+        gate.values[..16].iter_mut().for_each(|value| *value += 10.0);
+        let after = predict(&restore(model, "model", &weights).unwrap());
+        let change = |task: usize| {
+            let rows = before.chunks_exact(2).zip(after.chunks_exact(2));
+            rows.map(|(before, after)| (before[task] - after[task]).abs()).fold(0.0, f32::max)
+        };
+        assert!(change(0) > 0.0, "the first task's own prediction does not change");
+        change(1)
+    }
+
+    #[test]
+    fn without_bpc_tasks_are_independent_and_with_it_they_are_not() {
+        assert_eq!(influence(&Config { bpc: false, ..Config::default() }), 0.0);
+        assert!(influence(&Config::default()) > 0.0);
+    }
+}

@@ -273,6 +273,7 @@ fn parameter_counts_match_the_derivations() {
     let later = (64 * 18 * 64 + 64) + (64 * 64 + 64);
     let layers = first + 3 * later + 4 * (64 * 18 + 2 * 18 + 2 * attention);
     assert_eq!(count(Apem(Default::default()), [8, 1, 18]), layers + 2 * tower + 2 * 18);
+    assert_eq!(layers + 2 * tower, 281_618);
     let plain = apem::Config { asrg: false, ..Default::default() };
     let layers = 4 * (18 * 18 + 2 * 18 + 2 * attention);
     assert_eq!(count(Apem(plain), [8, 1, 18]), layers + 2 * tower + 2 * 18);

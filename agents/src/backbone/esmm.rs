@@ -2,7 +2,9 @@
 //! probabilities multiplied along the task chain.
 //!
 //! `p_k = Π_{j ≤ k} σ(tower_j(bottom_j(x)))`: CTR = σ_1, CTCVR = σ_1 · σ_2. With more than two tasks the product runs
-//! over a task and its ancestors.
+//! over a task and its ancestors. x are the flattened fields `[batch, field · dim]`, bottoms `[task, batch, hidden]`.
+//!
+//! Departures: 1. Chains of any length, and trees, in the place of one pair of tasks.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};

@@ -7,9 +7,10 @@
 //! * task k: `t_k' = Σ softmax(W_k t_k + b_k) · (its own experts, the shared ones)`;
 //! * shared: `u' = Σ softmax(W u + b) · (all tasks' experts, the shared ones)`, in all levels but the last.
 //!
-//! `p_k = σ(tower_k(t_k))` after the last level.
+//! `p_k = σ(tower_k(t_k))` after the last level. Shapes: x `[batch, field · dim]`, experts `[expert, batch, hidden]`, task
+//! inputs `[task, batch, hidden]`. Each level has widths of its own, one or more layers an expert.
 //!
-//! The authors of RMTL feed the shared experts with a task's input from the second level on and keep a shared gate in
+//! Departures: 1. Gates have a bias. The authors of RMTL feed the shared experts with a task's input from the second level on and keep a shared gate in
 //! the last level that nothing reads; that is not PLE and is not done here. With 8 fields of 128, K = 2, s = S = 4, levels
 //! 512 and 256, towers 128–64: 7,999,290 − 6,156 dense parameters, 256 of them the projection of one numeric column.
 
@@ -169,5 +170,32 @@ impl Backbone for Model {
             (tasks, shared) = level.forward(tasks, input, pass);
         }
         independent(self.towers.forward(tasks, pass))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoder::host;
+    use crate::layer::uniform;
+    use crate::stream::Streams;
+
+    #[test]
+    fn gates_sum_to_one_and_see_no_other_tasks_experts() {
+        let device = Device::default();
+        let mut stream = Streams::new(3).named("init");
+        let config = Config { n_specific_experts: 2, n_shared_experts: 1, ..Config::default() };
+        let level = Level::new(&config, 3, 5, &[4], false, &mut stream, &device);
+        let tasks = uniform([3, 6, 5], 1.0, &mut stream, &device).val();
+        for (task, gate) in level.task_gates(tasks, 3 * 2, 1).into_iter().enumerate() {
+            assert_eq!(gate.dims(), [6, 7]);
+            for row in host(gate).chunks_exact(7) {
+                assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{row:?}");
+                for (expert, &share) in row.iter().enumerate() {
+                    let is_seen = expert == 6 || expert / 2 == task;
+                    assert_eq!(share > 0.0, is_seen, "task {task}, expert {expert}: {share}");
+                }
+            }
+        }
     }
 }

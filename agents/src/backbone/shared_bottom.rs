@@ -1,6 +1,8 @@
 //! Shared bottom (Caruana, *Multitask Learning*, 1997): one bottom, a tower per task.
 //!
-//! `p_k = σ(tower_k(bottom(x)))` with x the flattened fields `[batch, field · dim]`.
+//! `p_k = σ(tower_k(bottom(x)))` with x the flattened fields `[batch, field · dim]`, bottom `[batch, hidden]`.
+//!
+//! Departures: none; the original shares one hidden layer.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};

@@ -12,9 +12,9 @@
 //! `p_i = σ(tower_i(T_i^L))`. Cost: linear in F. The objective adds `losses.dependence`; `encoder.numeric = "log_round"`
 //! gives the paper's numeric features. The paper's sizes: d 18, m 2, K 64, L 4.
 //!
-//! Dense parameters with F fields, T tasks, selector width K, tower d–128–64–1: per layer `w·K + K + K·K + K` (selector, w
-//! = F·d in the first layer, K·d later), `K·d + T·d` (points, indicators), `2 · (3·d² + 2·d)` (attentions and norms); and T
-//! towers of `128·d + 10,497 − 2,112 + 64·…` as counted in the test `parameter_counts_match_the_derivation`.
+//! Dense parameters per layer: the selector `(w·K + K) + (K·K + K)`, w = F·d in the first layer and K·d later; points and
+//! indicators `K·d + T·d`; attention and norm of both parts `2 · (3·d² + 2·d)`. Then T towers. With 8 fields, two tasks,
+//! towers 128–64 and the paper's sizes: 281,618.
 //!
 //! Choices where the paper is silent, and departures:
 //! 1. It writes LayerNorm(O, H), whose shapes differ in the first layer: R as above, as in the Set Transformer.
