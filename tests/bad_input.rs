@@ -70,6 +70,13 @@ fn combinations_that_make_no_sense_are_refused_with_the_reason() {
         (&["backbone.bpcm={attention=false, aggregation=false}"], &["[backbone.bpcm]", "aggregation"]),
         (&["backbone.ple.levels=[]"], &["[backbone.ple]", "levels"]),
         (&["losses.dependence.sigma=[1.0]"], &["[losses.dependence]", "expected 2, found 1"]),
+        (&["backbone.apem.gamma.planned.end=1e-40"], &["[backbone.apem]", "at least 1e-6"]),
+        (&["backbone.apem.gamma=1"], &["gamma"]),
+        (&["backbone.mmoe.n_experts=100000000000000"], &["[backbone.mmoe]", "65536"]),
+        (&["losses.counterfactual.weight=0.0"], &["[losses.counterfactual]", "esmm"]),
+        (&["losses.counterfactual.propensity_floor=1e-300"], &["[losses.counterfactual]", "1e-4"]),
+        (&["losses.embedding_l2=0.1"], &["a table of settings"]),
+        (&["losses.dependence.sigma=true"], &["a number, or a list"]),
         (&["losses.class_balance.max_weight=0.5"], &["[losses.class_balance]", "max_weight"]),
     ] {
         let found = message(&bench, set);
@@ -78,6 +85,23 @@ fn combinations_that_make_no_sense_are_refused_with_the_reason() {
         }
         assert!(!bench.path("run").exists());
     }
+}
+
+#[test]
+fn a_log_without_categories_trains_log_rounded_and_is_refused_otherwise() {
+    let numeric = DATASET
+        .replace(
+            r#"categorical = ["user", "user_group", "item", "category", "position"]"#,
+            "categorical = []",
+        )
+        .replace(
+            r#"ignore = ["hour", "price"]"#,
+            r#"ignore = ["hour", "price", "user", "user_group", "item", "category", "position"]"#,
+        );
+    let bench = Workbench::with(&numeric, RUN);
+    let found = message(&bench, &[]);
+    assert!(found.contains("[encoder]") && found.contains("log_round"), "{found}");
+    bench.train("rounded", &["encoder.numeric=log_round", "schedule.two_stage.pretrain.max_epochs=1"]);
 }
 
 #[test]

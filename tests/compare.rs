@@ -67,4 +67,32 @@ fn folders_without_a_finished_run_and_runs_of_other_data_are_refused() {
     std::fs::write(other.join("report.json"), report).unwrap();
     let (ok, message) = compare(&bench, &["run", "other"]);
     assert!(!ok && message.contains("with other contents"), "{message}");
+    let (ok, message) = compare(&bench, &["run", "--actor", "equal-budget"]);
+    assert!(!ok && message.contains("equal_budget = true"), "{message}");
+    let report = bench.read("run/report.json").replacen("\"cart\": {", "\"chart\": {", 1);
+    std::fs::write(other.join("report.json"), report).unwrap();
+    let (ok, message) = compare(&bench, &["other"]);
+    assert!(!ok && message.contains("other/report.json") && message.contains("tasks"), "{message}");
+}
+
+#[test]
+fn a_run_counts_once_and_groups_never_share_a_name() {
+    let bench = Workbench::new();
+    let (short, equal) = ("schedule.two_stage.pretrain.max_epochs=1", "weighting.equal={}");
+    let shared = "backbone.shared_bottom={bottom=[16], tower=[8]}";
+    bench.train("runs/run-1", &[short, equal]);
+    bench.train("runs/run-2", &[short, equal, "seed=6"]);
+    bench.train("runs/run-3", &[short, equal, shared]);
+    bench.train("runs/run-4", &[short, equal, shared, "seed=6", "log.every=3"]);
+    let (ok, json) = compare(&bench, &["runs", "runs/run-1", "--json"]);
+    assert!(ok, "{json}");
+    let groups: Value = serde_json::from_str(&json).unwrap();
+    let names: Vec<_> =
+        groups.as_array().unwrap().iter().map(|group| group["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["run-1", "run-3"]);
+    assert_eq!(groups[0]["seeds"], serde_json::json!([5, 6]));
+
+    bench.train("again", &[short, equal]);
+    let (ok, message) = compare(&bench, &["runs", "again"]);
+    assert!(!ok && message.contains("same seed 5"), "{message}");
 }

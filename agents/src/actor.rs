@@ -45,10 +45,11 @@ struct Network {
 
 impl Network {
     fn forward(&self, fields: Vec<Tensor<3>>, states: &StateBatch, pass: &mut Pass<'_>) -> Predictions {
+        let numeric = self.numeric[0].input(states);
         let views: Vec<_> = fields
             .into_iter()
             .zip(&self.numeric)
-            .map(|(fields, field)| field.append(fields, states))
+            .map(|(fields, field)| field.append(fields, numeric.as_ref()))
             .collect();
         self.backbone.forward(&views, pass)
     }
@@ -86,7 +87,7 @@ pub struct ActorStep {
     pub terms: Vec<f64>,
     /// The weights, `[batch, task]` row-major.
     pub weights: Vec<f32>,
-    /// What the backbone shows of itself: a name and a value per row.
+    /// What the backbone shows of itself, a name and a value per row; when asked for.
     pub diagnostics: Vec<(&'static str, Vec<f32>)>,
     /// Euclidean norm of the dense gradients; when asked for.
     pub dense_gradient_norm: Option<f64>,
@@ -128,7 +129,7 @@ impl Actor {
         weighting: &mut dyn LossWeighting,
         extra: &Losses,
         pass: &mut Pass<'_>,
-        with_gradient_norm: bool,
+        with_diagnostics: bool,
     ) -> ActorStep {
         if let Some(progress) = pass.progress() {
             self.network.backbone.begin_step(progress);
@@ -139,33 +140,27 @@ impl Actor {
         let weights =
             weighting.weights(&WeightingInput { losses: losses.clone().inner(), q_values: batch.q_values });
         let task_losses = losses.clone().inner().mean_dim(0);
+        let terms = extra.values(&predictions, &batch.labels, &losses, &leaves.fields);
         let weighted = (losses * weights.clone()).mean_dim(0);
         let weighted_losses = weighted.clone().inner();
-        let mut total = weighted.sum();
-        let terms = extra.values(&predictions, &batch.labels, &leaves.fields);
-        let term_values = terms.iter().map(|term| scalar(term.clone())).collect();
-        for term in terms {
-            total = total + term;
-        }
-        let loss = scalar(total.clone());
-        let mut gradients = total.backward();
+        let total = terms.iter().fold(weighted.sum(), |sum, term| sum + term.clone());
+        let mut gradients = total.clone().backward();
+        let mut terms = host(Tensor::cat([vec![total], terms].concat(), 0)).into_iter().map(f64::from);
+        let loss = terms.next().expect("the total comes first");
         let embedding_gradient_norm =
             self.encoder.step(&leaves, &mut gradients, self.config.embedding_learning_rate, |_, _, _| {});
         let gradients = GradientsParams::from_grads(gradients, &self.network);
-        let dense_gradient_norm = with_gradient_norm.then(|| gradient_norm(&self.network, &gradients));
+        let dense_gradient_norm = with_diagnostics.then(|| gradient_norm(&self.network, &gradients));
         let network = self.network.clone();
         self.network = self.optimizer.step(self.config.learning_rate, network, gradients);
+        let diagnostics = predictions.diagnostics.into_iter().filter(|_| with_diagnostics);
         ActorStep {
             loss,
             task_losses: per_task(task_losses),
             weighted_losses: per_task(weighted_losses),
-            terms: term_values,
+            terms: terms.collect(),
             weights: host(weights),
-            diagnostics: predictions
-                .diagnostics
-                .into_iter()
-                .map(|(name, values)| (name, host(values)))
-                .collect(),
+            diagnostics: diagnostics.map(|(name, values)| (name, host(values))).collect(),
             dense_gradient_norm,
             embedding_gradient_norm,
         }

@@ -15,9 +15,9 @@ pub struct StateBatch {
 }
 
 impl StateBatch {
-    /// The numeric columns `[batch, numeric]`, without a graph.
-    pub fn numeric_tensor(&self, device: &Device) -> Tensor<2> {
-        let shape = [self.n_rows, self.numeric.len() / self.n_rows];
+    /// The `n_numeric` numeric columns `[batch, numeric]`, without a graph.
+    pub fn numeric_tensor(&self, n_numeric: usize, device: &Device) -> Tensor<2> {
+        let shape = [self.n_rows, n_numeric];
         Tensor::from_data(TensorData::new(self.numeric.clone(), shape), &device.clone().inner())
     }
 }

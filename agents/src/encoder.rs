@@ -125,7 +125,7 @@ impl StateEncoder {
                 continue;
             };
             let gradient = view.coalescer.coalesce(&leaves.lookup, &host(gradient), view.table.dim());
-            squares += gradient.values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>();
+            squares += gradient.squared_norm();
             before_write(index, &view.table, &gradient.rows);
             view.optimizer.step(&mut view.table, gradient, learning_rate);
         }

@@ -91,13 +91,20 @@ impl NumericField {
         Self { projection: (n > 0).then(|| linear(n, dim, stream, device)) }
     }
 
+    /// The batch's columns `[batch, numeric]` for [`NumericField::append`], where they are projected.
+    pub fn input(&self, batch: &StateBatch) -> Option<Tensor<2>> {
+        let weight = self.projection.as_ref()?.weight.val();
+        Some(batch.numeric_tensor(weight.dims()[0], &weight.device()))
+    }
+
     /// # Shapes
     /// - fields: `[batch, field, dim]`
+    /// - numeric: `[batch, numeric]`
     /// - output: `[batch, field + 1, dim]`, or `fields` as they are
-    pub fn append(&self, fields: Tensor<3>, batch: &StateBatch) -> Tensor<3> {
-        let Some(projection) = &self.projection else { return fields };
-        let numeric = batch.numeric_tensor(&fields.device());
-        Tensor::cat(vec![fields, projection.forward(numeric).unsqueeze_dim::<3>(1)], 1)
+    pub fn append(&self, fields: Tensor<3>, numeric: Option<&Tensor<2>>) -> Tensor<3> {
+        let (Some(projection), Some(numeric)) = (&self.projection, numeric) else { return fields };
+        let field = projection.forward(numeric.clone()).unsqueeze_dim::<3>(1);
+        Tensor::cat(vec![fields, field], 1)
     }
 }
 

@@ -178,8 +178,9 @@ fn every_backbone_matches_pytorch() {
 
         let tasks =
             TaskFacts { parents: case.parents.clone(), positive_rates: vec![0.5; case.parents.len()] };
-        let terms = case.losses.bind(tasks).values(&predictions, &labels, &views);
-        let bce = task_bce(predictions.probabilities, &labels).mean_dim(0).sum();
+        let losses = task_bce(predictions.probabilities.clone(), &labels);
+        let terms = case.losses.bind(tasks).values(&predictions, &labels, &losses, &views);
+        let bce = losses.mean_dim(0).sum();
         let loss = terms.into_iter().fold(bce, |sum, term| sum + term);
         let expected = Golden { shape: vec![1], values: vec![case.loss] };
         expected.assert_close(&host(loss.clone()), |_| true, (&name, "loss"));
@@ -190,6 +191,7 @@ fn every_backbone_matches_pytorch() {
         for (parameter, golden) in &case.gradients {
             golden.assert_close(&found[parameter].values, |_| true, (&name, "gradient of", parameter));
         }
+        assert_eq!(views.len(), case.view_gradients.len(), "{name}");
         for (view, golden) in views.iter().zip(&case.view_gradients) {
             golden.assert_gradient(view, &gradients, (&name, "gradient of a view"));
         }
@@ -197,6 +199,7 @@ fn every_backbone_matches_pytorch() {
         let gradients = GradientsParams::from_grads(gradients, &model);
         let stepped = AdamConfig::new().with_epsilon(1e-8).init().step(1e-3, model, gradients);
         let found = parameters_of(&stepped);
+        assert!(case.after_adam.keys().eq(case.gradients.keys()), "{name}");
         for (parameter, golden) in &case.after_adam {
             let gradient = &case.gradients[parameter].values;
             let counts = |index: usize| gradient[index].abs() > 1e-6;
@@ -225,7 +228,8 @@ fn every_loss_term_matches_pytorch() {
         let labels = case.labels.tensor(&Device::default());
         let tasks = TaskFacts { parents: case.parents.clone(), positive_rates: case.positive_rates.clone() };
         let terms = case.losses.bind(tasks);
-        let value = terms.values(&predictions, &labels, &fields).remove(0);
+        let losses = task_bce(predictions.probabilities.clone(), &labels);
+        let value = terms.values(&predictions, &labels, &losses, &fields).remove(0);
         let expected = Golden { shape: vec![1], values: vec![case.value] };
         expected.assert_close(&host(value.clone()), |_| true, (&name, "value"));
 
@@ -244,6 +248,8 @@ fn every_loss_term_matches_pytorch() {
                 }
             }
         }
+        let n_gradients = case.gradients.fields.as_ref().map_or(fields.len(), Vec::len);
+        assert_eq!(fields.len(), n_gradients, "{name}");
         for (view, golden) in fields.iter().zip(case.gradients.fields.iter().flatten()) {
             golden.assert_gradient(view, &gradients, (&name, "gradient of a view"));
         }

@@ -67,18 +67,26 @@ for seed in $seeds; do
 done
 
 compare() { "$rmtl" compare --markdown "$@"; }
+# of FOLDER NAME…: the run folders of these seeds.
+of() {
+    for name in "${@:2}"; do for seed in $seeds; do printf '%s\n' "$runs/$1/${name}_seed$seed"; done; done
+}
+mapfile -t all < <(of backbones $backbones)
 {
     printf '## Equal weights\n\n'
-    compare $(printf "$runs/backbones/%s_seed* " $backbones) --actor pretrained --base single_task
+    compare "${all[@]}" --actor pretrained --base single_task
     printf '## The same budget with equal weights\n\n'
-    compare $(printf "$runs/backbones/%s_seed* " $backbones) --actor equal-budget --base single_task
+    compare "${all[@]}" --actor equal-budget --base single_task
     printf '## Weights from the critics\n\n'
-    compare $(printf "$runs/backbones/%s_seed* " $backbones) --base single_task
+    compare "${all[@]}" --base single_task
     printf '## APEM, ablations\n\n'
-    compare "$runs"/backbones/apem_seed* "$runs/apem" --actor pretrained --base apem
+    mapfile -t runs_of < <(of backbones apem && of apem hard_selection without_asrg without_ps without_dependence)
+    compare "${runs_of[@]}" --actor pretrained --base apem
     printf '## BPCM, ablations\n\n'
-    compare "$runs"/backbones/bpcm_seed* "$runs/bpcm" --actor pretrained --base bpcm
+    mapfile -t runs_of < <(of backbones bpcm && of bpcm without_{attention,aggregation,gate,bpc,calibrator})
+    compare "${runs_of[@]}" --actor pretrained --base bpcm
     printf '## Cost\n\n'
     compare "$runs/cost"
-} >"$runs/tables.md"
+} >"$runs/tables.part"
+mv "$runs/tables.part" "$runs/tables.md"
 printf 'tables: %s, after %d s\n' "$runs/tables.md" "$SECONDS"

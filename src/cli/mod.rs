@@ -92,7 +92,7 @@ struct CompareArguments {
     #[arg(required = true)]
     run_dirs: Vec<PathBuf>,
     /// The run that AUCs are set in relation to (RelaImpr).
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", conflicts_with = "json")]
     base: Option<String>,
     /// Which actor of each run.
     #[arg(long, value_enum, default_value_t)]

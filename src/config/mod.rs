@@ -186,6 +186,11 @@ impl RunFile {
     pub fn check(&self, schema: &Schema) -> Result<(), ConfigError> {
         let input = self.actor().input(schema);
         self.check_values()?;
+        if self.encoder.numeric.schema(schema).categorical.is_empty() {
+            let message = "this dataset has no categorical field to embed; `numeric = \"log_round\"` makes its numeric \
+                           columns categorical";
+            return Err(section("encoder")(message.into()));
+        }
         self.backbone.check(&input).map_err(section(&format!("backbone.{}", self.backbone.name())))?;
         let gives_conditionals = self.backbone.gives_conditionals();
         let setting = Setting { parents: &input.parents, gives_conditionals };

@@ -84,23 +84,28 @@ pub(super) fn apply(text: &str, overrides: &[Override]) -> Result<RunFile, Confi
 }
 
 /// Tables of which exactly one sub-table may be given.
-const CHOICES: [&str; 3] = ["backbone", "weighting", "schedule"];
+const CHOICES: [&str; 7] = [
+    "backbone",
+    "weighting",
+    "schedule",
+    "encoder.optimizer",
+    "critic.embedding_optimizer",
+    "schedule.two_stage.collect.policy",
+    "backbone.apem.gamma",
+];
 
 fn set(table: &mut Table, item: &Override) -> Result<(), OverrideError> {
     let parts: Vec<&str> = item.key.split('.').collect();
     let (last, path) = parts.split_last().expect("a key has at least one part");
-    if let [choice, variant, ..] = parts[..]
-        && CHOICES.contains(&choice)
-        && let Some(Value::Table(chosen)) = table.get_mut(choice)
-    {
-        chosen.retain(|name, _| name == variant);
-    }
     let mut here = table;
-    for part in path {
+    for (depth, part) in path.iter().enumerate() {
         let entry = here.entry(*part).or_insert_with(|| Value::Table(Table::new()));
         here = entry
             .as_table_mut()
             .ok_or_else(|| OverrideError::NoTable { key: item.key.clone(), through: (*part).to_owned() })?;
+        if CHOICES.contains(&parts[..=depth].join(".").as_str()) {
+            here.retain(|name, _| name == parts[depth + 1]);
+        }
     }
     here.insert((*last).to_owned(), item.value.clone());
     Ok(())

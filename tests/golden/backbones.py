@@ -23,6 +23,7 @@ from losses import (  # noqa: E402
     Outputs,
     assert_derivative,
     bce,
+    detached,
     draw_labels,
     exact,
     generator,
@@ -699,7 +700,7 @@ def check(model, views, labels, parents, losses, outputs, gradients, view_gradie
     own = torch.cat([p.data.ravel() for p in model.parameters()])
     assert torch.equal(stored.sort().values, own.sort().values)
     # Finite differences in one entry of every parameter and view, detached values held fixed.
-    constant = outputs.probabilities.detach()
+    constant = detached(outputs)
     moving = [view.clone() for view in views]
     with torch.no_grad():
         evaluate = lambda: total_loss(model, moving, labels, parents, losses, constant)[0]

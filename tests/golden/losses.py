@@ -39,7 +39,12 @@ def bce(p, y):
 
 
 # Every term takes (outputs, labels, parents, positive_rates, constant) and its settings. `constant` is the
-# detached copy of the probabilities; terms take their detached weights from it.
+# detached copy of the outputs; terms take what they treat as constants from it.
+
+
+def detached(outputs):
+    imputed = None if outputs.imputed is None else outputs.imputed.detach().clone()
+    return Outputs(outputs.probabilities.detach().clone(), imputed=imputed)
 
 
 def calibrator(outputs, labels, parents, positive_rates, constant, alpha):
@@ -61,7 +66,7 @@ def dependence(outputs, labels, parents, positive_rates, constant, sigma, space=
         elif space == "local":
             value = (o_parent * g).sum() / o_parent.sum().clamp(min=1.0)
         elif space == "local_weighted":
-            c_parent, c_child = constant[:, parent], constant[:, child]
+            c_parent, c_child = constant.probabilities[:, parent], constant.probabilities[:, child]
             # P(parent = 1 | parent - child): certain when they differ.
             inside = torch.where(o_child == 0, torch.ones_like(c_child), c_child / (1 - c_parent + c_child))
             value = (o_parent * g / inside.clamp(0.01, 1.0)).mean()
@@ -74,14 +79,14 @@ def dependence(outputs, labels, parents, positive_rates, constant, sigma, space=
 def counterfactual(outputs, labels, parents, positive_rates, constant, weight, propensity_floor):
     total = 0.0
     for parent, child in pairs(parents):
-        q = constant[:, parent].clamp(min=propensity_floor)
+        q = constant.probabilities[:, parent].clamp(min=propensity_floor)
         o = labels[:, parent]
         e = bce(outputs.conditional[:, child], labels[:, child])
         if outputs.imputed is None:  # inverse propensity
             total = total + (o * e / q).mean()
         else:  # doubly robust
-            e_hat = outputs.imputed[:, child]
-            total = total + (e_hat + o * (e - e_hat) / q).mean() + (o * (e - e_hat) ** 2 / q).mean()
+            e_hat, fixed = outputs.imputed[:, child], constant.imputed[:, child]
+            total = total + (fixed + o * (e - fixed) / q).mean() + (o * (e - e_hat) ** 2 / q).mean()
     return weight * total
 
 
@@ -113,7 +118,7 @@ TERMS = {
 def loss_terms(losses, outputs, labels, parents, positive_rates=None, constant=None):
     """The sum of the terms listed in `losses` {name: settings}."""
     if constant is None:
-        constant = outputs.probabilities.detach()
+        constant = detached(outputs)
     total = outputs.probabilities.new_zeros(())
     for name, settings in losses.items():
         total = total + TERMS[name](outputs, labels, parents, positive_rates, constant, **settings)
@@ -255,7 +260,7 @@ def draw(case, parents, options, term):
 def write_case(folder, case, losses, parents, rates, options):
     (term,) = losses
     labels, outputs = draw(case, parents, options, term)
-    constant = outputs.probabilities.clone()
+    constant = detached(outputs)
     inputs = {
         "probabilities": [outputs.probabilities],
         "conditional": [outputs.conditional] if outputs.conditional is not None else [],

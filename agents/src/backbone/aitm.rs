@@ -23,7 +23,7 @@ use crate::stream::Stream;
 
 /// `[backbone.aitm]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Widths of a bottom's layers.
     pub bottom: Vec<usize>,

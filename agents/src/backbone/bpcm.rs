@@ -32,7 +32,7 @@ use crate::stream::Stream;
 
 /// `[backbone.bpcm]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Widths of a tower's hidden layers.
     pub tower: Vec<usize>,

@@ -13,11 +13,17 @@ use crate::stream::{Stream, Streams};
 use crate::weights::{NamedTensors, collect, n_parameters, restore};
 
 const BATCH: usize = 16;
-const STEPS: usize = 150;
+const STEPS: usize = 200;
 
-fn inputs() -> [Input; 2] {
-    let chain = |n_tasks: usize| (0..n_tasks).map(|task| task.checked_sub(1)).collect();
-    [2, 3].map(|n_tasks| Input { n_fields: 4, dim: 6, parents: chain(n_tasks) })
+/// Chains of two and three tasks, a tree, and a forest.
+fn inputs() -> [Input; 4] {
+    let input = |n_fields, parents: &[Option<usize>]| Input { n_fields, dim: 6, parents: parents.to_vec() };
+    [
+        input(4, &[None, Some(0)]),
+        input(4, &[None, Some(0), Some(1)]),
+        input(4, &[None, Some(0), Some(0)]),
+        input(2, &[None, None, Some(1)]),
+    ]
 }
 
 /// Every backbone with its default settings, and every switch of those that have some.
@@ -42,11 +48,13 @@ fn settings() -> Vec<BackboneConfig> {
 
 /// The sum of the task losses, and the terms without which the backbone is another one.
 fn loss(config: &BackboneConfig, input: &Input, predictions: &Predictions, labels: &Tensor<2>) -> Tensor<1> {
-    let counterfactual = config.needs_loss().map(|_| Default::default());
+    let counterfactual = (config.needs_loss() == Some("counterfactual")).then(Default::default);
     let losses = LossesConfig { counterfactual, ..Default::default() };
+    assert_eq!(losses.terms().first().map(|(name, _)| *name), config.needs_loss());
     let tasks = TaskFacts { parents: input.parents.clone(), positive_rates: vec![0.5; input.n_tasks()] };
-    let terms = losses.bind(tasks).values(predictions, labels, &[]);
-    let bce = task_bce(predictions.probabilities.clone(), labels).mean_dim(0).sum();
+    let bce = task_bce(predictions.probabilities.clone(), labels);
+    let terms = losses.bind(tasks).values(predictions, labels, &bce, &[]);
+    let bce = bce.mean_dim(0).sum();
     terms.into_iter().fold(bce, |sum, term| sum + term)
 }
 
@@ -81,6 +89,16 @@ fn gives_a_probability_per_row_and_task() {
         assert_eq!(found.dims(), [BATCH, input.n_tasks()], "{}", config.name());
         assert!(host(found).iter().all(|&p| p > 0.0 && p < 1.0), "{}", config.name());
     });
+}
+
+#[test]
+fn a_single_field_is_enough() {
+    let input = Input { n_fields: 1, ..inputs()[0].clone() };
+    for config in settings() {
+        let views = views(&config, &input, &mut Streams::new(1).named("x"));
+        let p = evaluate(&init(&config, &input, 1), &views);
+        assert!(p.iter().all(|&p| p > 0.0 && p < 1.0), "{}", config.name());
+    }
 }
 
 #[test]
@@ -170,25 +188,28 @@ fn one_batch_can_be_overfitted() {
         let mut labels = Vec::new();
         for _ in 0..BATCH {
             // Cumulative along the chain, so that chained backbones can fit them too.
-            let mut alive = true;
-            for _ in 0..input.n_tasks() {
-                alive &= stream.random::<f32>() < 0.6;
-                labels.push(f32::from(u8::from(alive)));
+            let start = labels.len();
+            for parent in &input.parents {
+                let possible = parent.is_none_or(|parent| labels[start + parent] == 1.0);
+                labels.push(f32::from(u8::from(possible && stream.random::<f32>() < 0.6)));
             }
         }
         let labels = TensorData::new(labels, [BATCH, input.n_tasks()]);
         let labels = Tensor::from_data(labels, &Device::default());
         let mut model = init(config, input, 1);
         let mut optimizer = AdamConfig::new().init();
-        let mut loss = f32::INFINITY;
+        let mut best = f32::INFINITY;
         for _ in 0..STEPS {
             let predictions = model.forward(&views, &mut Pass::evaluation());
             let value = task_bce(predictions.probabilities, &labels).mean();
-            loss = host(value.clone())[0];
+            best = best.min(host(value.clone())[0]);
+            if best < 0.02 {
+                return;
+            }
             let gradients = GradientsParams::from_grads(value.backward(), &model);
             model = optimizer.step(3e-3, model, gradients);
         }
-        assert!(loss < 0.02, "{}: loss {loss} after {STEPS} steps on one batch", config.name());
+        panic!("{}: loss {best} after {STEPS} steps on one batch", config.name());
     });
 }
 

@@ -24,7 +24,7 @@ use crate::stream::Stream;
 
 /// `[backbone.escm2]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Which counterfactual estimator the loss term uses.
     pub mode: Mode,

@@ -29,17 +29,23 @@ impl Widths<'_> {
     }
 }
 
+/// More than this of anything is a mistake and would not fit into memory.
+const LARGEST: usize = 1 << 16;
+
 /// Why layers of these widths cannot be built.
 pub(super) fn check_layers(key: &str, dims: &[usize]) -> Result<(), String> {
-    if !dims.is_empty() && !dims.contains(&0) {
+    if !dims.is_empty() && dims.iter().all(|width| (1..=LARGEST).contains(width)) {
         return Ok(());
     }
-    Err(format!("`{key}` needs at least one layer, each at least 1 wide; found {dims:?}"))
+    Err(format!("`{key}` needs at least one layer, each 1 to {LARGEST} wide; found {dims:?}"))
 }
 
 /// Why there cannot be `count` of `key`.
 pub(super) fn check_count(key: &str, count: usize) -> Result<(), String> {
-    if count > 0 { Ok(()) } else { Err(format!("`{key}` must be at least 1; found 0")) }
+    if (1..=LARGEST).contains(&count) {
+        return Ok(());
+    }
+    Err(format!("`{key}` must be a number from 1 to {LARGEST}; found {count}"))
 }
 
 /// A tower per task on a representation of its own.

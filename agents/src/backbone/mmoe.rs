@@ -20,7 +20,7 @@ use crate::stream::Stream;
 
 /// `[backbone.mmoe]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Number of experts E.
     pub n_experts: usize,

@@ -10,9 +10,11 @@
 //! `p_k = σ(tower_k(t_k))` after the last level. Shapes: x `[batch, field · dim]`, experts `[expert, batch, hidden]`, task
 //! inputs `[task, batch, hidden]`. Each level has widths of its own, one or more layers an expert.
 //!
-//! Departures: 1. Gates have a bias. The authors of RMTL feed the shared experts with a task's input from the second level on and keep a shared gate in
-//! the last level that nothing reads; that is not PLE and is not done here. With 8 fields of 128, K = 2, s = S = 4, levels
-//! 512 and 256, towers 128–64: 7,999,290 − 6,156 dense parameters, 256 of them the projection of one numeric column.
+//! Departures: 1. Gates have a bias.
+//!
+//! RMTL's authors feed the shared experts with a task's input from the second level on and keep a shared gate in the last
+//! level that nothing reads; that is not PLE and is not done here. With 8 fields of 128, K = 2, s = S = 4, levels 512 and
+//! 256, towers 128–64: 7,999,290 − 6,156 dense parameters, 256 of them the projection of one numeric column.
 
 use burn::module::Module;
 use burn::nn::Linear;
@@ -28,7 +30,7 @@ use crate::stream::Stream;
 
 /// `[backbone.ple]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Experts of every task s, per level.
     pub n_specific_experts: usize,
@@ -149,13 +151,12 @@ impl Level {
         let [n_tasks, batch, _] = gates.dims();
         let n_own = n_own / n_tasks;
         let device = gates.device().inner();
-        let others = |n: usize| Tensor::zeros([batch, n * n_own], &device);
+        let others = |n: usize| (n > 0).then(|| Tensor::zeros([batch, n * n_own], &device));
         let widen = |task: usize| {
             let gate = gates.clone().narrow(0, task, 1).squeeze_dim::<2>(0);
             let (own, common) = (gate.clone().narrow(1, 0, n_own), gate.narrow(1, n_own, n_common));
-            let mut parts = vec![others(task), own, others(n_tasks - 1 - task), common];
-            parts.retain(|part| part.dims()[1] > 0);
-            Tensor::cat(parts, 1)
+            let parts = [others(task), Some(own), others(n_tasks - 1 - task), Some(common)];
+            Tensor::cat(parts.into_iter().flatten().collect(), 1)
         };
         (0..n_tasks).map(widen).collect()
     }

@@ -16,7 +16,7 @@ use crate::stream::Stream;
 
 /// `[backbone.shared_bottom]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Widths of the bottom's layers.
     pub bottom: Vec<usize>,

@@ -36,7 +36,8 @@ impl Network {
         actions: Tensor<2>,
         pass: &mut Pass<'_>,
     ) -> Tensor<2> {
-        self.critics.forward(self.numeric.append(fields, states), actions, pass)
+        let fields = self.numeric.append(fields, self.numeric.input(states).as_ref());
+        self.critics.forward(fields, actions, pass)
     }
 }
 

@@ -64,7 +64,8 @@ impl PointAttention {
         let rows = fields.reshape([batch * n_fields, dim]);
         let key =
             self.key_value.weight.val().narrow(1, 0, dim).reshape([dim, n_heads, head_dim]).swap_dims(0, 1);
-        // P_j K_jᵀ = P_j (W_j^K)ᵀ Hᵀ: the points are the same for every row, so the first product is done once.
+        // P_j K_jᵀ = (P_j (W_j^K)ᵀ) Hᵀ: the points are the same for every row, so all scores are ONE product of the
+        // fields. It is not always less arithmetic than keys first, but one large product in place of one per row.
         let points = points.reshape([n_points, n_heads, head_dim]).permute([1, 2, 0]);
         let folded = key.matmul(points).swap_dims(0, 1).reshape([dim, n_heads * n_points]);
         let scores = rows.clone().matmul(folded * (1.0 / (head_dim as f64).sqrt()));

@@ -11,7 +11,7 @@ use super::{LossInput, LossTerm, Setting, check_has_pairs, check_strength, colum
 
 /// `[losses.calibrator]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Strength α.
     pub alpha: f64,

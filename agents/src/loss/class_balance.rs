@@ -8,11 +8,11 @@
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::{LossInput, LossTerm, Setting, task_bce};
+use super::{LossInput, LossTerm, Setting};
 
 /// `[losses.class_balance]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Exponent s: 0 changes nothing, 1 balances the classes.
     pub strength: f64,
@@ -42,8 +42,7 @@ impl LossTerm for Config {
         let extra: Vec<f32> = rates.iter().map(|&rate| self.positive_weight(rate) as f32 - 1.0).collect();
         let extra = TensorData::new(extra, [1, rates.len()]);
         let extra = Tensor::<2>::from_data(extra, &input.labels.device());
-        let losses = task_bce(input.predictions.probabilities.clone(), input.labels);
-        (losses * input.labels.clone() * extra).mean_dim(0).sum()
+        (input.losses.clone() * input.labels.clone() * extra).mean_dim(0).sum()
     }
 
     fn check(&self, _setting: &Setting<'_>) -> Result<(), String> {
@@ -69,7 +68,9 @@ mod tests {
         let predictions = Predictions::from(Tensor::from_floats([[0.5, 0.25], [0.5, 0.25]], &device));
         let labels = Tensor::from_floats([[1.0, 1.0], [0.0, 1.0]], &device);
         let tasks = TaskFacts { parents: vec![None, Some(0)], positive_rates: positive_rates.into() };
-        let input = LossInput { predictions: &predictions, labels: &labels, fields: &[], tasks: &tasks };
+        let losses = crate::loss::task_bce(predictions.probabilities.clone(), &labels);
+        let input =
+            LossInput { predictions: &predictions, labels: &labels, losses: &losses, fields: &[], tasks: &tasks };
         config.value(&input).into_scalar()
     }
 

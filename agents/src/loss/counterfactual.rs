@@ -9,6 +9,9 @@
 //!
 //! With exact propensities the mean is that of e over ALL rows. The backbone decides which: `backbone.escm2.mode`. The
 //! paper's λ_c = 0.1 is `weight`.
+//!
+//! Departure: 1. In the doubly robust estimate ê is a constant, and the squares alone teach it. The value is the paper's.
+//! Its gradient is linear in ê where o = 0, without a bound: trained on it, imputed losses ran to minus infinity.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -17,7 +20,7 @@ use super::{LossInput, LossTerm, Setting, check_has_pairs, check_strength, colum
 
 /// `[losses.counterfactual]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Strength w.
     pub weight: f64,
@@ -43,8 +46,9 @@ impl LossTerm for Config {
                 None => (share * error).mean(),
                 Some(imputed) => {
                     let imputed = column(imputed, child);
-                    let miss = error - imputed.clone();
-                    (imputed + share.clone() * miss.clone() + share * miss.square()).mean()
+                    let constant = imputed.clone().detach();
+                    let estimate = constant.clone() + share.clone() * (error.clone() - constant);
+                    (estimate + share * (error - imputed).square()).mean()
                 }
             }
         });
@@ -54,9 +58,12 @@ impl LossTerm for Config {
     fn check(&self, setting: &Setting<'_>) -> Result<(), String> {
         check_strength("weight", self.weight)?;
         check_has_pairs("counterfactual", setting)?;
-        if !(0.0 < self.propensity_floor && self.propensity_floor <= 1.0) {
+        if self.weight == 0.0 {
+            return Err("`weight` is 0, which is ESMM: use `[backbone.esmm]` without this term".into());
+        }
+        if !(1e-4..=1.0).contains(&self.propensity_floor) {
             return Err(format!(
-                "`propensity_floor` is a probability in (0, 1]; found {}",
+                "`propensity_floor` is a probability from 1e-4 to 1; found {}",
                 self.propensity_floor
             ));
         }
@@ -103,6 +110,26 @@ mod tests {
         let errors = a + first / 0.5 + b + c + third / 0.1;
         let expected = 0.5 * (errors + first * first / 0.5 + third * third / 0.1) / 3.0;
         assert!((of(Some([a, b, c])) - expected).abs() < 1e-5, "{}", of(Some([a, b, c])));
+    }
+
+    #[test]
+    fn rows_that_cannot_be_seen_teach_the_imputation_nothing() {
+        let device = Device::default().autodiff();
+        let imputed = Tensor::<2>::from_floats([[0.0, 0.7], [0.0, -0.3]], &device).require_grad();
+        let predictions = Predictions {
+            conditional: Some(Tensor::full([2, 2], 0.5, &device).require_grad()),
+            imputed: Some(imputed.clone()),
+            ..Predictions::from(Tensor::full([2, 2], 0.5, &device))
+        };
+        // The first row was clicked, the second was not.
+        let labels = Tensor::<2>::from_floats([[1.0, 0.0], [0.0, 0.0]], &Device::default());
+        let tasks = crate::loss::TaskFacts { parents: vec![None, Some(0)], positive_rates: vec![0.5; 2] };
+        let losses = Tensor::zeros([2, 2], &Device::default());
+        let input =
+            LossInput { predictions: &predictions, labels: &labels, losses: &losses, fields: &[], tasks: &tasks };
+        let gradients = Config::default().value(&input).backward();
+        let gradient = crate::encoder::host(imputed.grad(&gradients).unwrap());
+        assert!(gradient[1] != 0.0 && gradient[3] == 0.0, "{gradient:?}");
     }
 
     #[test]

@@ -26,7 +26,7 @@ const LEAST_PROBABILITY: f64 = 0.01;
 
 /// `[losses.dependence]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Strength σ.
     pub sigma: Sigma,

@@ -11,7 +11,7 @@ use super::{LossInput, LossTerm, Setting, check_strength, sum};
 
 /// `[losses.embedding_l2]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Strength λ.
     pub strength: f64,
@@ -53,7 +53,14 @@ mod tests {
         // Squared lengths 5 and 4 in the first view, 1 and 0 in the second.
         let fields = [[[[1.0, 2.0]], [[0.0, -2.0]]], [[[0.0, 1.0]], [[0.0, 0.0]]]]
             .map(|view: [[[f32; 2]; 1]; 2]| Tensor::<3>::from_floats(view, &device));
-        let input = LossInput { predictions: &predictions, labels: &labels, fields: &fields, tasks: &tasks };
+        let losses = labels.clone();
+        let input = LossInput {
+            predictions: &predictions,
+            labels: &labels,
+            losses: &losses,
+            fields: &fields,
+            tasks: &tasks,
+        };
         let found: f32 = Config { strength: 0.1 }.value(&input).into_scalar();
         assert!((found - 0.1 * (4.5 + 0.5)).abs() < 1e-6, "{found}");
     }

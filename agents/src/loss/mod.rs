@@ -18,6 +18,8 @@ pub struct LossInput<'a> {
     pub predictions: &'a Predictions,
     /// `[batch, task]` of zeros and ones.
     pub labels: &'a Tensor<2>,
+    /// Binary cross-entropy of every row and task in the graph, `[batch, task]`.
+    pub losses: &'a Tensor<2>,
     /// Looked-up embeddings in the graph, `[batch, field, dim]` per view.
     pub fields: &'a [Tensor<3>],
     /// What is known of the tasks.
@@ -69,9 +71,10 @@ impl Losses {
         &self,
         predictions: &Predictions,
         labels: &Tensor<2>,
+        losses: &Tensor<2>,
         fields: &[Tensor<3>],
     ) -> Vec<Tensor<1>> {
-        let input = LossInput { predictions, labels, fields, tasks: &self.tasks };
+        let input = LossInput { predictions, labels, losses, fields, tasks: &self.tasks };
         self.terms.iter().map(|term| term.value(&input)).collect()
     }
 }
@@ -189,7 +192,14 @@ mod tests {
         parents: &[Option<usize>],
     ) -> f32 {
         let tasks = TaskFacts { parents: parents.to_vec(), positive_rates: vec![0.5; parents.len()] };
-        let input = LossInput { predictions: &predictions, labels: &labels, fields: &[], tasks: &tasks };
+        let losses = task_bce(predictions.probabilities.clone(), &labels);
+        let input = LossInput {
+            predictions: &predictions,
+            labels: &labels,
+            losses: &losses,
+            fields: &[],
+            tasks: &tasks,
+        };
         term.value(&input).into_scalar()
     }
 

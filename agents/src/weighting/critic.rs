@@ -11,7 +11,7 @@ use super::{LossWeighting, WeightingInput};
 
 /// `[weighting.critic]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Penalty λ; 0 gives equal weights.
     pub lambda: f64,

@@ -7,7 +7,7 @@ use super::{LossWeighting, WeightingInput};
 
 /// `[weighting.equal]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
 pub struct Config {}
 
 impl Config {

@@ -18,7 +18,8 @@
 //!
 //! Choices where the paper is silent, and departures:
 //! 1. It writes LayerNorm(O, H), whose shapes differ in the first layer: R as above, as in the Set Transformer.
-//! 2. γ is annealed over the planned steps, since the paper's law needs 5·10⁵ of them; that law is an option.
+//! 2. γ is annealed over the planned steps, since the paper's law needs 5·10⁵ of them; that law is an option. Steps count
+//!    within a phase and γ never rises, so a phase that trains on keeps γ until its own plan falls below.
 //! 3. The tasks share a layer's PS projections and norm; α is per task and layer.
 //! 4. A point that is not selected has a zero query, which attends to all fields alike, as printed.
 //! 5. Ablations: `asrg = false` is plain multi-head self-attention over the fields with R = H_l in every layer;
@@ -32,15 +33,15 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use self::layer::Layer;
-pub use self::selector::Annealing;
-use super::heads::{SharedTowers, Towers, Widths, check_count, independent};
+pub use self::selector::{Annealing, PerStep, Planned};
+use super::heads::{SharedTowers, Towers, Widths, check_count, check_layers, independent};
 use super::{Backbone, Input, Predictions, Settings};
 use crate::pass::{Pass, Progress};
 use crate::stream::Stream;
 
 /// `[backbone.apem]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Layers L.
     pub n_layers: usize,
@@ -99,8 +100,8 @@ impl Settings for Config {
                 self.n_heads, input.dim
             ));
         }
-        if self.selector_dims().contains(&0) {
-            return Err("`selector` needs widths of at least 1; found 0".into());
+        if let Some(selector) = self.selector.as_ref().filter(|dims| !dims.is_empty()) {
+            check_layers("selector", selector)?;
         }
         self.gamma.check()?;
         Widths { bottom: &[1], tower: &self.tower, dropout: self.dropout }.check()
@@ -116,6 +117,7 @@ impl Settings for Config {
             towers: self.ps.then(|| Towers::new(n_tasks, input.dim, widths, stream, device)),
             pooled_towers: (!self.ps).then(|| SharedTowers::new(n_tasks, input.dim, widths, stream, device)),
             gamma: Param::initialized(Default::default(), gamma),
+            known_gamma: None,
             annealing: self.gamma.clone(),
         }
     }
@@ -131,6 +133,9 @@ pub struct Model {
     pooled_towers: Option<SharedTowers>,
     /// Width of the smooth step, `[1]`. Saved with the parameters, but no parameter.
     gamma: Param<Tensor<1>>,
+    /// The same on the host, once it has been read.
+    #[module(skip)]
+    known_gamma: Option<f32>,
     #[module(skip)]
     annealing: Annealing,
 }
@@ -162,8 +167,34 @@ impl Backbone for Model {
     /// γ never rises again, so training on from a trained network keeps its selections.
     fn begin_step(&mut self, progress: Progress) {
         let before = self.gamma.val();
-        let gamma = self.annealing.gamma(progress).min(before.clone().into_scalar());
-        let value = before.full_like(gamma).set_require_grad(false);
-        self.gamma = Param::initialized(self.gamma.id, value);
+        let known = *self.known_gamma.get_or_insert_with(|| before.clone().into_scalar());
+        let gamma = self.annealing.gamma(progress).min(known);
+        if gamma < known {
+            self.known_gamma = Some(gamma);
+            self.gamma = Param::initialized(self.gamma.id, before.full_like(gamma).set_require_grad(false));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::Streams;
+
+    #[test]
+    fn gamma_falls_with_the_steps_and_never_rises_again() {
+        let config = Config::default();
+        let input = Input { n_fields: 3, dim: 4, parents: vec![None, Some(0)] };
+        let device = Device::default().autodiff();
+        let mut model = config.init(&input, &mut Streams::new(1).named("init"), &device);
+        let mut after = |step| {
+            model.begin_step(Progress { step, planned_steps: 100 });
+            model.gamma.val().into_scalar::<f32>()
+        };
+        let falling = [after(0), after(25), after(50), after(90)];
+        assert!(falling[0] == 10.0 && (falling[1] - 5.0005).abs() < 1e-4, "{falling:?}");
+        assert_eq!(falling[2..], [1e-3, 1e-3]);
+        // Another phase plans anew from its first step.
+        assert_eq!(after(0), 1e-3);
     }
 }

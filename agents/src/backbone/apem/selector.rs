@@ -13,38 +13,61 @@ use crate::stream::Stream;
 
 /// How the smooth step's width γ falls during training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum Annealing {
-    /// Linearly from `start` to `end` over a share of the planned steps.
-    Planned {
-        /// γ at the first step.
-        start: f32,
-        /// γ from then on.
-        end: f32,
-        /// The share. Mind that early stops end most runs long before the planned steps.
-        share: f64,
-    },
+    /// Linearly over a share of the planned steps.
+    Planned(Planned),
     /// The paper's law, `γ = max(start − decrement · step, end)`.
-    PerStep {
-        /// γ at the first step; 10 in the paper.
-        start: f32,
-        /// Its lower limit; 1e-3 in the paper.
-        end: f32,
-        /// What a step takes off; 2e-5 in the paper.
-        decrement: f64,
-    },
+    PerStep(PerStep),
+}
+
+/// `gamma.planned`
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
+pub struct Planned {
+    /// γ at the first step.
+    pub start: f32,
+    /// γ from then on.
+    pub end: f32,
+    /// The share of the planned steps. Mind that early stops end most runs long before them.
+    pub share: f64,
+}
+
+/// `gamma.per_step`
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
+pub struct PerStep {
+    /// γ at the first step.
+    pub start: f32,
+    /// Its lower limit.
+    pub end: f32,
+    /// What a step takes off.
+    pub decrement: f64,
+}
+
+impl Default for Planned {
+    fn default() -> Self {
+        Self { start: 10.0, end: 1e-3, share: 0.5 }
+    }
+}
+
+impl Default for PerStep {
+    fn default() -> Self {
+        Self { start: 10.0, end: 1e-3, decrement: 2e-5 }
+    }
 }
 
 impl Default for Annealing {
     fn default() -> Self {
-        Self::Planned { start: 10.0, end: 1e-3, share: 0.5 }
+        Self::Planned(Planned::default())
     }
 }
 
 impl Annealing {
     pub(super) fn start(&self) -> f32 {
         match self {
-            Self::Planned { start, .. } | Self::PerStep { start, .. } => *start,
+            Self::Planned(of) => of.start,
+            Self::PerStep(of) => of.start,
         }
     }
 
@@ -52,27 +75,29 @@ impl Annealing {
     pub(super) fn gamma(&self, progress: Progress) -> f32 {
         let step = progress.step as f64;
         match *self {
-            Self::Planned { start, end, share } => {
+            Self::Planned(Planned { start, end, share }) => {
                 let left = 1.0 - (step / (share * progress.planned_steps as f64)).min(1.0) as f32;
                 end + (start - end) * left
             }
-            Self::PerStep { start, end, decrement } => {
+            Self::PerStep(PerStep { start, end, decrement }) => {
                 ((f64::from(start) - decrement * step) as f32).max(end)
             }
         }
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        let (Self::Planned { start, end, share: rate } | Self::PerStep { start, end, decrement: rate }) = *self;
-        if !(0.0 < end && end <= start && start <= 1e6) {
+        let (start, end, valid, rate) = match *self {
+            Self::Planned(Planned { start, end, share }) => (start, end, 0.0 < share && share <= 1.0, share),
+            Self::PerStep(PerStep { start, end, decrement }) => {
+                (start, end, 0.0 < decrement && decrement.is_finite(), decrement)
+            }
+        };
+        // Below 1e-6 its inverse is no number to compute gradients with.
+        if !(1e-6 <= end && end <= start && start <= 1e6) {
             return Err(format!(
-                "`gamma` falls from `start` to an `end` above 0; found start {start}, end {end}"
+                "`gamma` falls from `start` (at most 1e6) to `end` (at least 1e-6); found start {start}, end {end}"
             ));
         }
-        let valid = match self {
-            Self::Planned { .. } => 0.0 < rate && rate <= 1.0,
-            Self::PerStep { .. } => 0.0 < rate && rate.is_finite(),
-        };
         if valid {
             return Ok(());
         }
@@ -140,20 +165,21 @@ mod tests {
     #[test]
     fn gamma_follows_the_step() {
         let at = |annealing: &Annealing, step| annealing.gamma(Progress { step, planned_steps: 1000 });
-        let planned = Annealing::Planned { start: 10.0, end: 1e-3, share: 0.5 };
+        let planned = Annealing::Planned(Planned { share: 0.5, ..Planned::default() });
         assert_eq!([at(&planned, 500), at(&planned, 900)], [1e-3, 1e-3]);
         assert!((at(&planned, 0) - 10.0).abs() < 1e-5);
         assert!((at(&planned, 250) - 5.0005).abs() < 1e-4);
-        let paper = Annealing::PerStep { start: 10.0, end: 1e-3, decrement: 2e-5 };
+        let paper = Annealing::PerStep(PerStep::default());
         assert_eq!([at(&paper, 0), at(&paper, 100_000), at(&paper, 1_000_000)], [10.0, 8.0, 1e-3]);
     }
 
     #[test]
     fn impossible_annealings_are_refused() {
-        let wrong = |annealing: Annealing| annealing.check().unwrap_err();
-        assert!(wrong(Annealing::Planned { start: 1.0, end: 0.0, share: 0.1 }).contains("`end`"));
-        assert!(wrong(Annealing::Planned { start: 1.0, end: 2.0, share: 0.1 }).contains("`start`"));
-        assert!(wrong(Annealing::Planned { start: 1.0, end: 0.5, share: 0.0 }).contains("`share`"));
-        assert!(wrong(Annealing::PerStep { start: 1.0, end: 0.5, decrement: -1.0 }).contains("`decrement`"));
+        let planned = |start, end, share| Annealing::Planned(Planned { start, end, share }).check().unwrap_err();
+        assert!(planned(1.0, 1e-7, 0.1).contains("`end`"));
+        assert!(planned(1.0, 2.0, 0.1).contains("`start`"));
+        assert!(planned(1.0, 0.5, 0.0).contains("`share`"));
+        let per_step = Annealing::PerStep(PerStep { decrement: -1.0, ..PerStep::default() });
+        assert!(per_step.check().unwrap_err().contains("`decrement`"));
     }
 }

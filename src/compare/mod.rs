@@ -1,0 +1,287 @@
+//! Runs side by side: mean and deviation over the seeds, relative to one of them.
+
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use crate::config::RunFile;
+use crate::error::{Error, Result};
+use crate::folder::{REPORT_FILE, RUN_FILE};
+use crate::metric::TaskMetrics;
+use crate::report::{INFERENCE, Report, TaskBlock};
+
+pub use table::{seed_deviation, tables};
+
+/// Which actor of a run is compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Which {
+    /// The final one.
+    #[default]
+    Final,
+    /// The pretrained one; the final one of a run that ended there.
+    Pretrained,
+    /// The one trained on with all weights 1; runs without are left out.
+    EqualBudget,
+}
+
+/// Runs that differ in their seed alone.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Group {
+    /// What their folders' names have in common.
+    pub name: String,
+    /// Their seeds.
+    pub seeds: Vec<u64>,
+    /// Metrics by task and name, over the seeds; tasks in the order of the log.
+    pub tasks: IndexMap<String, IndexMap<&'static str, Spread>>,
+    /// Trainable parameters outside the tables.
+    pub dense_parameters: usize,
+    /// Of pretraining, validations included.
+    pub seconds_per_epoch: Option<Spread>,
+    /// Of the final actor on the test split.
+    pub inference_rows_per_second: Option<Spread>,
+}
+
+/// Mean and standard deviation over seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// Mean.
+    pub mean: f64,
+    /// Sample standard deviation; absent for one seed.
+    pub std: Option<f64>,
+    /// Seeds that have a value.
+    pub n: usize,
+}
+
+impl Spread {
+    /// Of the values there are.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let values: Vec<f64> = values.into_iter().collect();
+        let n = values.len();
+        if n == 0 {
+            return None;
+        }
+        let mean = values.iter().sum::<f64>() / n as f64;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        Some(Self { mean, std: (n > 1).then(|| (squares / (n - 1) as f64).sqrt()), n })
+    }
+}
+
+/// A metric of a task.
+type Metric = (&'static str, fn(&TaskMetrics) -> Option<f64>);
+
+const METRICS: [Metric; 3] =
+    [("AUC", |of| of.auc), ("logloss", |of| of.logloss), ("s-logloss", |of| of.s_logloss)];
+
+/// A finished run.
+struct Finished {
+    path: PathBuf,
+    config: RunFile,
+    report: Report,
+}
+
+/// Reads the finished runs in `folders` (run folders, or folders of them) and groups them, in the order given. A run named
+/// twice counts once.
+///
+/// # Errors
+/// A folder holds no finished run, the runs are not of one dataset, a seed was run twice, or no run has that actor.
+pub fn compare(folders: &[PathBuf], which: Which) -> Result<Vec<Group>> {
+    let mut runs: Vec<Finished> = Vec::new();
+    for folder in folders {
+        let found = finished_below(folder)?;
+        if found.is_empty() {
+            let reason = format!(
+                "no finished run in it: no {REPORT_FILE} beside a {RUN_FILE}, and none one folder below"
+            );
+            return Err(Error::file("compare", folder, reason));
+        }
+        for run in found {
+            if runs.iter().all(|other| other.path != run.path) {
+                runs.push(run);
+            }
+        }
+    }
+    if let Some(other) = runs.iter().find(|run| run.report.data != runs[0].report.data) {
+        let of = |run: &Finished| format!("{} is of {}", run.path.display(), run.report.data.name);
+        let note =
+            if other.report.data.name == runs[0].report.data.name { " with other contents" } else { "" };
+        return Err(Error::Usage(format!(
+            "runs of one prepared dataset can be compared: {}, {}{note}",
+            of(&runs[0]),
+            of(other)
+        )));
+    }
+    let mut groups: Vec<Vec<Finished>> = Vec::new();
+    for run in runs {
+        match groups.iter_mut().find(|group| same_but_for_the_seed(&group[0].config, &run.config)) {
+            Some(group) => group.push(run),
+            None => groups.push(vec![run]),
+        }
+    }
+    groups.iter().try_for_each(|runs| check_seeds(runs))?;
+    let names = names(&groups);
+    let with_actor: Vec<Group> =
+        names.into_iter().zip(&groups).filter_map(|(name, runs)| Group::of(name, runs, which)).collect();
+    if with_actor.is_empty() {
+        return Err(Error::Usage(format!(
+            "none of the {} runs has such an actor: it is made by runs with `[weighting.critic]` and `equal_budget = true`",
+            groups.iter().map(Vec::len).sum::<usize>()
+        )));
+    }
+    Ok(with_actor)
+}
+
+fn finished_below(folder: &Path) -> Result<Vec<Finished>> {
+    if let Some(run) = finished(folder)? {
+        return Ok(vec![run]);
+    }
+    let entries = std::fs::read_dir(folder).map_err(|error| Error::file("read", folder, error))?;
+    let mut below: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    below.sort();
+    Ok(below.iter().map(|path| finished(path)).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
+/// The run in `folder`; nothing where there is none or it did not finish.
+fn finished(folder: &Path) -> Result<Option<Finished>> {
+    let (path, config) = (folder.join(REPORT_FILE), folder.join(RUN_FILE));
+    if !path.is_file() || !config.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| Error::file("read", &path, error))?;
+    let report: Report = serde_json::from_str(&text).map_err(|error| Error::file("read", &path, error))?;
+    let actors = &report.actors;
+    for block in
+        [Some(&actors.tasks), actors.baseline.as_ref(), actors.equal_budget.as_ref()].into_iter().flatten()
+    {
+        let tasks = report.data.positives.values().next();
+        if tasks.is_some_and(|tasks| !tasks.keys().eq(block.keys())) {
+            return Err(Error::file("read", &path, "its actors do not have the tasks of its data"));
+        }
+    }
+    let folder = folder.canonicalize().map_err(|error| Error::file("read", folder, error))?;
+    Ok(Some(Finished { path: folder, config: RunFile::read(&config, &[])?, report }))
+}
+
+/// The data are the same already; only the paths to them differ. What is logged changes no result.
+fn same_but_for_the_seed(a: &RunFile, b: &RunFile) -> bool {
+    RunFile { seed: b.seed, data: b.data.clone(), log: b.log.clone(), ..a.clone() } == *b
+}
+
+fn check_seeds(runs: &[Finished]) -> Result<()> {
+    for (index, run) in runs.iter().enumerate() {
+        if let Some(other) = runs[..index].iter().find(|other| other.report.seed == run.report.seed) {
+            return Err(Error::Usage(format!(
+                "{} and {} are the same run with the same seed {}, so they say nothing about its deviation; leave one out",
+                other.path.display(),
+                run.path.display(),
+                run.report.seed
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A name per group, none twice: what the folders' names have in common, or the first folder's where that is not enough.
+fn names(groups: &[Vec<Finished>]) -> Vec<String> {
+    let common: Vec<String> = groups
+        .iter()
+        .map(|runs| common_name(runs.iter().map(|run| (folder_name(&run.path), run.report.seed))))
+        .collect();
+    let unique = |name: &String| common.iter().filter(|other| *other == name).count() == 1;
+    let name = |(name, runs): (&String, &Vec<Finished>)| match unique(name) {
+        true => name.clone(),
+        false => folder_name(&runs[0].path),
+    };
+    let mut names: Vec<String> = common.iter().zip(groups).map(name).collect();
+    for index in 1..names.len() {
+        if names[..index].contains(&names[index]) {
+            names[index] = groups[index][0].path.display().to_string();
+        }
+    }
+    names
+}
+
+fn folder_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// `mmoe` of `mmoe_seed1` and `mmoe_seed2`, given with their seeds.
+fn common_name(runs: impl Iterator<Item = (String, u64)>) -> String {
+    let stripped = runs.map(|(name, seed)| {
+        let suffixes = ["_", "-"].map(|separator| format!("{separator}seed{seed}"));
+        let stem = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix.as_str()));
+        stem.map_or(name.clone(), str::to_owned)
+    });
+    let names: Vec<String> = stripped.collect();
+    let shared = |name: &String| names[0].chars().zip(name.chars()).take_while(|(a, b)| a == b).count();
+    let n_shared = names.iter().map(shared).min().unwrap_or(0);
+    let common: String = names[0].chars().take(n_shared).collect();
+    match common.trim_end_matches(['_', '-']) {
+        "" => names[0].clone(),
+        common => common.to_owned(),
+    }
+}
+
+impl Which {
+    fn block(self, report: &Report) -> Option<&TaskBlock> {
+        let actors = &report.actors;
+        match self {
+            Self::Final => Some(&actors.tasks),
+            Self::Pretrained => Some(actors.baseline.as_ref().unwrap_or(&actors.tasks)),
+            Self::EqualBudget => actors.equal_budget.as_ref(),
+        }
+    }
+}
+
+impl Group {
+    fn of(name: String, runs: &[Finished], which: Which) -> Option<Self> {
+        let blocks: Vec<&TaskBlock> =
+            runs.iter().map(|run| which.block(&run.report)).collect::<Option<_>>()?;
+        let spread = |task: &String, metric: fn(&TaskMetrics) -> Option<f64>| {
+            Spread::of(blocks.iter().filter_map(|block| metric(&block[task])))
+        };
+        let metrics = |task: &String| {
+            METRICS.iter().filter_map(|(name, metric)| Some((*name, spread(task, *metric)?))).collect()
+        };
+        Some(Self {
+            name,
+            seeds: runs.iter().map(|run| run.report.seed).collect(),
+            tasks: blocks[0].keys().map(|task| (task.clone(), metrics(task))).collect(),
+            dense_parameters: runs[0].report.parameters.dense,
+            seconds_per_epoch: Spread::of(runs.iter().filter_map(|run| {
+                let rows = *run.report.data.rows.get("train")? as f64;
+                Some(rows / run.report.phases.get("pretrain")?.rows_per_second)
+            })),
+            inference_rows_per_second: Spread::of(
+                runs.iter().filter_map(|run| Some(run.report.phases.get(INFERENCE)?.rows_per_second)),
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spread_by_hand() {
+        let spread = Spread::of([1.0, 2.0, 6.0]).unwrap();
+        assert_eq!((spread.mean, spread.n), (3.0, 3));
+        assert!((spread.std.unwrap() - 7.0_f64.sqrt()).abs() < 1e-12);
+        assert_eq!(Spread::of([1.0]).unwrap().std, None);
+        assert_eq!(Spread::of([]), None);
+    }
+
+    #[test]
+    fn names_lose_their_own_seed_and_nothing_else() {
+        let name =
+            |runs: &[(&str, u64)]| common_name(runs.iter().map(|&(name, seed)| (name.to_owned(), seed)));
+        assert_eq!(name(&[("esmm_seed10", 10), ("esmm_seed12", 12)]), "esmm");
+        assert_eq!(name(&[("esmm-seed1", 1)]), "esmm");
+        assert_eq!(name(&[("linseed", 1)]), "linseed");
+        assert_eq!(name(&[("run-1", 1), ("run-2", 2)]), "run");
+        assert_eq!(name(&[("a", 1), ("b", 2)]), "a");
+    }
+}

@@ -1,0 +1,124 @@
+//! Groups of runs as tables.
+
+use comfy_table::{CellAlignment, Table};
+
+use super::{Group, METRICS, Spread};
+use crate::error::{Error, Result};
+use crate::metric::rela_impr;
+
+/// One table per task, and one of what the models cost.
+///
+/// # Errors
+/// No group is called `base`.
+pub fn tables(groups: &[Group], base: Option<&str>) -> Result<Vec<(String, Table)>> {
+    let base = base.map(|name| {
+        let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+        groups.iter().find(|group| group.name == name).ok_or_else(|| {
+            Error::Usage(format!("--base {name}: no such run; there are {}", names.join(", ")))
+        })
+    });
+    let base = base.transpose()?;
+    let tasks = groups.first().into_iter().flat_map(|group| group.tasks.keys());
+    let mut tables: Vec<(String, Table)> =
+        tasks.map(|task| (task.clone(), task_table(groups, base, task))).collect();
+    tables.push(("cost".into(), cost_table(groups)));
+    Ok(tables)
+}
+
+fn task_table(groups: &[Group], base: Option<&Group>, task: &str) -> Table {
+    let auc = |group: &Group| group.tasks[task].get("AUC").map(|auc| auc.mean);
+    let rows = groups.iter().map(|group| {
+        let metrics = METRICS.iter().map(|(name, _)| cell(group.tasks[task].get(name).copied(), 4));
+        let improvement = base.map(|base| {
+            let value = auc(group).zip(auc(base)).and_then(|(auc, base)| rela_impr(auc, base));
+            value.map_or("undefined".into(), |value| format!("{:+.2} %", 100.0 * value))
+        });
+        [group.name.clone(), group.seeds.len().to_string()]
+            .into_iter()
+            .chain(metrics)
+            .chain(improvement)
+            .collect()
+    });
+    let names = METRICS.iter().map(|(name, _)| (*name).to_owned());
+    let header = ["run".to_owned(), "seeds".to_owned()].into_iter().chain(names);
+    let improvement = base.map(|base| format!("RelaImpr over {}", base.name));
+    table(header.chain(improvement).collect(), rows)
+}
+
+fn cost_table(groups: &[Group]) -> Table {
+    let header = ["run", "dense parameters", "s per epoch", "inference rows/s"].map(String::from).to_vec();
+    let rows = groups.iter().map(|group| {
+        let seconds = group.seconds_per_epoch.map_or("–".into(), |of| format!("{:.1}", of.mean));
+        let speed = group.inference_rows_per_second.map_or("–".into(), |of| format!("{:.0}", of.mean));
+        vec![group.name.clone(), group.dense_parameters.to_string(), seconds, speed]
+    });
+    table(header, rows)
+}
+
+fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.set_header(header);
+    rows.for_each(|row| {
+        table.add_row(row);
+    });
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn cell(spread: Option<Spread>, digits: usize) -> String {
+    match spread {
+        None => "undefined".into(),
+        Some(Spread { mean, std: None, .. }) => format!("{mean:.digits$}"),
+        Some(Spread { mean, std: Some(std), .. }) => format!("{mean:.digits$} ± {std:.digits$}"),
+    }
+}
+
+/// The standard deviation between seeds of one metric, pooled over the groups: what of a difference is noise.
+pub fn seed_deviation(groups: &[Group], task: &str, metric: &str) -> Option<f64> {
+    let spreads = groups.iter().filter_map(|group| group.tasks.get(task)?.get(metric));
+    let (mut squares, mut degrees) = (0.0, 0);
+    for spread in spreads {
+        if let Some(std) = spread.std {
+            squares += std.powi(2) * (spread.n - 1) as f64;
+            degrees += spread.n - 1;
+        }
+    }
+    (degrees > 0).then(|| (squares / degrees as f64).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(name: &str, aucs: &[f64]) -> Group {
+        let metrics = [("AUC", Spread::of(aucs.iter().copied()).unwrap())].into();
+        Group {
+            name: name.into(),
+            seeds: (1..=aucs.len() as u64).collect(),
+            tasks: [("click".to_owned(), metrics)].into(),
+            dense_parameters: 1,
+            seconds_per_epoch: None,
+            inference_rows_per_second: None,
+        }
+    }
+
+    #[test]
+    fn the_seed_deviation_is_pooled_over_the_groups() {
+        // Sample variances 0.0002 and 0.0008, one degree of freedom each.
+        let groups = [group("a", &[0.70, 0.72]), group("b", &[0.70, 0.74]), group("c", &[0.9])];
+        let found = seed_deviation(&groups, "click", "AUC").unwrap();
+        assert!((found - 0.0005_f64.sqrt()).abs() < 1e-12, "{found}");
+        assert_eq!(seed_deviation(&groups[2..], "click", "AUC"), None);
+    }
+
+    #[test]
+    fn improvements_are_relative_to_the_base_and_a_wrong_base_is_told_the_right_ones() {
+        let groups = [group("single", &[0.70]), group("mmoe", &[0.72, 0.72])];
+        let rendered = tables(&groups, Some("single")).unwrap()[0].1.to_string();
+        assert!(rendered.contains("+10.00 %") && rendered.contains("+0.00 %"), "{rendered}");
+        let error = tables(&groups, Some("singel")).unwrap_err().to_string();
+        assert!(error.contains("single, mmoe"), "{error}");
+    }
+}
