@@ -72,7 +72,8 @@ fn steps(criterion: &mut Criterion) {
             optimizer: Default::default(),
         };
         let mut actor = Actor::new(&config, &schema, &streams, &device);
-        let mut weighting = WeightingConfig::Equal(equal::Config::default()).init();
+        let mut weighting =
+            WeightingConfig::Equal(equal::Config::default()).init(2, streams.named("weighting"));
         let mut masks = streams.named("bench/dropout");
         let losses =
             losses(&backbone).bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });

@@ -4,8 +4,7 @@ use std::time::Instant;
 
 use rmtl_agents::actor::Actor;
 use rmtl_agents::critic::Critic;
-use rmtl_agents::weighting::WeightingConfig;
-use rmtl_agents::weighting::equal;
+use rmtl_agents::weighting::{LossWeighting, Signal, WeightingConfig, equal};
 use rmtl_envs::Split;
 
 use crate::config::{Schedule, StartFrom, TwoStage};
@@ -22,7 +21,7 @@ use crate::run::Run;
 pub fn run(run: &mut Run<'_>) -> Result<Report> {
     run.logger.code(&tags::run_file(), 0, "toml", &run.config.to_toml()?);
     let Schedule::TwoStage(schedule) = &run.config.schedule;
-    let needs_critics = run.config.weighting.init().needs_q_values();
+    let needs_critics = run.config.weighting.signal() == Signal::QValues;
     let trained = if needs_critics { two_stage(run, schedule)? } else { supervised(run, schedule)? };
     report(run, trained)
 }
@@ -70,7 +69,7 @@ fn pretrain(run: &mut Run<'_>, schedule: &TwoStage, weighting: WeightingConfig) 
             phase,
             streams: "pretrain",
             config: schedule.pretrain,
-            weighting: weighting.init(),
+            weighting: self::weighting(run, &weighting),
             critic: None,
         },
     )
@@ -96,10 +95,14 @@ fn weighted(
             phase,
             streams: "weighted",
             config: schedule.weighted.fit(),
-            weighting: weighting.init(),
+            weighting: self::weighting(run, &weighting),
             critic,
         },
     )
+}
+
+fn weighting(run: &Run<'_>, config: &WeightingConfig) -> Box<dyn LossWeighting> {
+    config.init(run.schema().n_tasks(), run.streams.named("weighting"))
 }
 
 fn equal_weights() -> WeightingConfig {

@@ -75,6 +75,12 @@ fn combinations_that_make_no_sense_are_refused_with_the_reason() {
         (&["backbone.mmoe.n_experts=100000000000000"], &["[backbone.mmoe]", "65536"]),
         (&["losses.counterfactual.weight=0.0"], &["[losses.counterfactual]", "esmm"]),
         (&["losses.counterfactual.propensity_floor=1e-300"], &["[losses.counterfactual]", "1e-4"]),
+        (&["weighting.constant={weights=[1.0]}"], &["[weighting.constant]", "expected 3, found 1"]),
+        (
+            &["weighting.pcgrad={}", "backbone.single_task={}"],
+            &["[weighting.pcgrad]", "single_task", "shares nothing"],
+        ),
+        (&["weighting.dwa.temperature=0.0"], &["[weighting.dwa]", "temperature"]),
         (&["losses.embedding_l2=0.1"], &["a table of settings"]),
         (&["losses.dependence.sigma=true"], &["a number, or a list"]),
         (&["losses.class_balance.max_weight=0.5"], &["[losses.class_balance]", "max_weight"]),

@@ -154,6 +154,30 @@ fn every_backbone_runs_under_the_critics() {
 }
 
 #[test]
+fn every_weighting_trains_logs_its_weights_and_repeats_itself() {
+    let bench = Workbench::new();
+    let short = "schedule.two_stage.pretrain.max_epochs=3";
+    bench.train("equal", &[short, "weighting.equal={}"]);
+    let equal = bench.read("equal/metrics.jsonl");
+    for (name, _) in rmtl_agents::weighting::WEIGHTINGS {
+        let settings = match *name {
+            "critic" | "equal" => continue,
+            "constant" => "{weights=[1.0, 0.5, 2.0]}",
+            "exponential" => "{decay=0.99}",
+            _ => "{}",
+        };
+        let set = format!("weighting.{name}={settings}");
+        bench.train(name, &[short, &set]);
+        let metrics = bench.read(&format!("{name}/metrics.jsonl"));
+        assert_ne!(metrics, equal, "{name} weighs nothing");
+        assert!(metrics.contains("\"pretrain/weight_mean/buy\""), "{name}");
+        let again = format!("{name}-again");
+        bench.train(&again, &[short, &set]);
+        assert_eq!(metrics, bench.read(&format!("{again}/metrics.jsonl")), "{name}");
+    }
+}
+
+#[test]
 fn every_loss_term_is_logged_under_its_own_tag_and_changes_the_training() {
     let bench = Workbench::new();
     for (term, _) in rmtl_agents::loss::LOSSES {

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::StateBatch;
 use crate::numeric::{LogRound, NumericEncoding};
-use crate::state::{EmbeddingTable, GradientCoalescer, Lookup, SparseOptimizer, SparseOptimizerConfig};
+use crate::state::{
+    EmbeddingTable, GradientCoalescer, Lookup, SparseGradient, SparseOptimizer, SparseOptimizerConfig,
+};
 use crate::stream::Stream;
 
 /// Settings of a state encoder, `[encoder]` of a run file.
@@ -130,6 +132,27 @@ impl StateEncoder {
             view.optimizer.step(&mut view.table, gradient, learning_rate);
         }
         squares.sqrt()
+    }
+
+    /// The gradients of `leaves` by table row, view by view. A view that has none gets zeros.
+    pub fn gradients(&mut self, leaves: &Leaves, gradients: &mut Gradients) -> Vec<SparseGradient> {
+        let views = self.views.iter_mut().zip(&leaves.fields);
+        let of_view = |(view, fields): (&mut TableView, &Tensor<3>)| {
+            let gradient = match fields.grad_remove(gradients) {
+                Some(gradient) => host(gradient),
+                None => vec![0.0; fields.shape().num_elements()],
+            };
+            view.coalescer.coalesce(&leaves.lookup, &gradient, view.table.dim()).clone()
+        };
+        views.map(of_view).collect()
+    }
+
+    /// Lets the sparse optimisers step along gradients taken with [`StateEncoder::gradients`]; gives their Euclidean norm.
+    pub fn apply(&mut self, gradients: &[SparseGradient], learning_rate: f64) -> f64 {
+        for (view, gradient) in self.views.iter_mut().zip(gradients) {
+            view.optimizer.step(&mut view.table, gradient, learning_rate);
+        }
+        gradients.iter().map(SparseGradient::squared_norm).sum::<f64>().sqrt()
     }
 
     /// Puts the tables' optimisers back to their first step.

@@ -44,6 +44,18 @@ impl<'a> Pass<'a> {
         Self { progress: Some(progress), ..self }
     }
 
+    /// Where the masks are, to go back to with [`Pass::rewind`].
+    pub fn mark(&self) -> Option<Stream> {
+        self.masks.as_deref().cloned()
+    }
+
+    /// Draws the masks since `mark` once more.
+    pub fn rewind(&mut self, mark: &Option<Stream>) {
+        if let (Some(masks), Some(mark)) = (self.masks.as_deref_mut(), mark) {
+            masks.clone_from(mark);
+        }
+    }
+
     /// The point of the training, where known.
     pub fn progress(&self) -> Option<Progress> {
         self.progress

@@ -14,6 +14,7 @@ use rmtl_agents::encoder::host;
 use rmtl_agents::loss::{LossesConfig, TaskFacts, task_bce};
 use rmtl_agents::pass::Pass;
 use rmtl_agents::stream::Streams;
+use rmtl_agents::weighting::{Gram, Signal, WEIGHTINGS, WeightingConfig, WeightingInput};
 use rmtl_agents::weights::{NamedTensor, NamedTensors, collect, restore};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -62,6 +63,20 @@ struct LossGradients {
     conditional: Option<Golden>,
     imputed: Option<Golden>,
     fields: Option<Vec<Golden>>,
+}
+
+#[derive(Deserialize)]
+struct WeightingCase {
+    weighting: WeightingConfig,
+    epochs: Vec<Vec<WeightingStep>>,
+}
+
+#[derive(Deserialize)]
+struct WeightingStep {
+    losses: Vec<f64>,
+    gram: Option<Vec<Vec<f64>>>,
+    losses_after: Option<Vec<f64>>,
+    weights: Vec<f32>,
 }
 
 /// Every case of a folder with its name.
@@ -252,6 +267,42 @@ fn every_loss_term_matches_pytorch() {
         assert_eq!(fields.len(), n_gradients, "{name}");
         for (view, golden) in fields.iter().zip(case.gradients.fields.iter().flatten()) {
             golden.assert_gradient(view, &gradients, (&name, "gradient of a view"));
+        }
+    }
+}
+
+#[test]
+fn every_weighting_matches_numpy() {
+    let cases = cases::<WeightingCase>("weightings");
+    for (weighting, _) in WEIGHTINGS {
+        let n_cases = cases.iter().filter(|(_, case)| case.weighting.name() == *weighting).count();
+        // The first three are tested by hand, and by what they draw.
+        let by_hand = ["critic", "equal", "rlw"].contains(weighting);
+        assert!(n_cases >= 2 || by_hand, "{weighting} has golden numbers for {n_cases} numbers of tasks");
+    }
+    for (name, case) in cases {
+        let n_tasks = case.epochs[0][0].losses.len();
+        case.weighting.check().and_then(|()| case.weighting.check_tasks(n_tasks)).unwrap();
+        let mut weighting = case.weighting.init(n_tasks, Streams::new(1).named("weighting"));
+        for (epoch, steps) in case.epochs.iter().enumerate() {
+            let mut means = vec![0.0; n_tasks];
+            for (index, step) in steps.iter().enumerate() {
+                let losses: Vec<f32> = step.losses.iter().map(|&loss| loss as f32).collect();
+                let losses = Tensor::from_data(TensorData::new(losses, [1, n_tasks]), &Device::default());
+                let gram = step.gram.as_ref().map(|rows| Gram::new(n_tasks, rows.concat()));
+                assert_eq!(gram.is_some(), weighting.signal() == Signal::Gradients, "{name}");
+                let input = WeightingInput { losses, q_values: None, gram };
+                let expected = Golden { shape: vec![n_tasks], values: step.weights.clone() };
+                let found = host(weighting.weights(&input));
+                expected.assert_close(&found, |_| true, (&name, "epoch", epoch, "step", index));
+                assert_eq!(step.losses_after.is_some(), weighting.hears_step(), "{name}");
+                if let Some(losses) = &step.losses_after {
+                    weighting.after_step(losses);
+                }
+                let share = steps.len() as f64;
+                means.iter_mut().zip(&step.losses).for_each(|(mean, loss)| *mean += loss / share);
+            }
+            weighting.end_epoch(&means);
         }
     }
 }

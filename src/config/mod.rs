@@ -13,7 +13,7 @@ use rmtl_agents::critic::CriticConfig;
 use rmtl_agents::encoder::EncoderConfig;
 use rmtl_agents::loss::{LossesConfig, Setting};
 use rmtl_agents::optimizer::OptimizerConfig;
-use rmtl_agents::weighting::WeightingConfig;
+use rmtl_agents::weighting::{Signal, WeightingConfig};
 use rmtl_envs::Schema;
 use rmtl_ingest::toml_file::{self, TomlError};
 use serde::{Deserialize, Serialize};
@@ -192,6 +192,15 @@ impl RunFile {
             return Err(section("encoder")(message.into()));
         }
         self.backbone.check(&input).map_err(section(&format!("backbone.{}", self.backbone.name())))?;
+        let weighting = format!("weighting.{}", self.weighting.name());
+        self.weighting.check_tasks(input.n_tasks()).map_err(section(&weighting))?;
+        if self.weighting.signal() == Signal::Gradients && self.backbone.n_views(input.n_tasks()) > 1 {
+            return Err(section(&weighting)(format!(
+                "it balances the tasks' gradients on what they share, and `{}` shares nothing; choose another backbone or \
+                 another weighting",
+                self.backbone.name()
+            )));
+        }
         let gives_conditionals = self.backbone.gives_conditionals();
         let setting = Setting { parents: &input.parents, gives_conditionals };
         let terms = self.losses.terms();

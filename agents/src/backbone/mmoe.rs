@@ -6,7 +6,7 @@
 //!
 //! Departures: 1. Gates have a bias, as in most implementations; the paper's have none.
 
-use burn::module::Module;
+use burn::module::{Module, ParamId, list_param_ids};
 use burn::nn::Linear;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
@@ -80,5 +80,9 @@ impl Backbone for Model {
         let [batch, width] = gates.dims();
         let gates = softmax(gates.reshape([batch, width / self.n_experts, self.n_experts]), 2);
         independent(self.towers.forward(mix(gates, experts), pass))
+    }
+
+    fn shared(&self) -> Vec<ParamId> {
+        list_param_ids(&self.experts)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A backbone is one file that exports `Config` and `Model`, and one line in the `backbones!` list below.
 
-use burn::module::Module;
+use burn::module::{Module, ParamId};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,12 @@ pub trait Backbone {
     /// - views: `[batch, field, dim]` each, as many as [`Settings::n_views`] asks for
     /// - output: `[batch, task]`
     fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions;
+
+    /// The parameters all tasks read, where gradient-based weightings balance them. What a task reads alone is not among
+    /// them, even where one array holds it for all tasks.
+    fn shared(&self) -> Vec<ParamId> {
+        Vec::new()
+    }
 
     /// Hears, before every training step, how far training has come: for what a network anneals.
     fn begin_step(&mut self, _progress: Progress) {}
@@ -153,6 +159,10 @@ macro_rules! backbones {
         impl Backbone for AnyBackbone {
             fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
                 match self { $(Self::$name(model) => model.forward(views, pass)),+ }
+            }
+
+            fn shared(&self) -> Vec<ParamId> {
+                match self { $(Self::$name(model) => model.shared()),+ }
             }
 
             fn begin_step(&mut self, progress: Progress) {

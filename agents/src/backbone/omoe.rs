@@ -6,7 +6,7 @@
 //!
 //! Departures: 1. The gate has a bias, as in MMoE here.
 
-use burn::module::Module;
+use burn::module::{Module, ParamId, list_param_ids};
 use burn::nn::Linear;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
@@ -75,5 +75,9 @@ impl Backbone for Model {
         let gate = softmax(self.gate.forward(x), 1).unsqueeze_dim(1); // [batch, 1, expert]
         let mixed = mix(gate, experts).squeeze_dim(0);
         independent(self.towers.forward(mixed, pass))
+    }
+
+    fn shared(&self) -> Vec<ParamId> {
+        [list_param_ids(&self.experts), list_param_ids(&self.gate)].concat()
     }
 }

@@ -16,7 +16,7 @@
 //! level that nothing reads; that is not PLE and is not done here. With 8 fields of 128, K = 2, s = S = 4, levels 512 and
 //! 256, towers 128–64: 7,999,290 − 6,156 dense parameters, 256 of them the projection of one numeric column.
 
-use burn::module::Module;
+use burn::module::{Module, ParamId, list_param_ids};
 use burn::nn::Linear;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
@@ -171,6 +171,14 @@ impl Backbone for Model {
             (tasks, shared) = level.forward(tasks, input, pass);
         }
         independent(self.towers.forward(tasks, pass))
+    }
+
+    fn shared(&self) -> Vec<ParamId> {
+        let of_level = |level: &Level| {
+            let gate = level.shared_gate.iter().flat_map(list_param_ids);
+            list_param_ids(&level.shared_experts).into_iter().chain(gate).collect::<Vec<_>>()
+        };
+        self.levels.iter().flat_map(of_level).collect()
     }
 }
 

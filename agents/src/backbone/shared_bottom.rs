@@ -4,7 +4,7 @@
 //!
 //! Departures: none; the original shares one hidden layer.
 
-use burn::module::Module;
+use burn::module::{Module, ParamId, list_param_ids};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -63,5 +63,9 @@ impl Backbone for Model {
     fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
         let shared = self.bottom.forward(flatten(&views[0]), pass);
         independent(self.towers.forward(shared, pass))
+    }
+
+    fn shared(&self) -> Vec<ParamId> {
+        list_param_ids(&self.bottom)
     }
 }

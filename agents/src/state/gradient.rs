@@ -20,8 +20,16 @@ const VALUES_PER_SUM: usize = 1 << 14;
 impl SparseGradient {
     /// The squared Euclidean norm.
     pub fn squared_norm(&self) -> f64 {
-        let sum = |values: &[f32]| values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>();
-        let sums: Vec<f64> = self.values.par_chunks(VALUES_PER_SUM).map(sum).collect();
+        self.dot(self)
+    }
+
+    /// The inner product with the gradient of another loss on the same batch, which touches the same rows.
+    pub fn dot(&self, other: &Self) -> f64 {
+        assert_eq!(self.rows.len(), other.rows.len(), "rows of two gradients of one batch");
+        let product = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);
+        let sum = |(a, b): (&[f32], &[f32])| a.iter().zip(b).map(product).sum::<f64>();
+        let chunks = self.values.par_chunks(VALUES_PER_SUM).zip(other.values.par_chunks(VALUES_PER_SUM));
+        let sums: Vec<f64> = chunks.map(sum).collect();
         // One after the other: a parallel sum would depend on how the pool splits it.
         sums.into_iter().sum()
     }

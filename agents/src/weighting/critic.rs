@@ -7,7 +7,8 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{LossWeighting, WeightingInput};
+use super::{LossWeighting, Settings, Signal, WeightingInput};
+use crate::stream::Stream;
 
 /// `[weighting.critic]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,12 +24,12 @@ impl Default for Config {
     }
 }
 
-impl Config {
-    pub(super) fn init(&self) -> Critic {
-        Critic { lambda: self.lambda }
+impl Settings for Config {
+    fn init(&self, _n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
+        Box::new(Critic { lambda: self.lambda })
     }
 
-    pub(super) fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         if (0.0..=1e6).contains(&self.lambda) {
             return Ok(());
         }
@@ -43,12 +44,12 @@ pub struct Critic {
 }
 
 impl LossWeighting for Critic {
-    fn needs_q_values(&self) -> bool {
-        true
+    fn signal(&self) -> Signal {
+        Signal::QValues
     }
 
     fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
-        let q_values = input.q_values.clone().expect("asked for by needs_q_values");
+        let q_values = input.q_values.clone().expect("asked for by `signal`");
         q_values * -self.lambda + 1.0
     }
 }
@@ -62,8 +63,8 @@ mod tests {
     fn weights_by_hand() {
         let device = Device::default();
         let q_values = Tensor::from_floats([[-1.0, -0.5], [0.0, -2.0]], &device);
-        let input = WeightingInput { losses: Tensor::zeros([2, 2], &device), q_values: Some(q_values) };
-        let weights = Config { lambda: 0.5 }.init().weights(&input).into_data().try_into_vec::<f32>().unwrap();
+        let input = WeightingInput { losses: Tensor::zeros([2, 2], &device), q_values: Some(q_values), gram: None };
+        let weights = Critic { lambda: 0.5 }.weights(&input).into_data().try_into_vec::<f32>().unwrap();
         assert_eq!(weights, [1.5, 1.25, 1.0, 2.0]);
     }
 }

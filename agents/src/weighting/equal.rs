@@ -3,20 +3,17 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{LossWeighting, WeightingInput};
+use super::{LossWeighting, Settings, WeightingInput};
+use crate::stream::Stream;
 
 /// `[weighting.equal]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
 pub struct Config {}
 
-impl Config {
-    pub(super) fn init(&self) -> Equal {
-        Equal
-    }
-
-    pub(super) fn check(&self) -> Result<(), String> {
-        Ok(())
+impl Settings for Config {
+    fn init(&self, _n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
+        Box::new(Equal)
     }
 }
 

@@ -1,33 +1,129 @@
 //! Loss weightings: how much every task's loss counts.
 //!
-//! A weighting is one file with a `Config` and a type that implements [`LossWeighting`], and one line in the
-//! `weightings!` list below. It sees tensors without a graph and is never differentiated.
+//! A weighting is one file with a `Config` that implements [`Settings`], and one line in the `weightings!` list below. It
+//! sees tensors without a graph and is never differentiated. [`LossWeighting`] weighs rows and tasks; most methods weigh
+//! tasks alone and implement [`TaskWeighting`].
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
+
+use crate::encoder::host;
+use crate::stream::{Stream, Streams};
+
+mod adam;
+mod gram;
+
+pub use gram::Gram;
 
 /// What a weighting sees of a batch, all without a graph.
 #[derive(Clone, Debug)]
 pub struct WeightingInput {
     /// Unweighted loss of every row and task, `[batch, task]`.
     pub losses: Tensor<2>,
-    /// Q_k(s, π_k(s)), `[batch, task]`; present when [`LossWeighting::needs_q_values`].
+    /// Q_k(s, π_k(s)), `[batch, task]`; present when [`LossWeighting::signal`] asks for it.
     pub q_values: Option<Tensor<2>>,
+    /// Inner products of the tasks' gradients on the shared parameters; present when [`LossWeighting::signal`] asks for
+    /// them.
+    pub gram: Option<Gram>,
+}
+
+/// What a weighting needs besides the losses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signal {
+    /// Nothing.
+    #[default]
+    Losses,
+    /// The critics' values.
+    QValues,
+    /// The tasks' gradients. The weights then act on the shared parameters; a task's own layers keep its plain gradient.
+    Gradients,
 }
 
 /// Per-sample, per-task weights of the loss `Σ_k mean_i w_ik · L_ik`.
 pub trait LossWeighting: Send {
-    /// Whether [`WeightingInput::q_values`] must be computed.
-    fn needs_q_values(&self) -> bool {
-        false
+    /// What must be computed for it.
+    fn signal(&self) -> Signal {
+        Signal::default()
     }
 
     /// # Shapes
     /// - output: `[batch, task]`
     fn weights(&mut self, input: &WeightingInput) -> Tensor<2>;
 
+    /// Whether it wants to hear the batch's losses after the step, by [`LossWeighting::after_step`].
+    fn hears_step(&self) -> bool {
+        false
+    }
+
+    /// Hears every task's mean loss on the batch it has just weighed, after the step.
+    fn after_step(&mut self, _mean_losses: &[f64]) {}
+
     /// Hears every task's mean loss at the end of an epoch.
     fn end_epoch(&mut self, _mean_losses: &[f64]) {}
+}
+
+/// A weighting that does not tell rows apart.
+pub trait TaskWeighting: Send {
+    /// As [`LossWeighting::signal`].
+    fn signal(&self) -> Signal {
+        Signal::default()
+    }
+
+    /// One weight per task, from the tasks' mean losses.
+    fn weights(&mut self, losses: &[f64], gram: Option<&Gram>) -> Vec<f64>;
+
+    /// As [`LossWeighting::hears_step`].
+    fn hears_step(&self) -> bool {
+        false
+    }
+
+    /// As [`LossWeighting::after_step`].
+    fn after_step(&mut self, _mean_losses: &[f64]) {}
+
+    /// As [`LossWeighting::end_epoch`].
+    fn end_epoch(&mut self, _mean_losses: &[f64]) {}
+}
+
+impl<W: TaskWeighting> LossWeighting for W {
+    fn signal(&self) -> Signal {
+        TaskWeighting::signal(self)
+    }
+
+    fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
+        let [n_rows, n_tasks] = input.losses.dims();
+        let losses: Vec<f64> = host(input.losses.clone().mean_dim(0)).into_iter().map(f64::from).collect();
+        let weights = TaskWeighting::weights(self, &losses, input.gram.as_ref());
+        let weights = TensorData::new(weights.iter().map(|&w| w as f32).collect::<Vec<_>>(), [1, n_tasks]);
+        Tensor::<2>::from_data(weights, &input.losses.device()).expand([n_rows, n_tasks])
+    }
+
+    fn hears_step(&self) -> bool {
+        TaskWeighting::hears_step(self)
+    }
+
+    fn after_step(&mut self, mean_losses: &[f64]) {
+        TaskWeighting::after_step(self, mean_losses);
+    }
+
+    fn end_epoch(&mut self, mean_losses: &[f64]) {
+        TaskWeighting::end_epoch(self, mean_losses);
+    }
+}
+
+/// The settings of a weighting: `[weighting.<name>]` of a run file.
+pub trait Settings {
+    /// Why these settings cannot work, in words for the author of the run file.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Why these settings cannot work for that many tasks.
+    fn check_tasks(&self, _n_tasks: usize) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The weighting at its first step. `stream` is for those that draw.
+    fn init(&self, n_tasks: usize, stream: Stream) -> Box<dyn LossWeighting>;
 }
 
 macro_rules! weightings {
@@ -50,14 +146,25 @@ macro_rules! weightings {
                 match self { $(Self::$name(_) => stringify!($file)),+ }
             }
 
-            /// The weighting at its first step.
-            pub fn init(&self) -> Box<dyn LossWeighting> {
-                match self { $(Self::$name(config) => Box::new(config.init())),+ }
+            /// See [`Settings::init`].
+            pub fn init(&self, n_tasks: usize, stream: Stream) -> Box<dyn LossWeighting> {
+                match self { $(Self::$name(config) => config.init(n_tasks, stream)),+ }
             }
 
-            /// Why these settings cannot work, in words for the author of the run file.
+            /// See [`LossWeighting::signal`].
+            pub fn signal(&self) -> Signal {
+                // No draw is made; one task is as good as many.
+                self.init(1, Streams::new(0).named("signal")).signal()
+            }
+
+            /// See [`Settings::check`].
             pub fn check(&self) -> Result<(), String> {
                 match self { $(Self::$name(config) => config.check()),+ }
+            }
+
+            /// See [`Settings::check_tasks`].
+            pub fn check_tasks(&self, n_tasks: usize) -> Result<(), String> {
+                match self { $(Self::$name(config) => config.check_tasks(n_tasks)),+ }
             }
         }
     };
@@ -66,4 +173,56 @@ macro_rules! weightings {
 weightings! {
     critic => Critic: "RMTL: w = 1 - lambda * Q(s, a) of the task's critic, per sample",
     equal => Equal: "every task and row counts 1",
+    constant => Constant: "a fixed weight per task",
+    exponential => Exponential: "RMTL's baseline: a weight per task that decays with every step",
+    uw => Uw: "uncertainty weighting: learned log variances",
+    dwa => Dwa: "dynamic weight average: tasks whose loss falls slowly count more",
+    rlw => Rlw: "random loss weighting: a new softmax of normals every step",
+    gls => Gls: "geometric loss strategy: the gradient of the geometric mean of the losses",
+    stch => Stch: "smooth Tchebycheff scalarisation: the task worst against its nadir counts most",
+    db_mtl => DbMtl: "DB-MTL, loss part: the gradient of the losses' logarithms",
+    famo => Famo: "fast adaptive multitask optimisation: every task's log loss falls alike",
+    imtl => Imtl: "IMTL-G: a direction with equal projections on all tasks' gradients",
+    gradnorm => Gradnorm: "GradNorm: tasks that learn slowly get larger gradients",
+    pcgrad => Pcgrad: "PCGrad: a task's gradient loses what points against another's",
+    gradvac => Gradvac: "gradient vaccine: gradients are turned towards their usual angles",
+    mgda => Mgda: "the shortest combination of the tasks' gradients",
+    cagrad => Cagrad: "conflict-averse gradient: near the mean, best for the task worst off",
+    aligned_mtl => AlignedMtl: "principal components of the gradients made equally long",
+    nash_mtl => NashMtl: "the update all tasks would agree on in a bargaining game",
 }
+
+/// Refuses a number that is not above 0 and finite.
+fn check_positive(key: &str, value: f64) -> Result<(), String> {
+    if value > 0.0 && value <= 1e6 {
+        return Ok(());
+    }
+    Err(format!("`{key}` must be a number above 0, at most 1e6; found {value}"))
+}
+
+/// Refuses a list that has not one number from 0 to 1e6 per task.
+fn check_list(key: &str, values: &[f64], n_tasks: usize) -> Result<(), String> {
+    if values.len() != n_tasks {
+        return Err(format!("`{key}` needs one number per task: expected {n_tasks}, found {}", values.len()));
+    }
+    match values.iter().find(|value| !(0.0..=1e6).contains(*value)) {
+        Some(value) => Err(format!("`{key}` holds numbers from 0 to 1e6; found {value}")),
+        None => Ok(()),
+    }
+}
+
+/// `softmax(x)`
+fn softmax(x: &[f64]) -> Vec<f64> {
+    let largest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let powers: Vec<f64> = x.iter().map(|x| (x - largest).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.iter().map(|power| power / sum).collect()
+}
+
+/// What [`Signal::Gradients`] asked for.
+fn expect_gram(gram: Option<&Gram>) -> &Gram {
+    gram.expect("asked for by `signal`")
+}
+
+/// Losses are kept this far from 0 where they are divided by.
+const LEAST_LOSS: f64 = 1e-12;

@@ -1,6 +1,6 @@
 //! One layer of APEM.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId, list_param_ids};
 use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Device, Tensor};
 
@@ -88,5 +88,11 @@ impl Layer {
             None => patterns,
         };
         self.pattern_norm.as_ref().map(|norm| norm.forward(sum))
+    }
+
+    /// All but the tasks' indicators.
+    pub(super) fn shared(&self) -> Vec<ParamId> {
+        let own: Vec<ParamId> = self.indicators.iter().map(|indicators| indicators.id).collect();
+        list_param_ids(self).into_iter().filter(|id| !own.contains(id)).collect()
     }
 }

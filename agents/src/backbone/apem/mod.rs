@@ -28,7 +28,7 @@
 mod layer;
 mod selector;
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -173,6 +173,10 @@ impl Backbone for Model {
             self.known_gamma = Some(gamma);
             self.gamma = Param::initialized(self.gamma.id, before.full_like(gamma).set_require_grad(false));
         }
+    }
+
+    fn shared(&self) -> Vec<ParamId> {
+        self.layers.iter().flat_map(Layer::shared).collect()
     }
 }
 

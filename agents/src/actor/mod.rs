@@ -1,20 +1,23 @@
 //! The actor: a state encoder, a backbone, and their optimisers.
 
+mod step;
+mod task_gradients;
+
 use burn::module::Module;
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
 use rmtl_envs::Schema;
 
 use crate::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions};
 use crate::batch::StateBatch;
-use crate::encoder::{EncoderConfig, StateEncoder, host, n_fields};
-use crate::loss::{Losses, task_bce};
+use crate::encoder::{EncoderConfig, StateEncoder, n_fields};
 use crate::numeric::NumericField;
-use crate::optimizer::{OptimizerConfig, gradient_norm};
+use crate::optimizer::OptimizerConfig;
 use crate::pass::Pass;
 use crate::stream::Streams;
-use crate::weighting::{LossWeighting, WeightingInput};
 use crate::weights::{self, NamedTensor, NamedTensors, WeightsError};
+
+pub use step::{ActorBatch, ActorStep};
 
 /// What an actor is built from.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,37 +67,6 @@ pub struct Actor {
     config: OptimizerConfig,
 }
 
-/// One training batch.
-pub struct ActorBatch<'a> {
-    /// The states.
-    pub states: &'a StateBatch,
-    /// `[batch, task]` of zeros and ones.
-    pub labels: Tensor<2>,
-    /// Q_k(s, π_k(s)), `[batch, task]` without a graph; where the weighting needs it.
-    pub q_values: Option<Tensor<2>>,
-}
-
-/// What happened in one update of the actor.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ActorStep {
-    /// The whole loss.
-    pub loss: f64,
-    /// Unweighted BCE per task, mean over the batch.
-    pub task_losses: Vec<f64>,
-    /// The same with the weights.
-    pub weighted_losses: Vec<f64>,
-    /// Value of every extra term, in the order they were given.
-    pub terms: Vec<f64>,
-    /// The weights, `[batch, task]` row-major.
-    pub weights: Vec<f32>,
-    /// What the backbone shows of itself, a name and a value per row; when asked for.
-    pub diagnostics: Vec<(&'static str, Vec<f32>)>,
-    /// Euclidean norm of the dense gradients; when asked for.
-    pub dense_gradient_norm: Option<f64>,
-    /// Euclidean norm of the tables' gradients.
-    pub embedding_gradient_norm: f64,
-}
-
 impl Actor {
     /// An untrained actor. Its parameters come from the streams `init/encoder` and `init/backbone`.
     pub fn new(config: &ActorConfig, schema: &Schema, streams: &Streams, device: &Device) -> Self {
@@ -120,50 +92,6 @@ impl Actor {
     pub fn predict(&self, states: &StateBatch) -> Tensor<2> {
         let fields = self.encoder.fields(states);
         self.network.valid().forward(fields, states, &mut Pass::evaluation()).probabilities
-    }
-
-    /// One update along `Σ_k mean_i w_ik · BCE_ik + Σ terms`, the weights taken as constants.
-    pub fn step(
-        &mut self,
-        batch: ActorBatch<'_>,
-        weighting: &mut dyn LossWeighting,
-        extra: &Losses,
-        pass: &mut Pass<'_>,
-        with_diagnostics: bool,
-    ) -> ActorStep {
-        if let Some(progress) = pass.progress() {
-            self.network.backbone.begin_step(progress);
-        }
-        let leaves = self.encoder.leaves(batch.states);
-        let predictions = self.network.forward(leaves.fields.clone(), batch.states, pass);
-        let losses = task_bce(predictions.probabilities.clone(), &batch.labels);
-        let weights =
-            weighting.weights(&WeightingInput { losses: losses.clone().inner(), q_values: batch.q_values });
-        let task_losses = losses.clone().inner().mean_dim(0);
-        let terms = extra.values(&predictions, &batch.labels, &losses, &leaves.fields);
-        let weighted = (losses * weights.clone()).mean_dim(0);
-        let weighted_losses = weighted.clone().inner();
-        let total = terms.iter().fold(weighted.sum(), |sum, term| sum + term.clone());
-        let mut gradients = total.clone().backward();
-        let mut terms = host(Tensor::cat([vec![total], terms].concat(), 0)).into_iter().map(f64::from);
-        let loss = terms.next().expect("the total comes first");
-        let embedding_gradient_norm =
-            self.encoder.step(&leaves, &mut gradients, self.config.embedding_learning_rate, |_, _, _| {});
-        let gradients = GradientsParams::from_grads(gradients, &self.network);
-        let dense_gradient_norm = with_diagnostics.then(|| gradient_norm(&self.network, &gradients));
-        let network = self.network.clone();
-        self.network = self.optimizer.step(self.config.learning_rate, network, gradients);
-        let diagnostics = predictions.diagnostics.into_iter().filter(|_| with_diagnostics);
-        ActorStep {
-            loss,
-            task_losses: per_task(task_losses),
-            weighted_losses: per_task(weighted_losses),
-            terms: terms.collect(),
-            weights: host(weights),
-            diagnostics: diagnostics.map(|(name, values)| (name, host(values))).collect(),
-            dense_gradient_norm,
-            embedding_gradient_norm,
-        }
     }
 
     /// The same parameters with fresh optimisers.
@@ -204,11 +132,6 @@ impl Actor {
     }
 }
 
-/// `[1, task]` as one number per task.
-fn per_task(values: Tensor<2>) -> Vec<f64> {
-    host(values).into_iter().map(f64::from).collect()
-}
-
 /// The one element of a tensor.
 pub(crate) fn scalar(tensor: Tensor<1>) -> f64 {
     f64::from(tensor.into_scalar::<f32>())
@@ -240,9 +163,14 @@ impl StateEncoder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backbone::esmm;
     use crate::backbone::shared_bottom;
     use crate::batch::BatchReader;
+    use crate::encoder::host;
     use crate::loss::{LossesConfig, TaskFacts, dependence};
+    use crate::pass::Pass;
+    use crate::weighting::Settings as _;
+    use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput, equal, famo};
     use rmtl_envs::{CategoricalField, LogTable, Row, RowValues, SessionEnd, Task};
 
     /// Weights given from outside.
@@ -352,5 +280,104 @@ mod tests {
         let loaded = actor(&schema).load(&trained.weights()).unwrap();
         assert_eq!(predictions(&loaded), predictions(&trained));
         assert_ne!(predictions(&loaded), predictions(&actor(&schema)));
+    }
+
+    /// Weights given from outside for the tasks' gradients; remembers their inner products.
+    struct OnGradients([f32; 2], Option<Gram>);
+
+    impl LossWeighting for OnGradients {
+        fn signal(&self) -> Signal {
+            Signal::Gradients
+        }
+
+        fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
+            self.1.clone_from(&input.gram);
+            Tensor::<2>::from_floats([self.0, self.0], &Device::default())
+        }
+    }
+
+    fn esmm_actor(schema: &Schema, dropout: f64) -> Actor {
+        let backbone = esmm::Config { bottom: vec![4], tower: vec![3], dropout };
+        let config = ActorConfig {
+            backbone: BackboneConfig::Esmm(backbone),
+            encoder: EncoderConfig { dim: 2, ..EncoderConfig::default() },
+            optimizer: OptimizerConfig::default(),
+        };
+        Actor::new(&config, schema, &Streams::new(2), &Device::default())
+    }
+
+    fn trained(actor: &mut Actor, weighting: &mut dyn LossWeighting, losses: &LossesConfig) -> ActorStep {
+        let schema = schema();
+        let table = table(&schema);
+        let reader = BatchReader::new(&table, &schema, &Device::default());
+        let rows = [Row(0), Row(1)];
+        let batch =
+            ActorBatch { states: &reader.states(&rows), labels: reader.labels(&rows), q_values: None };
+        let losses = losses.bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });
+        let mut masks = Streams::new(4).named("dropout");
+        actor.step(batch, weighting, &losses, &mut Pass::training(&mut masks), true)
+    }
+
+    #[test]
+    fn gradients_task_by_task_see_the_same_masks_and_sum_to_the_gradient_of_the_sum() {
+        let schema = schema();
+        let dependence = dependence::Config::default();
+        let losses = LossesConfig { dependence: Some(dependence), ..Default::default() };
+        let (mut at_once, mut by_task) = (esmm_actor(&schema, 0.5), esmm_actor(&schema, 0.5));
+        let mut equal = equal::Config::default().init(2, Streams::new(1).named("weighting"));
+        let expected = trained(&mut at_once, equal.as_mut(), &losses);
+        let found = trained(&mut by_task, &mut OnGradients([1.0, 1.0], None), &losses);
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} against {b}");
+        close(found.loss, expected.loss);
+        close(found.embedding_gradient_norm, expected.embedding_gradient_norm);
+        close(found.dense_gradient_norm.unwrap(), expected.dense_gradient_norm.unwrap());
+        predictions(&at_once).into_iter().zip(predictions(&by_task)).for_each(|(a, b)| close(a, b));
+    }
+
+    #[test]
+    fn weights_of_gradients_act_on_what_is_shared_and_the_inner_products_are_those_of_it() {
+        // ESMM's tasks share the tables alone.
+        let schema = schema();
+        let step = |weights: [f32; 2]| {
+            let mut weighting = OnGradients(weights, None);
+            let done = trained(&mut esmm_actor(&schema, 0.0), &mut weighting, &LossesConfig::default());
+            (done, weighting.1.unwrap())
+        };
+        let (plain, gram) = step([1.0, 1.0]);
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} against {b}");
+        for weights in [[1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [2.0, -3.0]] {
+            let (done, _) = step(weights);
+            let of: Vec<f64> = weights.map(f64::from).into();
+            close(done.embedding_gradient_norm, gram.product(&of, &of).sqrt());
+            close(done.dense_gradient_norm.unwrap(), plain.dense_gradient_norm.unwrap());
+        }
+    }
+
+    #[test]
+    fn famo_hears_the_losses_of_its_batch_after_the_step() {
+        struct Heard(Box<dyn LossWeighting>, Vec<f64>);
+        impl LossWeighting for Heard {
+            fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
+                self.0.weights(input)
+            }
+            fn hears_step(&self) -> bool {
+                self.0.hears_step()
+            }
+            fn after_step(&mut self, mean_losses: &[f64]) {
+                self.1 = mean_losses.to_vec();
+            }
+        }
+        let schema = schema();
+        let mut actor = esmm_actor(&schema, 0.0);
+        let famo = famo::Config::default().init(2, Streams::new(1).named("weighting"));
+        let mut heard = Heard(famo, Vec::new());
+        let before = trained(&mut actor, &mut heard, &LossesConfig::default()).task_losses;
+        let p = predictions(&actor);
+        // Labels (1, 0) and (0, 0).
+        let expected = [-p[0].ln() - (1.0 - p[2]).ln(), -(1.0 - p[1]).ln() - (1.0 - p[3]).ln()];
+        for task in 0..2 {
+            assert!((heard.1[task] - expected[task] / 2.0).abs() < 1e-6, "{:?}", heard.1);
+            assert_ne!(heard.1[task], before[task]);
+        }
     }
 }

@@ -1,0 +1,153 @@
+//! One update of an actor.
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+use super::Actor;
+use crate::backbone::Backbone;
+use crate::batch::StateBatch;
+use crate::encoder::host;
+use crate::loss::{Losses, task_bce};
+use crate::optimizer::gradient_norm;
+use crate::pass::Pass;
+use crate::weighting::{LossWeighting, Signal, WeightingInput};
+
+/// One training batch.
+pub struct ActorBatch<'a> {
+    /// The states.
+    pub states: &'a StateBatch,
+    /// `[batch, task]` of zeros and ones.
+    pub labels: Tensor<2>,
+    /// Q_k(s, π_k(s)), `[batch, task]` without a graph; where the weighting needs it.
+    pub q_values: Option<Tensor<2>>,
+}
+
+/// What happened in one update of the actor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActorStep {
+    /// The whole loss.
+    pub loss: f64,
+    /// Unweighted BCE per task, mean over the batch.
+    pub task_losses: Vec<f64>,
+    /// The same with the weights.
+    pub weighted_losses: Vec<f64>,
+    /// Value of every extra term, in the order they were given.
+    pub terms: Vec<f64>,
+    /// The weights, `[batch, task]` row-major.
+    pub weights: Vec<f32>,
+    /// What the backbone shows of itself, a name and a value per row; when asked for.
+    pub diagnostics: Vec<(&'static str, Vec<f32>)>,
+    /// Euclidean norm of the dense gradients; when asked for.
+    pub dense_gradient_norm: Option<f64>,
+    /// Euclidean norm of the tables' gradients.
+    pub embedding_gradient_norm: f64,
+}
+
+/// What an update knows before parameters move.
+pub(super) struct Losing {
+    /// Unweighted BCE per task.
+    pub(super) task_losses: Vec<f64>,
+    /// Value of every extra term.
+    pub(super) terms: Vec<f64>,
+    /// `[batch, task]` without a graph.
+    pub(super) weights: Tensor<2>,
+    /// `mean_i w_ik · BCE_ik` per task.
+    pub(super) weighted_losses: Vec<f64>,
+    pub(super) diagnostics: Vec<(&'static str, Tensor<1>)>,
+    pub(super) dense: GradientsParams,
+    pub(super) embedding_gradient_norm: f64,
+}
+
+impl Actor {
+    /// One update along `Σ_k mean_i w_ik · BCE_ik + Σ terms`, the weights taken as constants.
+    ///
+    /// A weighting that asks for [`Signal::Gradients`] acts on the shared parameters alone; a task's own layers keep
+    /// the gradient of its unweighted loss.
+    pub fn step(
+        &mut self,
+        batch: ActorBatch<'_>,
+        weighting: &mut dyn LossWeighting,
+        extra: &Losses,
+        pass: &mut Pass<'_>,
+        with_diagnostics: bool,
+    ) -> ActorStep {
+        if let Some(progress) = pass.progress() {
+            self.network.backbone.begin_step(progress);
+        }
+        let masks = pass.mark();
+        let (states, labels) = (batch.states, batch.labels.clone());
+        let losing = match weighting.signal() {
+            Signal::Losses | Signal::QValues => self.descend(batch, weighting, extra, pass),
+            Signal::Gradients => self.descend_by_task(&batch, weighting, extra, pass),
+        };
+        let dense_gradient_norm = with_diagnostics.then(|| gradient_norm(&self.network, &losing.dense));
+        let network = self.network.clone();
+        self.network = self.optimizer.step(self.config.learning_rate, network, losing.dense);
+        if weighting.hears_step() {
+            pass.rewind(&masks);
+            weighting.after_step(&self.task_losses(states, &labels, pass));
+        }
+        let diagnostics = losing.diagnostics.into_iter().filter(|_| with_diagnostics);
+        ActorStep {
+            loss: losing.weighted_losses.iter().chain(&losing.terms).sum(),
+            task_losses: losing.task_losses,
+            weighted_losses: losing.weighted_losses,
+            terms: losing.terms,
+            weights: host(losing.weights),
+            diagnostics: diagnostics.map(|(name, values)| (name, host(values))).collect(),
+            dense_gradient_norm,
+            embedding_gradient_norm: losing.embedding_gradient_norm,
+        }
+    }
+
+    /// One backward pass through the weighted sum; the tables have stepped afterwards, the dense parameters not yet.
+    fn descend(
+        &mut self,
+        batch: ActorBatch<'_>,
+        weighting: &mut dyn LossWeighting,
+        extra: &Losses,
+        pass: &mut Pass<'_>,
+    ) -> Losing {
+        let leaves = self.encoder.leaves(batch.states);
+        let predictions = self.network.forward(leaves.fields.clone(), batch.states, pass);
+        let losses = task_bce(predictions.probabilities.clone(), &batch.labels);
+        let input = WeightingInput { losses: losses.clone().inner(), q_values: batch.q_values, gram: None };
+        let weights = weighting.weights(&input);
+        let terms = extra.values(&predictions, &batch.labels, &losses, &leaves.fields);
+        let weighted = (losses * weights.clone()).mean_dim(0);
+        let total = terms.iter().fold(weighted.clone().sum(), |sum, term| sum + term.clone());
+        let mut gradients = total.backward();
+        let embedding_gradient_norm =
+            self.encoder.step(&leaves, &mut gradients, self.config.embedding_learning_rate, |_, _, _| {});
+        Losing {
+            task_losses: numbers(input.losses.mean_dim(0)),
+            terms: values(terms),
+            weights,
+            weighted_losses: numbers(weighted),
+            diagnostics: predictions.diagnostics,
+            dense: GradientsParams::from_grads(gradients, &self.network),
+            embedding_gradient_norm,
+        }
+    }
+
+    /// Every task's mean loss, outside any graph.
+    fn task_losses(&self, states: &StateBatch, labels: &Tensor<2>, pass: &mut Pass<'_>) -> Vec<f64> {
+        let fields = self.encoder.fields(states);
+        let predictions = self.network.valid().forward(fields, states, pass);
+        numbers(task_bce(predictions.probabilities, labels).mean_dim(0))
+    }
+}
+
+/// `[1, task]` as one number per task.
+pub(super) fn numbers(values: Tensor<2>) -> Vec<f64> {
+    host(values).into_iter().map(f64::from).collect()
+}
+
+/// Tensors of one element each, read at once.
+pub(super) fn values(tensors: Vec<Tensor<1>>) -> Vec<f64> {
+    if tensors.is_empty() {
+        return Vec::new();
+    }
+    host(Tensor::cat(tensors, 0)).into_iter().map(f64::from).collect()
+}

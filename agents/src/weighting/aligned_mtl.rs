@@ -1,0 +1,43 @@
+//! Aligned-MTL (Senushkin et al., *Independent Component Alignment for Multi-Task Learning*, CVPR 2023): the gradients are made
+//! orthogonal and equally long, as long as their weakest principal component, before they are summed.
+//!
+//! With `M = V Λ Vᵀ` the Gram matrix: `w = √λ_min V Λ^{−1/2} Vᵀ 1`. Components below 1e-10 of the largest are left out.
+
+use serde::{Deserialize, Serialize};
+
+use super::gram::eigen;
+use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use crate::stream::Stream;
+
+/// `[weighting.aligned_mtl]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
+pub struct Config {}
+
+impl Settings for Config {
+    fn init(&self, _n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
+        Box::new(AlignedMtl)
+    }
+}
+
+struct AlignedMtl;
+
+impl TaskWeighting for AlignedMtl {
+    fn signal(&self) -> Signal {
+        Signal::Gradients
+    }
+
+    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
+        let gram = expect_gram(gram);
+        let mut components = eigen(gram);
+        let largest = components.iter().map(|(value, _)| *value).fold(0.0, f64::max);
+        components.retain(|(value, _)| *value > 1e-10 * largest);
+        let least = components.iter().map(|(value, _)| *value).fold(f64::INFINITY, f64::min);
+        let mut weights = vec![0.0; gram.n()];
+        for (value, vector) in &components {
+            let share = (least / value).sqrt() * vector.iter().sum::<f64>();
+            weights.iter_mut().zip(vector).for_each(|(weight, v)| *weight += share * v);
+        }
+        weights
+    }
+}

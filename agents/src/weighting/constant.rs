@@ -1,0 +1,32 @@
+//! Constant weights, one per task.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Gram, LossWeighting, Settings, TaskWeighting, check_list};
+use crate::stream::Stream;
+
+/// `[weighting.constant]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
+pub struct Config {
+    /// The weights, one per task.
+    pub weights: Vec<f64>,
+}
+
+impl Settings for Config {
+    fn check_tasks(&self, n_tasks: usize) -> Result<(), String> {
+        check_list("weights", &self.weights, n_tasks)
+    }
+
+    fn init(&self, _n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
+        Box::new(Constant(self.weights.clone()))
+    }
+}
+
+struct Constant(Vec<f64>);
+
+impl TaskWeighting for Constant {
+    fn weights(&mut self, _losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
+        self.0.clone()
+    }
+}

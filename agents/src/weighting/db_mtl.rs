@@ -1,0 +1,26 @@
+//! DB-MTL, its loss part (Lin et al., *Dual-Balancing for Multi-Task Learning*, 2023): the loss is `Σ_k ln L_k`, so
+//! `w_k = 1 / L_k` and tasks of any scale count alike. Its gradient part, which evens out the gradients' norms, is not here.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Gram, LEAST_LOSS, LossWeighting, Settings, TaskWeighting};
+use crate::stream::Stream;
+
+/// `[weighting.db_mtl]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
+pub struct Config {}
+
+impl Settings for Config {
+    fn init(&self, _n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
+        Box::new(DbMtl)
+    }
+}
+
+struct DbMtl;
+
+impl TaskWeighting for DbMtl {
+    fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
+        losses.iter().map(|loss| 1.0 / loss.max(LEAST_LOSS)).collect()
+    }
+}

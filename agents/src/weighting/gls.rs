@@ -1,0 +1,29 @@
+//! Geometric loss strategy (Chennupati et al., CVPR Workshops 2019): the loss is the geometric mean `G = (Π L)^{1/K}`, so
+//! `w_k = G / (K · L_k)`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Gram, LEAST_LOSS, LossWeighting, Settings, TaskWeighting};
+use crate::stream::Stream;
+
+/// `[weighting.gls]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
+pub struct Config {}
+
+impl Settings for Config {
+    fn init(&self, _n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
+        Box::new(Gls)
+    }
+}
+
+struct Gls;
+
+impl TaskWeighting for Gls {
+    fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
+        let n_tasks = losses.len() as f64;
+        let logs = losses.iter().map(|loss| loss.max(LEAST_LOSS).ln());
+        let mean = (logs.sum::<f64>() / n_tasks).exp();
+        losses.iter().map(|loss| mean / (n_tasks * loss.max(LEAST_LOSS))).collect()
+    }
+}

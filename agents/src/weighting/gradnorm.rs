@@ -1,0 +1,73 @@
+//! GradNorm (Chen et al., ICML 2018): tasks that learn slowly get larger gradients.
+//!
+//! With `G_k = w_k ‖g_k‖` and the relative inverse training rate `r_k = (L_k / L_k(0)) / mean`, w descends along
+//! `Σ_k |G_k − mean(G) · r_k^α|` (the target a constant), stays at least 1e-3 and sums to K. L(0) is the first batch's loss.
+//! Departure: as for every gradient-based weighting here, w acts on the shared parameters alone.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Gram, LEAST_LOSS, LossWeighting, Settings, Signal, TaskWeighting, check_positive, expect_gram};
+use crate::stream::Stream;
+
+const LEAST_WEIGHT: f64 = 1e-3;
+
+/// `[weighting.gradnorm]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
+pub struct Config {
+    /// α: how strongly slow tasks are pulled along; 0 evens out the norms.
+    pub alpha: f64,
+    /// Learning rate of w.
+    pub learning_rate: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { alpha: 1.5, learning_rate: 0.025 }
+    }
+}
+
+impl Settings for Config {
+    fn check(&self) -> Result<(), String> {
+        if !(0.0..=100.0).contains(&self.alpha) {
+            return Err(format!("`alpha` must be a number from 0 to 100; found {}", self.alpha));
+        }
+        check_positive("learning_rate", self.learning_rate)
+    }
+
+    fn init(&self, n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
+        Box::new(GradNorm { config: self.clone(), weights: vec![1.0; n_tasks], first: None })
+    }
+}
+
+struct GradNorm {
+    config: Config,
+    weights: Vec<f64>,
+    /// Losses of the first batch.
+    first: Option<Vec<f64>>,
+}
+
+impl TaskWeighting for GradNorm {
+    fn signal(&self) -> Signal {
+        Signal::Gradients
+    }
+
+    fn weights(&mut self, losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
+        let gram = expect_gram(gram);
+        let now = self.weights.clone();
+        let n = now.len() as f64;
+        let first = self.first.get_or_insert_with(|| losses.to_vec());
+        let rates: Vec<f64> = losses.iter().zip(first).map(|(loss, first)| loss / first.max(LEAST_LOSS)).collect();
+        let mean_rate = (rates.iter().sum::<f64>() / n).max(LEAST_LOSS);
+        let norms: Vec<f64> = (0..now.len()).map(|k| now[k] * gram.norm(k)).collect();
+        let mean_norm = norms.iter().sum::<f64>() / n;
+        for (k, weight) in self.weights.iter_mut().enumerate() {
+            let target = mean_norm * (rates[k] / mean_rate).powf(self.config.alpha);
+            let slope = if norms[k] == target { 0.0 } else { (norms[k] - target).signum() * gram.norm(k) };
+            *weight = (*weight - self.config.learning_rate * slope).max(LEAST_WEIGHT);
+        }
+        let sum: f64 = self.weights.iter().sum();
+        self.weights.iter_mut().for_each(|weight| *weight *= n / sum);
+        now
+    }
+}

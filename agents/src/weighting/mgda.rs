@@ -1,0 +1,35 @@
+//! MGDA (Sener & Koltun, *Multi-Task Learning as Multi-Objective Optimization*, NeurIPS 2018): the shortest combination of the
+//! tasks' gradients, `min ‖Σ w_k g_k‖` over `w ≥ 0, Σ w = 1`. Where it is zero no direction helps every task.
+
+use serde::{Deserialize, Serialize};
+
+use super::gram::{dot, minimize_on_simplex};
+use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use crate::stream::Stream;
+
+/// `[weighting.mgda]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
+pub struct Config {}
+
+impl Settings for Config {
+    fn init(&self, _n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
+        Box::new(Mgda)
+    }
+}
+
+struct Mgda;
+
+impl TaskWeighting for Mgda {
+    fn signal(&self) -> Signal {
+        Signal::Gradients
+    }
+
+    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
+        let gram = expect_gram(gram);
+        minimize_on_simplex(gram.n(), |w| {
+            let gradient = gram.times(w);
+            (dot(w, &gradient) / 2.0, gradient)
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! PCGrad (Yu et al., *Gradient Surgery for Multi-Task Learning*, NeurIPS 2020): a task's gradient loses what points against
+//! another task's.
+//!
+//! For each i: `g_i' = g_i`; for each j ≠ i with `⟨g_i', g_j⟩ < 0`: `g_i' −= ⟨g_i', g_j⟩ / ‖g_j‖² · g_j`. The combined gradient
+//! is `Σ g_i'`. Departure: j runs in the order of the tasks, not in a random one, so that a step has one result.
+
+use serde::{Deserialize, Serialize};
+
+use super::gram::dot;
+use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use crate::stream::Stream;
+
+/// `[weighting.pcgrad]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
+pub struct Config {}
+
+impl Settings for Config {
+    fn init(&self, _n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
+        Box::new(PcGrad)
+    }
+}
+
+struct PcGrad;
+
+impl TaskWeighting for PcGrad {
+    fn signal(&self) -> Signal {
+        Signal::Gradients
+    }
+
+    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
+        let gram = expect_gram(gram);
+        let n = gram.n();
+        let mut sum = vec![0.0; n];
+        for i in 0..n {
+            // g_i' by its coefficients.
+            let mut own = vec![0.0; n];
+            own[i] = 1.0;
+            for j in (0..n).filter(|&j| j != i) {
+                let product = dot(&own, &gram.times(&unit(j, n)));
+                if product < 0.0 {
+                    own[j] -= product / gram.norm(j).powi(2);
+                }
+            }
+            sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+        }
+        sum
+    }
+}
+
+fn unit(j: usize, n: usize) -> Vec<f64> {
+    (0..n).map(|k| f64::from(u8::from(k == j))).collect()
+}

@@ -1,0 +1,51 @@
+//! Random loss weighting (Lin et al., TMLR 2022): `w = softmax(z)`, z normal, drawn anew every step. Weights sum to 1.
+
+use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
+
+use super::{Gram, LossWeighting, Settings, TaskWeighting, softmax};
+use crate::stream::Stream;
+
+/// `[weighting.rlw]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
+pub struct Config {}
+
+impl Settings for Config {
+    fn init(&self, _n_tasks: usize, stream: Stream) -> Box<dyn LossWeighting> {
+        Box::new(Rlw(stream))
+    }
+}
+
+struct Rlw(Stream);
+
+impl TaskWeighting for Rlw {
+    fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
+        let normals: Vec<f64> = losses.iter().map(|_| StandardNormal.sample(&mut self.0)).collect();
+        softmax(&normals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::Streams;
+
+    #[test]
+    fn weights_are_new_every_step_sum_to_one_and_follow_the_stream() {
+        let draw = |seed| {
+            let mut weighting = Rlw(Streams::new(seed).named("weighting"));
+            [0; 200].map(|_| TaskWeighting::weights(&mut weighting, &[1.0, 1.0, 1.0], None))
+        };
+        let weights = draw(1);
+        assert!(weights.iter().all(|w| (w.iter().sum::<f64>() - 1.0).abs() < 1e-12));
+        assert_ne!(weights[0], weights[1]);
+        assert_eq!(weights, draw(1));
+        assert_ne!(weights, draw(2));
+        // No task is preferred: means of 200 draws of a share near 1/3.
+        for task in 0..3 {
+            let mean = weights.iter().map(|w| w[task]).sum::<f64>() / 200.0;
+            assert!((mean - 1.0 / 3.0).abs() < 0.06, "{mean}");
+        }
+    }
+}
