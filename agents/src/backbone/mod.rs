@@ -110,6 +110,7 @@ macro_rules! backbones {
 
         /// A backbone of the registry.
         #[derive(Module, Debug)]
+        #[expect(clippy::large_enum_variant, reason = "an actor holds one")]
         pub enum AnyBackbone {
             $(#[doc = concat!("See [`", stringify!($file), "`].")] $name($file::Model)),+
         }

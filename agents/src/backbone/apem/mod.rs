@@ -3,7 +3,7 @@
 //!
 //! With `H_1 = H`, the fields `[F, d]`, layer l is
 //!
-//! * ASRG: `z = f_D(MLP(flatten H_l)) ∈ [0, 1]^K` selects among K inducing points I `[K, d]`, see [`selector`];
+//! * ASRG: `z = f_D(MLP(flatten H_l)) ∈ [0, 1]^K` selects among K inducing points I `[K, d]`, in `selector.rs`;
 //!   `Q̂ = I ⊙ z`; `O = concat_j softmax(Q̂_j (H_l W_j^K)ᵀ / √(d/m)) (H_l W_j^V) · W^O`; `Y_l = LayerNorm(O + R)` with
 //!   `R = Q̂` in the first layer and `H_l` later; `H_{l+1} = Y_l` `[K, d]`.
 //! * PS, task i: `F_i` = the same attention with an indicator α_i `[d]` in the place of Q̂ over `Y_l`;
