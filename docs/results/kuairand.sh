@@ -66,7 +66,8 @@ for seed in $seeds; do
     run bpcm without_calibrator "$seed" "backbone.bpcm={$bpcm}" "$equal"
 done
 
-compare() { "$rmtl" compare --markdown "$@"; }
+# One page of tables; what the models cost has a section of its own.
+compare() { "$rmtl" compare --markdown "$@" | sed '/^### cost/,$d'; }
 # of FOLDER NAME…: the run folders of these seeds.
 of() {
     for name in "${@:2}"; do for seed in $seeds; do printf '%s\n' "$runs/$1/${name}_seed$seed"; done; done
@@ -86,7 +87,7 @@ mapfile -t all < <(of backbones $backbones)
     mapfile -t runs_of < <(of backbones bpcm && of bpcm without_{attention,aggregation,gate,bpc,calibrator})
     compare "${runs_of[@]}" --actor pretrained --base bpcm
     printf '## Cost\n\n'
-    compare "$runs/cost"
+    "$rmtl" compare --markdown "$runs/cost" | sed -n '/^### cost/,$p' | tail -n +3
 } >"$runs/tables.part"
 mv "$runs/tables.part" "$runs/tables.md"
 printf 'tables: %s, after %d s\n' "$runs/tables.md" "$SECONDS"
