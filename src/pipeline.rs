@@ -102,7 +102,7 @@ fn weighted(
 }
 
 fn weighting(run: &Run<'_>, config: &WeightingConfig) -> Box<dyn LossWeighting> {
-    config.init(run.schema().n_tasks(), run.streams.named("weighting"))
+    run.config.weights.around(config.init(run.schema().n_tasks(), run.streams.named("weighting")))
 }
 
 fn equal_weights() -> WeightingConfig {

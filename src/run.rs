@@ -13,6 +13,7 @@ use crate::folder::RunFolder;
 use crate::interrupt::Interrupt;
 use crate::log::tags::{self, Phase};
 use crate::log::{Console, Logger};
+use crate::phase::Scores;
 use crate::report::PhaseTiming;
 
 /// A run: its settings, its data, and where its numbers go.
@@ -48,6 +49,13 @@ impl<'a> Run<'a> {
     /// A reader of one split.
     pub fn reader(&self, split: Split) -> BatchReader<'a> {
         BatchReader::new(self.dataset.split(split), &self.dataset.manifest.schema, &self.device)
+    }
+
+    /// What the early stop looks at.
+    pub fn stop_value(&self, scores: &Scores) -> Option<f64> {
+        let tasks: Vec<&str> = self.schema().tasks.iter().map(|task| task.name.as_str()).collect();
+        let aucs: Vec<Option<f64>> = scores.tasks.iter().map(|task| task.auc).collect();
+        self.config.early_stop.value(&tasks, &aucs)
     }
 
     /// Tells people now, and readers of the report later.

@@ -120,6 +120,70 @@ fn lambda_zero_is_the_equal_budget() {
 }
 
 #[test]
+fn the_early_stop_follows_the_task_it_is_told() {
+    let bench = Workbench::new();
+    let best_of = |run: &str, task: &str| {
+        let metrics = bench.read(&format!("{run}/metrics.jsonl"));
+        let tag = format!("pretrain/validation_auc/{task}");
+        let lines = metrics.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let aucs: Vec<f64> =
+            lines.filter(|line| line["tag"] == tag).map(|line| line["value"].as_f64().unwrap()).collect();
+        aucs.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0
+    };
+    let set = [
+        "weighting.equal={}",
+        "schedule.two_stage.pretrain={max_epochs=8, patience=8}",
+        "optimizer={learning_rate=0.01, embedding_learning_rate=0.01}",
+    ];
+    let mut kept = Vec::new();
+    for task in ["click", "buy"] {
+        let stop = format!("early_stop.task={task}");
+        let report = bench.train(task, &[&set[..], &[&stop]].concat());
+        kept.push((best_of(task, task), report.actors.tasks));
+    }
+    // Same seed, same training: what is kept differs exactly where the best epochs do.
+    assert_eq!(kept[0].0 == kept[1].0, kept[0].1 == kept[1].1);
+    assert_ne!(kept[0].0, kept[1].0, "the log tells the two criteria apart");
+}
+
+#[test]
+fn critics_learn_from_n_steps_and_from_actions_drawn_anew() {
+    let bench = Workbench::new();
+    let plain = bench.train("plain", &[]);
+    for (name, set) in
+        [("n_steps", "critic.n_steps=3"), ("anew", "schedule.two_stage.critics.resample_actions=true")]
+    {
+        let report = bench.train(name, &[set]);
+        assert_eq!(report.actors.baseline, plain.actors.baseline, "{name}: pretraining is the same");
+        assert_ne!(report.actors.tasks, plain.actors.tasks, "{name} changes nothing");
+        assert!(report.critics.unwrap().td_loss.is_finite());
+    }
+}
+
+#[test]
+fn weights_stay_within_their_bounds() {
+    let bench = Workbench::new();
+    bench.train(
+        "run",
+        &[
+            "weights.normalize=batch_mean",
+            "weights.clip=[0.9, 1.1]",
+            "schedule.two_stage.pretrain.max_epochs=1",
+        ],
+    );
+    let metrics = bench.read("run/metrics.jsonl");
+    let of = |tag: &str| -> Vec<f64> {
+        let lines = metrics.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.filter(|line| line["tag"] == tag).map(|line| line["value"].as_f64().unwrap()).collect()
+    };
+    let (least, most) = (of("weighted/weight_min/buy"), of("weighted/weight_max/buy"));
+    assert!(
+        !least.is_empty() && least.iter().chain(&most).all(|weight| (0.9..=1.1).contains(&(*weight as f32)))
+    );
+    assert!(most.iter().zip(&least).any(|(most, least)| most > least), "the weights tell no rows apart");
+}
+
+#[test]
 fn equal_weights_need_no_critics_and_equal_the_pretraining_of_a_critic_run() {
     let bench = Workbench::new();
     let critic = bench.train("critic", &[]);

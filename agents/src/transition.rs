@@ -11,15 +11,15 @@ use crate::replay::TransitionBatch;
 pub struct Transitions {
     /// s.
     pub states: StateBatch,
-    /// s'; where the session has ended, s again as a stand-in that `discounts` mask.
+    /// s', n rows on; where the session has ended, a stand-in that `discounts` mask.
     pub next_states: StateBatch,
     /// a, `[batch, task]`.
     pub actions: Tensor<2>,
     /// π̃(s'), `[batch, task]`.
     pub next_actions: Tensor<2>,
-    /// r, `[batch, task]`.
+    /// `Σ_{i<n} γⁱ r_i`, `[batch, task]`.
     pub rewards: Tensor<2>,
-    /// γ (1 − terminated), `[batch, 1]`.
+    /// `γⁿ (1 − terminated)`, `[batch, 1]`.
     pub discounts: Tensor<2>,
 }
 
@@ -55,6 +55,9 @@ pub struct TransitionRule {
     pub reward: Reward,
     /// Discount γ.
     pub gamma: f64,
+    /// Rows n of a session whose rewards are added up before the critic is asked. The replayed action is taken in the first,
+    /// the policy's own in those after it. A session's end, or the split, makes the sum shorter.
+    pub n_steps: u32,
 }
 
 impl TransitionRule {
@@ -75,16 +78,29 @@ impl TransitionRule {
         let mut rewards = Vec::with_capacity(n * n_tasks);
         let mut next_actions = Vec::with_capacity(n * n_tasks);
         for (&row, action) in sampled.rows.iter().zip(sampled.actions.chunks_exact(n_tasks)) {
-            let (next, discount) = match reader.table.end(row) {
-                SessionEnd::Continues => (Row(row.0 + 1), self.gamma as f32),
-                SessionEnd::Terminated => (row, 0.0),
-                SessionEnd::Cut => panic!("row {} is cut by the split and must not be in the replay", row.0),
+            let start = rewards.len();
+            rewards.extend(self.reward_of(reader, row, action));
+            let (mut last, mut discount) = (row, self.gamma as f32);
+            for _ in 1..self.n_steps {
+                // A row that is cut by the split has a reward but no next state: it is where the critic is asked.
+                let next = Row(last.0 + 1);
+                if reader.table.end(last) != SessionEnd::Continues
+                    || reader.table.end(next) == SessionEnd::Cut
+                {
+                    break;
+                }
+                let further = self.reward_of(reader, next, policy.action(next));
+                rewards[start..].iter_mut().zip(further).for_each(|(sum, reward)| *sum += discount * reward);
+                discount *= self.gamma as f32;
+                last = next;
+            }
+            let (next, discount) = match reader.table.end(last) {
+                SessionEnd::Continues => (Row(last.0 + 1), discount),
+                SessionEnd::Terminated => (last, 0.0),
+                SessionEnd::Cut => panic!("row {} is cut by the split and must not be in the replay", last.0),
             };
             next_rows.push(next);
             discounts.push(discount);
-            let labels = reader.table.labels(row);
-            rewards
-                .extend(action.iter().zip(labels).map(|(&action, &label)| self.reward.value(action, label)));
             next_actions.extend_from_slice(policy.action(next));
         }
         Transitions {
@@ -95,5 +111,16 @@ impl TransitionRule {
             rewards: reader.tensor(rewards, n, n_tasks),
             discounts: reader.tensor(discounts, n, 1),
         }
+    }
+
+    /// Every task's reward for `action` in `row`.
+    fn reward_of<'a>(
+        &'a self,
+        reader: &'a BatchReader<'_>,
+        row: Row,
+        action: &'a [f32],
+    ) -> impl Iterator<Item = f32> + 'a {
+        let labels = reader.table.labels(row);
+        action.iter().zip(labels).map(|(&action, &label)| self.reward.value(action, label))
     }
 }

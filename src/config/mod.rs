@@ -2,6 +2,7 @@
 //!
 //! `configs/README.md` describes every key.
 
+mod early_stop;
 mod overrides;
 mod schedule;
 
@@ -13,12 +14,13 @@ use rmtl_agents::critic::CriticConfig;
 use rmtl_agents::encoder::EncoderConfig;
 use rmtl_agents::loss::{LossesConfig, Setting};
 use rmtl_agents::optimizer::OptimizerConfig;
-use rmtl_agents::weighting::{Signal, WeightingConfig};
+use rmtl_agents::weighting::{Signal, WeightBounds, WeightingConfig};
 use rmtl_envs::Schema;
 use rmtl_ingest::toml_file::{self, TomlError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use early_stop::EarlyStop;
 pub use overrides::{Override, OverrideError};
 pub use schedule::{
     CollectConfig, CollectionPolicy, ConvergeConfig, FitConfig, Schedule, StartFrom, TwoStage, WeightedConfig,
@@ -46,6 +48,9 @@ pub struct RunFile {
     pub backbone: BackboneConfig,
     /// The loss weights: one table `[weighting.<name>]`.
     pub weighting: WeightingConfig,
+    /// Bounds on the loss weights, whatever the weighting.
+    #[serde(default)]
+    pub weights: WeightBounds,
     /// Extra loss terms, `[losses.<name>]`.
     #[serde(default)]
     pub losses: LossesConfig,
@@ -58,6 +63,9 @@ pub struct RunFile {
     /// The phases of training: one table `[schedule.<name>]`.
     #[serde(default)]
     pub schedule: Schedule,
+    /// What decides which parameters are the best.
+    #[serde(default)]
+    pub early_stop: EarlyStop,
     /// What is logged.
     #[serde(default)]
     pub log: LogConfig,
@@ -192,6 +200,8 @@ impl RunFile {
             return Err(section("encoder")(message.into()));
         }
         self.backbone.check(&input).map_err(section(&format!("backbone.{}", self.backbone.name())))?;
+        let tasks: Vec<&str> = schema.tasks.iter().map(|task| task.name.as_str()).collect();
+        self.early_stop.check(&tasks).map_err(section("early_stop"))?;
         let weighting = format!("weighting.{}", self.weighting.name());
         self.weighting.check_tasks(input.n_tasks()).map_err(section(&weighting))?;
         if self.weighting.signal() == Signal::Gradients && self.backbone.n_views(input.n_tasks()) > 1 {
@@ -228,6 +238,7 @@ impl RunFile {
         }
         self.encoder.optimizer.check().map_err(section("encoder.optimizer"))?;
         self.weighting.check().map_err(section(&format!("weighting.{}", self.weighting.name())))?;
+        self.weights.check().map_err(section("weights"))?;
         self.critic.check().map_err(section("critic"))?;
         self.schedule.check().map_err(section("schedule.two_stage"))?;
         if self.log.every == 0 {

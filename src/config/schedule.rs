@@ -172,6 +172,9 @@ pub struct ConvergeConfig {
     pub epsilon: f64,
     /// Windows without improvement after which the critics have converged.
     pub patience: u32,
+    /// Whether a transition's action is drawn anew at every sampling, as it was while collecting. The reward is known for
+    /// any action, so this trains the critics on more actions than were taken; not in the papers.
+    pub resample_actions: bool,
     /// Updates between two soft updates of the targets.
     pub soft_update_every: u64,
     /// A share of dead Q values above this is reported loudly.
@@ -185,6 +188,7 @@ impl Default for ConvergeConfig {
             window: 50,
             epsilon: 0.01,
             patience: 2,
+            resample_actions: false,
             soft_update_every: 1,
             dead_share_alarm: 0.5,
         }

@@ -79,7 +79,7 @@ pub fn collect(run: &mut Run<'_>, actor: &Actor, schedule: &TwoStage) -> Result<
 }
 
 /// Turns the policy's actions into those that are taken.
-fn explore(policy: &CollectionPolicy, actions: &mut [f32], stream: &mut Stream) {
+pub(super) fn explore(policy: &CollectionPolicy, actions: &mut [f32], stream: &mut Stream) {
     match policy {
         CollectionPolicy::Uniform => actions.iter_mut().for_each(|action| *action = stream.random()),
         CollectionPolicy::ActorNoise { standard_deviation } => {

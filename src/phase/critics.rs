@@ -1,14 +1,14 @@
 //! TD learning of the critics on the replay, the actor frozen.
 
 use rmtl_agents::actor::Actor;
-use rmtl_agents::critic::{Critic, CriticStep, DEAD_Q, TaskCriticStep};
+use rmtl_agents::critic::{Critic, CriticConfig, CriticStep, DEAD_Q, TaskCriticStep};
 use rmtl_agents::pass::Pass;
 use rmtl_agents::replay::TransitionBatch;
 use rmtl_agents::transition::TransitionRule;
 use rmtl_envs::Split;
 use serde::{Deserialize, Serialize};
 
-use super::collect::Collected;
+use super::collect::{Collected, explore};
 use crate::config::{ConvergeConfig, TwoStage};
 use crate::error::{Error, Result};
 use crate::log::tags::{self, Part, Phase};
@@ -39,7 +39,9 @@ pub fn critics(
         &run.streams,
         &run.device,
     );
-    let rule = TransitionRule { reward: schedule.reward, gamma: critic_config.gamma };
+    let CriticConfig { gamma, n_steps, .. } = *critic_config;
+    let rule = TransitionRule { reward: schedule.reward, gamma, n_steps };
+    let mut redraws = run.streams.named("critics/actions");
     let mut replay_stream = run.streams.named("critics/replay");
     let mut masks = run.streams.named("critics/dropout");
     // A larger batch would draw every row several times.
@@ -57,6 +59,14 @@ pub fn critics(
         run.interrupt.check(phase, step)?;
         step += 1;
         collected.replay.sample(batch_size, &mut replay_stream, &mut sampled);
+        if config.resample_actions {
+            sampled.actions.clear();
+            sampled
+                .rows
+                .iter()
+                .for_each(|&row| sampled.actions.extend_from_slice(collected.policy.action(row)));
+            explore(&schedule.collect.policy, &mut sampled.actions, &mut redraws);
+        }
         let transitions = rule.read(&reader, &sampled, &collected.policy);
         let is_logged = run.is_logged(step);
         let done = critic.step(&transitions, &mut Pass::training(&mut masks), is_logged);

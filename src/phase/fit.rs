@@ -81,13 +81,14 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Acto
                 let scores =
                     validation.evaluate(&actor).inspect_err(|_| run.console.warn(&best.keep(run)))?;
                 log_validation(run, phase, step, &scores);
-                if scores.mean_auc().is_none() && best.actor.is_none() {
+                let value = run.stop_value(&scores);
+                if value.is_none() && best.actor.is_none() {
                     run.warn(format!(
-                        "{phase}: no task has both labels in the validation split, so there is no AUC to stop by; the \
+                        "{phase}: a task lacks both labels in the validation split, so there is no AUC to stop by; the \
                          first validated parameters are kept"
                     ));
                 }
-                best.hear(&actor, scores.mean_auc());
+                best.hear(&actor, value);
             }
             if is_logged || is_validated {
                 progress.message(message(epoch, max_epochs, &done.task_losses, best.auc));

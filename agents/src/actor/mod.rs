@@ -336,7 +336,7 @@ mod tests {
 
     #[test]
     fn weights_of_gradients_act_on_what_is_shared_and_the_inner_products_are_those_of_it() {
-        // ESMM's tasks share the tables alone.
+        // ESMM declares the tables alone.
         let schema = schema();
         let step = |weights: [f32; 2]| {
             let mut weighting = OnGradients(weights, None);

@@ -26,7 +26,8 @@ pub struct ActorBatch<'a> {
 /// What happened in one update of the actor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActorStep {
-    /// The whole loss.
+    /// The weighted losses and the terms together: what is minimised, but for gradient-based weightings, whose weights act
+    /// on the shared parameters only.
     pub loss: f64,
     /// Unweighted BCE per task, mean over the batch.
     pub task_losses: Vec<f64>,

@@ -16,7 +16,7 @@ use crate::backbone::Backbone;
 use crate::encoder::host;
 use crate::loss::{Losses, task_bce};
 use crate::pass::Pass;
-use crate::state::SparseGradient;
+use crate::state::{SparseGradient, inner_product};
 use crate::weighting::{Gram, LossWeighting, WeightingInput};
 
 /// The gradient of one loss.
@@ -109,14 +109,14 @@ fn gram(network: &Network, gradients: &[Gradient], shared: &Shared) -> Gram {
             if !self.1.layers.contains(&param.id) {
                 return;
             }
-            let n = param.val().shape().num_elements();
-            let flat = |gradient: &Gradient| match gradient.dense.get::<D>(param.id) {
-                Some(gradient) => gradient.reshape([1, n]),
-                None => Tensor::zeros([1, n], &param.val().device().inner()),
-            };
-            let rows = Tensor::<2>::cat(self.0.iter().map(flat).collect(), 0);
-            let products = host(rows.clone().matmul(rows.transpose()));
-            self.2.iter_mut().zip(products).for_each(|(sum, product)| *sum += f64::from(product));
+            // On the host: sums in single precision would blur the angles of long gradients.
+            let flat = |gradient: &Gradient| gradient.dense.get::<D>(param.id).map(host);
+            let rows: Vec<Option<Vec<f32>>> = self.0.iter().map(flat).collect();
+            for (index, sum) in self.2.iter_mut().enumerate() {
+                if let [Some(a), Some(b)] = [&rows[index / rows.len()], &rows[index % rows.len()]] {
+                    *sum += inner_product(a, b);
+                }
+            }
         }
     }
     let n = gradients.len();

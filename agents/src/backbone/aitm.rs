@@ -9,7 +9,7 @@
 //! Departures: 1. "The task before" is the parent in the task chain, so that trees of tasks work too. 2. The paper's
 //! calibrator is a term of its own, `losses.calibrator`.
 
-use burn::module::{Module, ParamId, list_param_ids};
+use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
@@ -106,9 +106,5 @@ impl Backbone for Model {
             });
         }
         independent(self.towers.forward(Tensor::stack(tasks, 0), pass))
-    }
-
-    fn shared(&self) -> Vec<ParamId> {
-        list_param_ids(&self.attention)
     }
 }

@@ -157,6 +157,30 @@ fn every_parameter_gets_a_gradient() {
 }
 
 #[test]
+fn every_task_reaches_what_a_backbone_declares_shared() {
+    struct Unreached<'a>(&'a burn::tensor::Gradients, Vec<burn::module::ParamId>, usize);
+    impl ModuleVisitor for Unreached<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if self.1.contains(&param.id) && param.val().is_require_grad() {
+                let gradient = param.val().grad(self.0).map(|gradient| host(gradient.abs().sum())[0]);
+                self.2 += usize::from(gradient.is_none_or(|sum| sum == 0.0));
+            }
+        }
+    }
+    for_every_backbone(|config, input| {
+        let model = init(config, input, 1);
+        let views = views(config, input, &mut Streams::new(1).named("x"));
+        for task in 0..input.n_tasks() {
+            let p = model.forward(&views, &mut Pass::evaluation()).probabilities;
+            let gradients = p.narrow(1, task, 1).sum().backward();
+            let mut unreached = Unreached(&gradients, model.shared(), 0);
+            model.visit(&mut unreached);
+            assert_eq!(unreached.2, 0, "{}, task {task}", config.name());
+        }
+    });
+}
+
+#[test]
 fn parameters_survive_a_round_trip() {
     for_every_backbone(|config, input| {
         let views = views(config, input, &mut Streams::new(1).named("x"));

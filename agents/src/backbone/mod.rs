@@ -37,8 +37,8 @@ pub trait Backbone {
     /// - output: `[batch, task]`
     fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions;
 
-    /// The parameters all tasks read, where gradient-based weightings balance them. What a task reads alone is not among
-    /// them, even where one array holds it for all tasks.
+    /// The parameters every task's gradient reaches, where gradient-based weightings balance them. An array that holds a part
+    /// for each task is not among them, nor is what only a task and its children along the chain reach.
     fn shared(&self) -> Vec<ParamId> {
         Vec::new()
     }

@@ -174,9 +174,13 @@ impl Backbone for Model {
     }
 
     fn shared(&self) -> Vec<ParamId> {
-        let of_level = |level: &Level| {
-            let gate = level.shared_gate.iter().flat_map(list_param_ids);
-            list_param_ids(&level.shared_experts).into_iter().chain(gate).collect::<Vec<_>>()
+        // Below a shared gate every task reads the specific experts too.
+        let of_level = |level: &Level| match &level.shared_gate {
+            Some(gate) => {
+                let experts = [list_param_ids(&level.shared_experts), list_param_ids(&level.task_experts)].concat();
+                [experts, list_param_ids(gate)].concat()
+            }
+            None => list_param_ids(&level.shared_experts),
         };
         self.levels.iter().flat_map(of_level).collect()
     }

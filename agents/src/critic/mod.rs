@@ -38,6 +38,8 @@ pub struct CriticConfig {
     pub tau: f64,
     /// Discount γ.
     pub gamma: f64,
+    /// Rows whose rewards are added up before the critic is asked (n-step returns); 1 is the papers'.
+    pub n_steps: u32,
     /// Learning rate of the dense parameters.
     pub learning_rate: f64,
     /// Learning rate of the tables.
@@ -57,6 +59,7 @@ impl Default for CriticConfig {
             output: CriticOutput::default(),
             tau: 0.2,
             gamma: 0.95,
+            n_steps: 1,
             learning_rate: 1e-3,
             embedding_learning_rate: 1e-3,
             embedding_optimizer: SparseOptimizerConfig::default(),
@@ -83,6 +86,9 @@ impl CriticConfig {
         }
         if !(self.tau > 0.0 && self.tau <= 1.0) {
             return Err(format!("`tau` is a rate in (0, 1]; found {}", self.tau));
+        }
+        if !(1..=10_000).contains(&self.n_steps) {
+            return Err(format!("`n_steps` must be a number from 1 to 10000; found {}", self.n_steps));
         }
         if !(0.0..=1.0).contains(&self.gamma) {
             return Err(format!("`gamma` is a discount in [0, 1]; found {}", self.gamma));

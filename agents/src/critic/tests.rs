@@ -64,7 +64,7 @@ fn sampled(rows: &[u32]) -> TransitionBatch {
     TransitionBatch { rows: rows.iter().map(|&row| Row(row)).collect(), actions }
 }
 
-const RULE: TransitionRule = TransitionRule { reward: Reward::NegativeBce, gamma: GAMMA };
+const RULE: TransitionRule = TransitionRule { reward: Reward::NegativeBce, gamma: GAMMA, n_steps: 1 };
 
 #[test]
 fn td_target_by_hand_with_terminal_masking() {
@@ -106,6 +106,42 @@ fn a_transition_never_crosses_a_session() {
     let transitions = RULE.read(&reader, &sampled(&[0, 1, 2]), &policy());
     assert_eq!(transitions.next_states.ids, [2, 2, 1], "row 1 stands in for its own next state");
     assert_eq!(host(transitions.discounts), [0.5, 0.0, 0.5]);
+}
+
+#[test]
+fn n_step_returns_by_hand_stay_inside_sessions_and_splits() {
+    let schema = schema(4);
+    let rule = |n_steps| TransitionRule { n_steps, ..RULE };
+    let close = |found: Vec<f32>, expected: &[f32]| {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{found} against {expected}");
+        }
+    };
+    let (device, ln) = (Device::default(), f32::ln);
+
+    let table_of_two = two_sessions(&schema);
+    let reader = BatchReader::new(&table_of_two, &schema, &device);
+    for n_steps in [2, 5] {
+        let found = rule(n_steps).read(&reader, &sampled(&[0, 1, 2]), &policy());
+        // Row 0 takes the replayed action (0.5, 0.25), row 1 behind it the policy's (0.8, 0.2) and ends the session; row 1
+        // is one step long. Row 2 stops before row 3, which has no next state.
+        let expected =
+            [ln(0.5) + 0.5 * ln(0.2), ln(0.75) + 0.5 * ln(0.8), ln(0.5), ln(0.75), ln(0.5), ln(0.25)];
+        close(host(found.rewards), &expected);
+        assert_eq!(host(found.discounts), [0.0, 0.0, 0.5]);
+        assert_eq!(found.next_states.ids, [2, 2, 1]);
+    }
+
+    use SessionEnd::{Continues, Terminated};
+    let ends = [Continues, Continues, Continues, Terminated];
+    let rows: Vec<_> = ends.into_iter().enumerate().map(|(row, end)| (row as u32, [1, 0], end)).collect();
+    let long = table(&schema, &rows);
+    let reader = BatchReader::new(&long, &schema, &device);
+    let found = rule(2).read(&reader, &sampled(&[0]), &policy());
+    close(host(found.rewards), &[ln(0.5) + 0.5 * ln(0.8), ln(0.75) + 0.5 * ln(0.8)]);
+    assert_eq!((host(found.discounts), found.next_states.ids), (vec![0.25], vec![2]));
+    close(host(found.next_actions), &[0.7, 0.3]);
 }
 
 #[test]

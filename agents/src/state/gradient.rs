@@ -26,13 +26,18 @@ impl SparseGradient {
     /// The inner product with the gradient of another loss on the same batch, which touches the same rows.
     pub fn dot(&self, other: &Self) -> f64 {
         assert_eq!(self.rows.len(), other.rows.len(), "rows of two gradients of one batch");
-        let product = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);
-        let sum = |(a, b): (&[f32], &[f32])| a.iter().zip(b).map(product).sum::<f64>();
-        let chunks = self.values.par_chunks(VALUES_PER_SUM).zip(other.values.par_chunks(VALUES_PER_SUM));
-        let sums: Vec<f64> = chunks.map(sum).collect();
-        // One after the other: a parallel sum would depend on how the pool splits it.
-        sums.into_iter().sum()
+        inner_product(&self.values, &other.values)
     }
+}
+
+/// `Σ a_i b_i` in double precision, the same whatever the number of threads.
+pub(crate) fn inner_product(a: &[f32], b: &[f32]) -> f64 {
+    let product = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);
+    let sum = |(a, b): (&[f32], &[f32])| a.iter().zip(b).map(product).sum::<f64>();
+    let chunks = a.par_chunks(VALUES_PER_SUM).zip(b.par_chunks(VALUES_PER_SUM));
+    let sums: Vec<f64> = chunks.map(sum).collect();
+    // One after the other: a parallel sum would depend on how the pool splits it.
+    sums.into_iter().sum()
 }
 
 /// Sums a lookup's gradient by table row.

@@ -34,6 +34,7 @@ mod rows;
 mod table;
 mod target_table;
 
+pub(crate) use gradient::inner_product;
 pub use gradient::{GradientCoalescer, SparseGradient};
 pub use lookup::Lookup;
 pub use optimizer::{SparseOptimizer, SparseOptimizerConfig, SparseOptimizerState};

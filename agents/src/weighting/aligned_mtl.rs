@@ -1,7 +1,8 @@
 //! Aligned-MTL (Senushkin et al., *Independent Component Alignment for Multi-Task Learning*, CVPR 2023): the gradients are made
 //! orthogonal and equally long, as long as their weakest principal component, before they are summed.
 //!
-//! With `M = V Λ Vᵀ` the Gram matrix: `w = √λ_min V Λ^{−1/2} Vᵀ 1`. Components below 1e-10 of the largest are left out.
+//! With `M = V Λ Vᵀ` the Gram matrix: `w = √λ_min V Λ^{−1/2} Vᵀ 1`. Components that are rounding in single precision
+//! (below `K · 1.2e-7` of the largest) are left out.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,8 @@ impl TaskWeighting for AlignedMtl {
         let gram = expect_gram(gram);
         let mut components = eigen(gram);
         let largest = components.iter().map(|(value, _)| *value).fold(0.0, f64::max);
-        components.retain(|(value, _)| *value > 1e-10 * largest);
+        let rounding = gram.n() as f64 * f64::from(f32::EPSILON) * largest;
+        components.retain(|(value, _)| *value > rounding);
         let least = components.iter().map(|(value, _)| *value).fold(f64::INFINITY, f64::min);
         let mut weights = vec![0.0; gram.n()];
         for (value, vector) in &components {

@@ -49,13 +49,15 @@ impl TaskWeighting for CaGrad {
         let n = gram.n();
         let mean = vec![1.0 / n as f64; n];
         let with_mean = gram.times(&mean);
-        let radius = self.0 * gram.product(&mean, &mean).max(0.0).sqrt();
-        let length = |products: &[f64], w: &[f64]| dot(w, products).max(f64::MIN_POSITIVE).sqrt();
+        let mean_length = gram.product(&mean, &mean).max(0.0).sqrt();
+        let radius = self.0 * mean_length;
+        // Opposed gradients have combinations of no length.
+        let least = (1e-8 * mean_length).max(f64::MIN_POSITIVE);
+        let length = |products: &[f64], w: &[f64]| dot(w, products).max(0.0).sqrt().max(least);
         let w = minimize_on_simplex(n, |w| {
             let products = gram.times(w);
             let length = length(&products, w);
-            let gradient = with_mean.iter().zip(&products).map(|(mean, own)| mean + radius * own / length);
-            (dot(w, &with_mean) + radius * length, gradient.collect())
+            with_mean.iter().zip(&products).map(|(mean, own)| mean + radius * own / length).collect()
         });
         let share = radius / length(&gram.times(&w), &w);
         w.iter().map(|w| 1.0 + n as f64 * share * w).collect()

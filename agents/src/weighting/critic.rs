@@ -3,6 +3,9 @@
 //!
 //! `w_k = 1 − λ · Q_k(s, π_k(s))`. Rewards are negative, so Q is too, and a row whose session is expected to go badly
 //! for task k counts more for task k.
+//!
+//! `granularity` averages Q over the batch first: per `task`, so that weights balance tasks and tell no rows apart, or over
+//! rows and tasks (`batch`), which leaves one number per batch. The paper's is `sample`.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -16,17 +19,32 @@ use crate::stream::Stream;
 pub struct Config {
     /// Penalty λ; 0 gives equal weights.
     pub lambda: f64,
+    /// What one weight stands for.
+    pub granularity: Granularity,
+}
+
+/// What one weight stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Granularity {
+    /// A row and a task.
+    #[default]
+    Sample,
+    /// A task of the batch.
+    Task,
+    /// The batch.
+    Batch,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { lambda: 0.7 }
+        Self { lambda: 0.7, granularity: Granularity::Sample }
     }
 }
 
 impl Settings for Config {
     fn init(&self, _n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
-        Box::new(Critic { lambda: self.lambda })
+        Box::new(Critic(self.clone()))
     }
 
     fn check(&self) -> Result<(), String> {
@@ -37,11 +55,7 @@ impl Settings for Config {
     }
 }
 
-/// `w = 1 − λQ`.
-#[derive(Debug)]
-pub struct Critic {
-    lambda: f64,
-}
+struct Critic(Config);
 
 impl LossWeighting for Critic {
     fn signal(&self) -> Signal {
@@ -50,7 +64,13 @@ impl LossWeighting for Critic {
 
     fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
         let q_values = input.q_values.clone().expect("asked for by `signal`");
-        q_values * -self.lambda + 1.0
+        let shape = q_values.dims();
+        let q_values = match self.0.granularity {
+            Granularity::Sample => q_values,
+            Granularity::Task => q_values.mean_dim(0).expand(shape),
+            Granularity::Batch => q_values.mean().unsqueeze::<2>().expand(shape),
+        };
+        q_values * -self.0.lambda + 1.0
     }
 }
 
@@ -61,10 +81,15 @@ mod tests {
 
     #[test]
     fn weights_by_hand() {
-        let device = Device::default();
-        let q_values = Tensor::from_floats([[-1.0, -0.5], [0.0, -2.0]], &device);
-        let input = WeightingInput { losses: Tensor::zeros([2, 2], &device), q_values: Some(q_values), gram: None };
-        let weights = Critic { lambda: 0.5 }.weights(&input).into_data().try_into_vec::<f32>().unwrap();
-        assert_eq!(weights, [1.5, 1.25, 1.0, 2.0]);
+        let of = |granularity| {
+            let device = Device::default();
+            let q_values = Tensor::from_floats([[-1.0, -0.5], [0.0, -2.5]], &device);
+            let losses = Tensor::zeros([2, 2], &device);
+            let input = WeightingInput { losses, q_values: Some(q_values), gram: None };
+            crate::encoder::host(Critic(Config { lambda: 0.5, granularity }).weights(&input))
+        };
+        assert_eq!(of(Granularity::Sample), [1.5, 1.25, 1.0, 2.25]);
+        assert_eq!(of(Granularity::Task), [1.25, 1.75, 1.25, 1.75]);
+        assert_eq!(of(Granularity::Batch), [1.5, 1.5, 1.5, 1.5]);
     }
 }

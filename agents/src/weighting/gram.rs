@@ -32,6 +32,14 @@ impl Gram {
         self.at(i, i).max(f64::MIN_POSITIVE).sqrt()
     }
 
+    /// Whether a task has (next to) no gradient here, so that angles and ratios mean nothing.
+    pub fn is_degenerate(&self) -> bool {
+        let squares = || (0..self.n).map(|i| self.at(i, i));
+        let largest = squares().fold(0.0, f64::max);
+        // Also where they are no numbers.
+        !squares().all(|square| square > 1e-12 * largest && square < f64::INFINITY)
+    }
+
     /// `⟨g_i, Σ_j w_j g_j⟩` for every i.
     pub fn times(&self, w: &[f64]) -> Vec<f64> {
         (0..self.n).map(|i| (0..self.n).map(|j| self.at(i, j) * w[j]).sum()).collect()
@@ -48,19 +56,20 @@ pub(super) fn dot(v: &[f64], w: &[f64]) -> f64 {
     v.iter().zip(w).map(|(v, w)| v * w).sum()
 }
 
-/// x of `A x = b` by elimination with pivots; nothing where A is singular. `rows` are A beside b.
+/// x of `A x = b` by elimination with pivots; nothing where A is singular or close to it. `rows` are A beside b.
 pub(super) fn solve(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
     let n = rows.len();
+    let largest =
+        rows.iter().flat_map(|row| &row[..n]).fold(0.0, |largest: f64, value| largest.max(value.abs()));
     for column in 0..n {
         let pivot = (column..n).max_by(|&a, &b| rows[a][column].abs().total_cmp(&rows[b][column].abs()))?;
         rows.swap(column, pivot);
         let head = rows[column].clone();
-        if head[column].abs() < f64::MIN_POSITIVE {
+        if head[column].abs() <= SINGULAR * largest {
             return None;
         }
-        for (index, row) in rows.iter_mut().enumerate().filter(|(index, _)| *index != column) {
+        for (_, row) in rows.iter_mut().enumerate().filter(|(index, _)| *index != column) {
             let factor = row[column] / head[column];
-            debug_assert_ne!(index, column);
             row.iter_mut().zip(&head).for_each(|(value, head)| *value -= factor * head);
         }
     }
@@ -68,47 +77,54 @@ pub(super) fn solve(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
     x.iter().all(|value| value.is_finite()).then_some(x)
 }
 
-/// The point of the simplex `w ≥ 0, Σ w = 1` where a convex function is smallest, by projected descent from its centre.
+/// Pivots this small against the largest entry are rounding: gradients are computed in single precision.
+const SINGULAR: f64 = 1e-7;
+
+/// The point of the simplex `w ≥ 0, Σ w = 1` where a convex function is smallest, from its gradient.
 ///
-/// `evaluate` gives the function and its gradient.
-pub(super) fn minimize_on_simplex(n: usize, evaluate: impl Fn(&[f64]) -> (f64, Vec<f64>)) -> Vec<f64> {
+/// Weight moves from the coordinate with the largest slope to the one with the smallest, as far as it helps, until the
+/// slopes of all coordinates that have weight agree: the gap bounds the distance to the minimum.
+pub(super) fn minimize_on_simplex(n: usize, gradient: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
     let mut w = vec![1.0 / n as f64; n];
-    let (mut value, mut gradient) = evaluate(&w);
-    let mut rate = 1.0 / gradient.iter().fold(f64::MIN_POSITIVE, |largest, g| largest.max(g.abs()));
-    for _ in 0..10_000 {
-        let moved: Vec<f64> = w.iter().zip(&gradient).map(|(w, g)| w - rate * g).collect();
-        let next = project_on_simplex(&moved);
-        let step: Vec<f64> = next.iter().zip(&w).map(|(next, w)| next - w).collect();
-        let length = dot(&step, &step);
-        if length < 1e-26 {
+    for _ in 0..MOVES {
+        let slopes = gradient(&w);
+        let size = slopes.iter().fold(0.0, |size: f64, slope| size.max(slope.abs()));
+        let by_slope = |a: &usize, b: &usize| slopes[*a].total_cmp(&slopes[*b]);
+        let Some(to) = (0..n).min_by(by_slope) else { break };
+        let Some(from) = (0..n).filter(|&k| w[k] > 0.0).max_by(by_slope) else { break };
+        if slopes[from] - slopes[to] <= 1e-11 * size {
             break;
         }
-        let (next_value, next_gradient) = evaluate(&next);
-        // Sufficient descent for this rate, up to rounding.
-        if next_value <= value + dot(&gradient, &step) + length / (2.0 * rate) + 1e-15 * value.abs() {
-            (w, value, gradient) = (next, next_value, next_gradient);
-            rate *= 1.5;
-        } else {
-            rate *= 0.5;
+        let moved = |amount: f64| {
+            let mut moved = w.clone();
+            moved[to] += amount;
+            moved[from] -= amount;
+            moved
+        };
+        let still_falls = |amount: f64| {
+            let slopes = gradient(&moved(amount));
+            slopes[to] < slopes[from]
+        };
+        let (mut near, mut far) = (0.0, w[from]);
+        if still_falls(far) {
+            near = far;
         }
+        for _ in 0..60 {
+            let middle = (near + far) / 2.0;
+            if still_falls(middle) { near = middle } else { far = middle }
+        }
+        let next = moved(far);
+        if next == w {
+            break;
+        }
+        w = next;
+        w[from] = w[from].max(0.0);
     }
     w
 }
 
-/// The nearest point of the simplex.
-fn project_on_simplex(x: &[f64]) -> Vec<f64> {
-    let mut sorted = x.to_vec();
-    sorted.sort_by(|a, b| b.total_cmp(a));
-    let (mut sum, mut shift) = (0.0, 0.0);
-    for (index, value) in sorted.iter().enumerate() {
-        sum += value;
-        let candidate = (sum - 1.0) / (index + 1) as f64;
-        if value - candidate > 0.0 {
-            shift = candidate;
-        }
-    }
-    x.iter().map(|value| (value - shift).max(0.0)).collect()
-}
+/// Far more moves than the few tasks there are need.
+const MOVES: usize = 300;
 
 /// Eigenvalues and eigenvectors (rows) of a symmetric matrix, by Jacobi's rotations.
 pub(super) fn eigen(gram: &Gram) -> Vec<(f64, Vec<f64>)> {
@@ -142,4 +158,46 @@ pub(super) fn eigen(gram: &Gram) -> Vec<(f64, Vec<f64>)> {
         }
     }
     v.into_iter().enumerate().map(|(i, vector)| (a[i][i], vector)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn systems_by_hand() {
+        assert_eq!(solve(vec![vec![0.0, 2.0, 4.0], vec![1.0, 1.0, 5.0]]), Some(vec![3.0, 2.0]));
+        assert_eq!(
+            solve(vec![vec![1.0, 3.0, 1.0], vec![3.0, 9.0 + 1e-9, 1.0]]),
+            None,
+            "singular but for rounding"
+        );
+    }
+
+    #[test]
+    fn the_simplex_is_searched_to_its_corners_and_inside_whatever_the_scale() {
+        for scale in [1e-12, 1.0, 1e6] {
+            let minimum = |matrix: [f64; 4]| {
+                let gram = Gram::new(2, matrix.map(|value| scale * value).into());
+                minimize_on_simplex(2, |w| gram.times(w))
+            };
+            // (4 − 1) / (2 + 4 − 2) of the first; the first alone is shortest where the angle is small.
+            let inside = minimum([2.0, 1.0, 1.0, 4.0]);
+            assert!((inside[0] - 0.75).abs() < 1e-9, "{inside:?}");
+            assert_eq!(minimum([1.0, 1.5, 1.5, 4.0]), [1.0, 0.0]);
+            // Almost opposed: the shortest combination is almost zero.
+            let opposed = minimum([1.0, -1.0 + 1e-9, -1.0 + 1e-9, 1.0]);
+            assert!((opposed[0] - 0.5).abs() < 1e-4, "{opposed:?}");
+        }
+    }
+
+    #[test]
+    fn eigenvectors_by_hand() {
+        let mut found = eigen(&Gram::new(2, vec![2.0, 1.0, 1.0, 2.0]));
+        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        assert!((found[0].0 - 1.0).abs() < 1e-12 && (found[1].0 - 3.0).abs() < 1e-12);
+        assert!(
+            (found[1].1[0] - found[1].1[1]).abs() < 1e-12 && (found[0].1[0] + found[0].1[1]).abs() < 1e-12
+        );
+    }
 }

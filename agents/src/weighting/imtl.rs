@@ -31,16 +31,18 @@ impl TaskWeighting for Imtl {
     fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
         let gram = expect_gram(gram);
         let n = gram.n();
-        // Unknowns: the weights and the common projection.
-        let mut rows: Vec<Vec<f64>> = (0..n)
-            .map(|k| {
-                let projections = (0..n).map(|j| gram.at(k, j) / gram.norm(k));
-                projections.chain([-1.0, 0.0]).collect()
-            })
-            .collect();
-        rows.push((0..n).map(|_| 1.0).chain([0.0, 1.0]).collect());
-        let mut solution = solve(rows).unwrap_or_else(|| vec![1.0 / n as f64; n]);
-        solution.truncate(n);
-        solution
+        // With C the cosines and v_j = w_j ‖g_j‖: C v has equal entries, so v is a multiple of the solution of C x = 1.
+        let row = |k: usize| {
+            let cosines = (0..n).map(|j| gram.at(k, j) / (gram.norm(k) * gram.norm(j)));
+            cosines.chain([1.0]).collect()
+        };
+        let weights = solve((0..n).map(row).collect()).and_then(|x| {
+            let weights: Vec<f64> = x.iter().enumerate().map(|(k, x)| x / gram.norm(k)).collect();
+            let sum: f64 = weights.iter().sum();
+            let size: f64 = weights.iter().map(|weight| weight.abs()).sum();
+            // Weights that cancel out cannot be made to sum to 1.
+            (sum.abs() > 1e-6 * size).then(|| weights.iter().map(|weight| weight / sum).collect())
+        });
+        weights.unwrap_or_else(|| vec![1.0 / n as f64; n])
     }
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::gram::{dot, minimize_on_simplex};
+use super::gram::minimize_on_simplex;
 use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
 use crate::stream::Stream;
 
@@ -27,9 +27,6 @@ impl TaskWeighting for Mgda {
 
     fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
         let gram = expect_gram(gram);
-        minimize_on_simplex(gram.n(), |w| {
-            let gradient = gram.times(w);
-            (dot(w, &gradient) / 2.0, gradient)
-        })
+        minimize_on_simplex(gram.n(), |w| gram.times(w))
     }
 }

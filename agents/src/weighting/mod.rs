@@ -11,8 +11,10 @@ use crate::encoder::host;
 use crate::stream::{Stream, Streams};
 
 mod adam;
+mod bounds;
 mod gram;
 
+pub use bounds::{Normalize, WeightBounds};
 pub use gram::Gram;
 
 /// What a weighting sees of a batch, all without a graph.
@@ -35,7 +37,8 @@ pub enum Signal {
     Losses,
     /// The critics' values.
     QValues,
-    /// The tasks' gradients. The weights then act on the shared parameters; a task's own layers keep its plain gradient.
+    /// The tasks' gradients. The weights then act on the parameters the backbone declares shared, all others get the plain
+    /// sum of the tasks' gradients. Such a weighting gives every row of a batch the same weights.
     Gradients,
 }
 
@@ -92,7 +95,12 @@ impl<W: TaskWeighting> LossWeighting for W {
     fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
         let [n_rows, n_tasks] = input.losses.dims();
         let losses: Vec<f64> = host(input.losses.clone().mean_dim(0)).into_iter().map(f64::from).collect();
-        let weights = TaskWeighting::weights(self, &losses, input.gram.as_ref());
+        let gram = input.gram.as_ref();
+        // A step in which a task has no gradient on the shared parameters says nothing about their balance.
+        let weights = match gram.is_some_and(Gram::is_degenerate) {
+            true => vec![1.0; n_tasks],
+            false => TaskWeighting::weights(self, &losses, gram),
+        };
         let weights = TensorData::new(weights.iter().map(|&w| w as f32).collect::<Vec<_>>(), [1, n_tasks]);
         Tensor::<2>::from_data(weights, &input.losses.device()).expand([n_rows, n_tasks])
     }
@@ -207,6 +215,9 @@ fn check_list(key: &str, values: &[f64], n_tasks: usize) -> Result<(), String> {
     }
     match values.iter().find(|value| !(0.0..=1e6).contains(*value)) {
         Some(value) => Err(format!("`{key}` holds numbers from 0 to 1e6; found {value}")),
+        None if values.iter().all(|&value| value == 0.0) => {
+            Err(format!("`{key}` is 0 for every task, so nothing would be learnt"))
+        }
         None => Ok(()),
     }
 }
@@ -226,3 +237,65 @@ fn expect_gram(gram: Option<&Gram>) -> &Gram {
 
 /// Losses are kept this far from 0 where they are divided by.
 const LEAST_LOSS: f64 = 1e-12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    /// Inner products of `[task, parameter]`.
+    fn gram(gradients: &[[f64; 3]]) -> Gram {
+        let product = |a: &[f64; 3], b: &[f64; 3]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let values = gradients.iter().flat_map(|a| gradients.iter().map(move |b| product(a, b))).collect();
+        Gram::new(gradients.len(), values)
+    }
+
+    #[test]
+    fn gradient_weightings_stay_finite_whatever_the_gradients() {
+        let (a, b) = ([1.0, 2.0, -1.0], [0.5, -1.0, 3.0]);
+        let scaled = |g: [f64; 3], scale: f64| g.map(|value| value * scale);
+        let sum: [f64; 3] = std::array::from_fn(|index| 0.5 * a[index] + 0.7 * b[index]);
+        let cases: [&[[f64; 3]]; 9] = [
+            &[a, [0.0; 3]],
+            &[[0.0; 3], [0.0; 3]],
+            &[a, a],
+            &[a, scaled(a, -1.0)],
+            &[a, scaled(a, 3.0)],
+            &[a, scaled(a, -1e-3)],
+            &[a, b, sum],
+            &[scaled(a, 1e-8), scaled(b, 1e-8)],
+            &[a],
+        ];
+        let device = Device::default();
+        for name in ["imtl", "gradnorm", "pcgrad", "gradvac", "mgda", "cagrad", "aligned_mtl", "nash_mtl"] {
+            let config: WeightingConfig = serde_json::from_str(&format!("{{\"{name}\":{{}}}}")).unwrap();
+            for gradients in cases {
+                let n_tasks = gradients.len();
+                let mut weighting = config.init(n_tasks, Streams::new(1).named("weighting"));
+                for _ in 0..3 {
+                    let losses = Tensor::full([2, n_tasks], 0.5, &device);
+                    let input = WeightingInput { losses, q_values: None, gram: Some(gram(gradients)) };
+                    let weights = host(weighting.weights(&input));
+                    // Nash's weights scale with the inverse of the gradients.
+                    let bound = if name == "nash_mtl" { 1e9 } else { 1e6 };
+                    assert!(
+                        weights.iter().all(|weight| weight.abs() < bound),
+                        "{name} {gradients:?}: {weights:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn dependent_gradients_are_weighted_equally_by_imtl() {
+        let a = [1.0, 2.0, -1.0];
+        let input = WeightingInput {
+            losses: Tensor::full([1, 2], 0.5, &Device::default()),
+            q_values: None,
+            gram: Some(gram(&[a, a.map(|value| 3.0 * value)])),
+        };
+        let mut weighting = imtl::Config::default().init(2, Streams::new(1).named("weighting"));
+        assert_eq!(host(weighting.weights(&input)), [0.5, 0.5]);
+    }
+}

@@ -41,10 +41,11 @@ impl TaskWeighting for NashMtl {
             let Some(step) = solve((0..n).map(row).collect()) else { break };
             let mut rate = 1.0;
             let moved = |rate: f64| -> Vec<f64> { w.iter().zip(&step).map(|(w, s)| w + rate * s).collect() };
-            while rate > 1e-12 && (moved(rate).iter().any(|&w| w <= 0.0) || value(&moved(rate)) > value(&w)) {
+            let mut next = moved(rate);
+            while rate > 1e-12 && (next.iter().any(|&w| w <= 0.0) || value(&next) > value(&w)) {
                 rate /= 2.0;
+                next = moved(rate);
             }
-            let next = moved(rate);
             let change = next.iter().zip(&w).map(|(next, w)| ((next - w) / w).abs()).fold(0.0, f64::max);
             if rate <= 1e-12 {
                 break;

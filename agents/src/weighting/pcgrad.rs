@@ -6,7 +6,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::gram::dot;
 use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
 use crate::stream::Stream;
 
@@ -37,7 +36,7 @@ impl TaskWeighting for PcGrad {
             let mut own = vec![0.0; n];
             own[i] = 1.0;
             for j in (0..n).filter(|&j| j != i) {
-                let product = dot(&own, &gram.times(&unit(j, n)));
+                let product = gram.times(&own)[j];
                 if product < 0.0 {
                     own[j] -= product / gram.norm(j).powi(2);
                 }
@@ -46,8 +45,4 @@ impl TaskWeighting for PcGrad {
         }
         sum
     }
-}
-
-fn unit(j: usize, n: usize) -> Vec<f64> {
-    (0..n).map(|k| f64::from(u8::from(k == j))).collect()
 }

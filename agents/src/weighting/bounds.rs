@@ -1,0 +1,132 @@
+//! Bounds on what any weighting gives: `[weights]` of a run file.
+//!
+//! First `normalize`, with w̄ the means over the batch: `batch_mean` divides a task's weights by their mean, so that they tell
+//! rows apart and leave the tasks' balance alone; `task_sum` multiplies all weights by `K / Σ_k w̄_k`, so that they balance
+//! tasks and leave the size of the loss alone. A mean that is not above 0 is not divided by, and `batch_mean` makes every
+//! weight 1 where a weighting tells no rows apart. Then `clip` keeps each weight within its two numbers.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::{LossWeighting, Signal, WeightingInput};
+
+/// Means nearer to 0 than this are not divided by.
+const LEAST_MEAN: f64 = 1e-6;
+
+/// `[weights]`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
+pub struct WeightBounds {
+    /// What the weights' mean is to be.
+    pub normalize: Normalize,
+    /// Smallest and largest weight; absent = no limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<[f64; 2]>,
+}
+
+/// What the weights' mean is to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalize {
+    /// Whatever the weighting says.
+    #[default]
+    None,
+    /// 1 for every task.
+    BatchMean,
+    /// 1 for all tasks together.
+    TaskSum,
+}
+
+impl WeightBounds {
+    /// Why these bounds cannot work, in words for the author of the run file.
+    pub fn check(&self) -> Result<(), String> {
+        match self.clip {
+            Some([least, most]) if !(0.0 <= least && least <= most && most <= 1e6) => Err(format!(
+                "`clip` is the smallest and the largest weight, from 0 to 1e6; found [{least}, {most}]"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// `weighting` within these bounds.
+    pub fn around(self, weighting: Box<dyn LossWeighting>) -> Box<dyn LossWeighting> {
+        if self == Self::default() { weighting } else { Box::new(Bounded { weighting, bounds: self }) }
+    }
+
+    fn apply(self, weights: Tensor<2>) -> Tensor<2> {
+        let weights = match self.normalize {
+            Normalize::None => weights,
+            Normalize::BatchMean => weights.clone() / divisor(weights.mean_dim(0)),
+            Normalize::TaskSum => weights.clone() / divisor(weights.mean().unsqueeze()),
+        };
+        match self.clip {
+            Some([least, most]) => weights.clamp(least, most),
+            None => weights,
+        }
+    }
+}
+
+/// A mean to divide by; 1 where it is not above 0.
+fn divisor(mean: Tensor<2>) -> Tensor<2> {
+    let unusable = mean.clone().lower_elem(LEAST_MEAN);
+    mean.mask_fill(unusable, 1.0)
+}
+
+struct Bounded {
+    weighting: Box<dyn LossWeighting>,
+    bounds: WeightBounds,
+}
+
+impl LossWeighting for Bounded {
+    fn signal(&self) -> Signal {
+        self.weighting.signal()
+    }
+
+    fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
+        self.bounds.apply(self.weighting.weights(input))
+    }
+
+    fn hears_step(&self) -> bool {
+        self.weighting.hears_step()
+    }
+
+    fn after_step(&mut self, mean_losses: &[f64]) {
+        self.weighting.after_step(mean_losses);
+    }
+
+    fn end_epoch(&mut self, mean_losses: &[f64]) {
+        self.weighting.end_epoch(mean_losses);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoder::host;
+    use burn::tensor::Device;
+
+    fn apply(normalize: Normalize, clip: Option<[f64; 2]>) -> Vec<f32> {
+        let weights = Tensor::from_floats([[2.0, 1.0], [6.0, 3.0]], &Device::default());
+        host(WeightBounds { normalize, clip }.apply(weights))
+    }
+
+    #[test]
+    fn normalisation_by_hand() {
+        assert_eq!(apply(Normalize::None, None), [2.0, 1.0, 6.0, 3.0]);
+        // Means 4 and 2; both together 3.
+        assert_eq!(apply(Normalize::BatchMean, None), [0.5, 0.5, 1.5, 1.5]);
+        let expected = [2.0, 1.0, 6.0, 3.0].map(|weight: f32| weight / 3.0);
+        for (found, expected) in apply(Normalize::TaskSum, None).into_iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn clipping_comes_last() {
+        assert_eq!(apply(Normalize::BatchMean, Some([0.75, 1.25])), [0.75, 0.75, 1.25, 1.25]);
+        let bounds = |clip| WeightBounds { clip: Some(clip), ..Default::default() };
+        assert!(bounds([0.5, 2.0]).check().is_ok());
+        assert!(bounds([2.0, 0.5]).check().unwrap_err().contains("[2, 0.5]"));
+        assert!(bounds([f64::NAN, 1.0]).check().is_err());
+    }
+}
