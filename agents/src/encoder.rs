@@ -13,6 +13,7 @@ use crate::state::{
     EmbeddingTable, GradientCoalescer, Lookup, SparseGradient, SparseOptimizer, SparseOptimizerConfig,
 };
 use crate::stream::Stream;
+use crate::weights::{self, NamedTensor, NamedTensors, WeightsError};
 
 /// Settings of a state encoder, `[encoder]` of a run file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -171,6 +172,27 @@ impl StateEncoder {
     pub fn tensor(&self, values: Vec<f32>, n_rows: usize) -> Tensor<3> {
         let table = &self.views[0].table;
         Tensor::from_data(TensorData::new(values, [n_rows, table.n_fields(), table.dim()]), &self.device)
+    }
+
+    /// Adds the tables to `into`, as `<prefix>.<view>`.
+    pub(crate) fn collect(&self, prefix: &str, into: &mut NamedTensors) {
+        for (index, view) in self.views.iter().enumerate() {
+            let shape = vec![view.table.n_rows(), view.table.dim()];
+            into.insert(
+                format!("{prefix}.{index}"),
+                NamedTensor { shape, values: view.table.weights().to_vec() },
+            );
+        }
+    }
+
+    /// Takes over tables saved with [`StateEncoder::collect`].
+    pub(crate) fn restore(&mut self, prefix: &str, from: &NamedTensors) -> Result<(), WeightsError> {
+        for (index, view) in self.views.iter_mut().enumerate() {
+            let shape = [view.table.n_rows(), view.table.dim()];
+            let values = weights::values(from, &format!("{prefix}.{index}"), &shape)?;
+            view.table.weights_mut().copy_from_slice(values);
+        }
+        Ok(())
     }
 
     fn look_up(&self, lookup: &Lookup, n_rows: usize) -> Vec<Tensor<3>> {

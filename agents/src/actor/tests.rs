@@ -1,0 +1,215 @@
+use super::*;
+use crate::backbone::esmm;
+use crate::backbone::shared_bottom;
+use crate::batch::BatchReader;
+use crate::encoder::host;
+use crate::loss::{LossesConfig, TaskFacts, dependence};
+use crate::pass::Pass;
+use crate::weighting::Settings as _;
+use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput, equal, famo};
+use rmtl_envs::{CategoricalField, LogTable, Row, RowValues, SessionEnd, Task};
+
+/// Weights given from outside.
+struct Given(Tensor<2>);
+
+impl LossWeighting for Given {
+    fn weights(&mut self, _input: &WeightingInput) -> Tensor<2> {
+        self.0.clone()
+    }
+}
+
+fn schema() -> Schema {
+    let task = |name: &str, after: Option<&str>| Task { name: name.into(), after: after.map(Into::into) };
+    Schema {
+        categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 3, n_values: 1 }],
+        numeric: vec![],
+        tasks: vec![task("click", None), task("buy", Some("click"))],
+    }
+}
+
+fn table(schema: &Schema) -> LogTable {
+    let row = |id: &'static u32, labels: &'static [u8], time| RowValues {
+        categorical: std::slice::from_ref(id),
+        numeric: &[],
+        labels,
+        time,
+        end: SessionEnd::Terminated,
+        oracle: &[],
+    };
+    LogTable::from_rows(schema, [row(&1, &[1, 0], 0), row(&2, &[0, 0], 1)])
+}
+
+fn actor(schema: &Schema) -> Actor {
+    let backbone = shared_bottom::Config { bottom: vec![4], tower: vec![3], dropout: 0.0 };
+    let config = ActorConfig {
+        backbone: BackboneConfig::SharedBottom(backbone),
+        encoder: EncoderConfig { dim: 2, ..EncoderConfig::default() },
+        optimizer: OptimizerConfig::default(),
+    };
+    Actor::new(&config, schema, &Streams::new(2), &Device::default())
+}
+
+fn step(actor: &mut Actor, weights: [[f32; 2]; 2], losses: &LossesConfig) -> ActorStep {
+    let schema = schema();
+    let losses = losses.bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });
+    let table = table(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let rows = [Row(0), Row(1)];
+    let batch = ActorBatch { states: &reader.states(&rows), labels: reader.labels(&rows), q_values: None };
+    let mut weights = Given(Tensor::from_floats(weights, &Device::default()));
+    actor.step(batch, &mut weights, &losses, &mut Pass::evaluation(), true)
+}
+
+fn predictions(actor: &Actor) -> Vec<f64> {
+    let schema = schema();
+    let table = table(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    host(actor.predict(&reader.states(&[Row(0), Row(1)]))).into_iter().map(f64::from).collect()
+}
+
+#[test]
+fn the_loss_is_a_sum_over_tasks_of_weighted_means_over_rows_plus_the_terms() {
+    let mut actor = actor(&schema());
+    let p = predictions(&actor);
+    // Labels (1, 0) and (0, 0).
+    let bce = [-p[0].ln(), -(1.0 - p[1]).ln(), -(1.0 - p[2]).ln(), -(1.0 - p[3]).ln()];
+    let gaps = [(p[0] - p[1]) - 1.0, p[2] - p[3]];
+    let term = 0.5 * (gaps[0].powi(2) + gaps[1].powi(2)) / 2.0;
+    let dependence = dependence::Config { sigma: dependence::Sigma::All(0.5), ..Default::default() };
+    let losses = LossesConfig { dependence: Some(dependence), ..Default::default() };
+    let done = step(&mut actor, [[2.0, 3.0], [4.0, 5.0]], &losses);
+    let close =
+        |found: f64, expected: f64| assert!((found - expected).abs() < 1e-5, "{found} against {expected}");
+    close(done.task_losses[0], (bce[0] + bce[2]) / 2.0);
+    close(done.task_losses[1], (bce[1] + bce[3]) / 2.0);
+    close(done.weighted_losses[0], (2.0 * bce[0] + 4.0 * bce[2]) / 2.0);
+    close(done.weighted_losses[1], (3.0 * bce[1] + 5.0 * bce[3]) / 2.0);
+    close(done.terms[0], term);
+    close(done.loss, done.weighted_losses[0] + done.weighted_losses[1] + term);
+}
+
+#[test]
+fn weights_scale_gradients_and_rows_of_weight_zero_stay_put() {
+    let schema = schema();
+    let once = step(&mut actor(&schema), [[1.0, 1.0], [1.0, 1.0]], &LossesConfig::default());
+    let thrice = step(&mut actor(&schema), [[3.0, 3.0], [3.0, 3.0]], &LossesConfig::default());
+    let ratio = thrice.dense_gradient_norm.unwrap() / once.dense_gradient_norm.unwrap();
+    assert!((ratio - 3.0).abs() < 1e-4, "{ratio}");
+    assert!((thrice.embedding_gradient_norm / once.embedding_gradient_norm - 3.0).abs() < 1e-4);
+
+    let mut actor = actor(&schema);
+    let before = actor.encoder().views[0].table.weights().to_vec();
+    step(&mut actor, [[1.0, 1.0], [0.0, 0.0]], &LossesConfig::default());
+    let after = actor.encoder().views[0].table.weights();
+    assert_ne!(before[2..4], after[2..4], "row 1, weight 1");
+    assert_eq!(before[4..6], after[4..6], "row 2, weight 0");
+    assert_eq!(before[..2], after[..2], "row 0 is not in the batch");
+}
+
+#[test]
+fn saved_weights_give_the_same_predictions() {
+    let schema = schema();
+    let mut trained = actor(&schema);
+    step(&mut trained, [[1.0, 1.0], [1.0, 1.0]], &LossesConfig::default());
+    let loaded = actor(&schema).load(&trained.weights()).unwrap();
+    assert_eq!(predictions(&loaded), predictions(&trained));
+    assert_ne!(predictions(&loaded), predictions(&actor(&schema)));
+}
+
+/// Weights given from outside for the tasks' gradients; remembers their inner products.
+struct OnGradients([f32; 2], Option<Gram>);
+
+impl LossWeighting for OnGradients {
+    fn signal(&self) -> Signal {
+        Signal::Gradients
+    }
+
+    fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
+        self.1.clone_from(&input.gram);
+        Tensor::<2>::from_floats([self.0, self.0], &Device::default())
+    }
+}
+
+fn esmm_actor(schema: &Schema, dropout: f64) -> Actor {
+    let backbone = esmm::Config { bottom: vec![4], tower: vec![3], dropout };
+    let config = ActorConfig {
+        backbone: BackboneConfig::Esmm(backbone),
+        encoder: EncoderConfig { dim: 2, ..EncoderConfig::default() },
+        optimizer: OptimizerConfig::default(),
+    };
+    Actor::new(&config, schema, &Streams::new(2), &Device::default())
+}
+
+fn trained(actor: &mut Actor, weighting: &mut dyn LossWeighting, losses: &LossesConfig) -> ActorStep {
+    let schema = schema();
+    let table = table(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let rows = [Row(0), Row(1)];
+    let batch = ActorBatch { states: &reader.states(&rows), labels: reader.labels(&rows), q_values: None };
+    let losses = losses.bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });
+    let mut masks = Streams::new(4).named("dropout");
+    actor.step(batch, weighting, &losses, &mut Pass::training(&mut masks), true)
+}
+
+#[test]
+fn gradients_task_by_task_see_the_same_masks_and_sum_to_the_gradient_of_the_sum() {
+    let schema = schema();
+    let dependence = dependence::Config::default();
+    let losses = LossesConfig { dependence: Some(dependence), ..Default::default() };
+    let (mut at_once, mut by_task) = (esmm_actor(&schema, 0.5), esmm_actor(&schema, 0.5));
+    let mut equal = equal::Config::default().init(2, Streams::new(1).named("weighting"));
+    let expected = trained(&mut at_once, equal.as_mut(), &losses);
+    let found = trained(&mut by_task, &mut OnGradients([1.0, 1.0], None), &losses);
+    let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} against {b}");
+    close(found.loss, expected.loss);
+    close(found.embedding_gradient_norm, expected.embedding_gradient_norm);
+    close(found.dense_gradient_norm.unwrap(), expected.dense_gradient_norm.unwrap());
+    predictions(&at_once).into_iter().zip(predictions(&by_task)).for_each(|(a, b)| close(a, b));
+}
+
+#[test]
+fn weights_of_gradients_act_on_what_is_shared_and_the_inner_products_are_those_of_it() {
+    // ESMM declares the tables alone.
+    let schema = schema();
+    let step = |weights: [f32; 2]| {
+        let mut weighting = OnGradients(weights, None);
+        let done = trained(&mut esmm_actor(&schema, 0.0), &mut weighting, &LossesConfig::default());
+        (done, weighting.1.unwrap())
+    };
+    let (plain, gram) = step([1.0, 1.0]);
+    let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} against {b}");
+    for weights in [[1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [2.0, -3.0]] {
+        let (done, _) = step(weights);
+        let of: Vec<f64> = weights.map(f64::from).into();
+        close(done.embedding_gradient_norm, gram.product(&of, &of).sqrt());
+        close(done.dense_gradient_norm.unwrap(), plain.dense_gradient_norm.unwrap());
+    }
+}
+
+#[test]
+fn famo_hears_the_losses_of_its_batch_after_the_step() {
+    struct Heard(Box<dyn LossWeighting>, Vec<f64>);
+    impl LossWeighting for Heard {
+        fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
+            self.0.weights(input)
+        }
+        fn hears_step(&self) -> bool {
+            self.0.hears_step()
+        }
+        fn after_step(&mut self, mean_losses: &[f64]) {
+            self.1 = mean_losses.to_vec();
+        }
+    }
+    let schema = schema();
+    let mut actor = esmm_actor(&schema, 0.0);
+    let famo = famo::Config::default().init(2, Streams::new(1).named("weighting"));
+    let mut heard = Heard(famo, Vec::new());
+    let before = trained(&mut actor, &mut heard, &LossesConfig::default()).task_losses;
+    let p = predictions(&actor);
+    // Labels (1, 0) and (0, 0).
+    let expected = [-p[0].ln() - (1.0 - p[2]).ln(), -(1.0 - p[1]).ln() - (1.0 - p[3]).ln()];
+    for task in 0..2 {
+        assert!((heard.1[task] - expected[task] / 2.0).abs() < 1e-6, "{:?}", heard.1);
+        assert_ne!(heard.1[task], before[task]);
+    }
+}
