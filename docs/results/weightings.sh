@@ -21,15 +21,8 @@ run() {
 }
 
 layers='bottom=[128,64],tower=[64,32]'
-backbone() {
-    case $1 in
-    esmm) echo "backbone.esmm={$layers}" ;;
-    mmoe) echo "backbone.mmoe={n_experts=4,$layers}" ;;
-    ple) echo 'backbone.ple={n_specific_experts=2,n_shared_experts=2,levels=[[128],[64]],tower=[64,32]}' ;;
-    esac
-}
+esmm="backbone.esmm={$layers}"
 weightings='equal constant exponential uw dwa rlw gls stch db_mtl famo imtl gradnorm pcgrad gradvac mgda cagrad aligned_mtl nash_mtl'
-leading='uw famo stch cagrad nash_mtl'
 weighting() {
     case $1 in
     constant) echo 'weighting.constant={weights=[1.0,0.5]}' ;;
@@ -39,16 +32,12 @@ weighting() {
 
 mkdir -p "$runs"
 for seed in $seeds; do
-    for name in $weightings; do run esmm "$name" "$seed" "$(backbone esmm)" "$(weighting "$name")"; done
-    for other in mmoe ple; do
-        for name in equal $leading; do run "$other" "$name" "$seed" "$(backbone "$other")" "$(weighting "$name")"; done
-        run "$other" critic "$seed" "$(backbone "$other")"
-    done
+    for name in $weightings; do run esmm "$name" "$seed" "$esmm" "$(weighting "$name")"; done
     for lambda in 0.0 0.1 0.3 0.7 1.0; do
-        run lambda "lambda_$lambda" "$seed" "$(backbone esmm)" "weighting.critic.lambda=$lambda"
+        run lambda "lambda_$lambda" "$seed" "$esmm" "weighting.critic.lambda=$lambda"
     done
     for gamma in 0.0 0.5 0.9; do
-        run gamma "gamma_$gamma" "$seed" "$(backbone esmm)" "critic.gamma=$gamma"
+        run gamma "gamma_$gamma" "$seed" "$esmm" "critic.gamma=$gamma"
     done
 done
 
@@ -58,17 +47,9 @@ of() {
     for name in "${@:2}"; do for seed in $seeds; do printf '%s\n' "$runs/$1/${name}_seed$seed"; done; done
 }
 {
-    printf '## ESMM\n\n'
-    mapfile -t folders < <(of esmm $weightings && of lambda lambda_0.7)
+    printf '## Every weighting\n\n'
+    mapfile -t folders < <(of esmm $weightings)
     compare "${folders[@]}" --base equal
-    for other in mmoe ple; do
-        printf '## %s\n\n' "${other^^}"
-        mapfile -t folders < <(of "$other" equal $leading critic)
-        compare "${folders[@]}" --base equal
-        printf '### The same budget as the critics, equal weights\n\n'
-        mapfile -t folders < <(of "$other" critic)
-        compare "${folders[@]}" --actor equal-budget
-    done
     printf '## λ\n\n'
     mapfile -t folders < <(of lambda lambda_{0.0,0.1,0.3,0.7,1.0})
     compare "${folders[@]}" --base lambda_0.0
