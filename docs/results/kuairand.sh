@@ -4,21 +4,8 @@
 # Run it in the repository's root after `cargo build --release`. Interrupted, it goes on with the run it was in: finished
 # runs lie in runs/kuairand and are kept. SEEDS="1 2 3" takes other seeds.
 set -euo pipefail
-root=${1:?usage: docs/results/kuairand.sh FOLDER_WITH_THE_CSV_FILES}
-seeds=${SEEDS:-1 2}
-rmtl=${RMTL:-target/release/rmtl}
 runs=runs/kuairand
-
-# run FOLDER NAME SEED SETTING…: trains unless that run has finished.
-run() {
-    local out=$runs/$1/$2_seed$3 seed=$3 settings=()
-    for setting in "${@:4}"; do settings+=(--set "$setting"); done
-    if [ -e "$out/report.json" ]; then return; fi
-    rm -rf "$out"
-    printf '%s  %5d s  %s\n' "$(date +%T)" "$SECONDS" "$out"
-    "$rmtl" train configs/kuairand/backbones.toml --root "$root" --out "$out" --quiet \
-        --set "seed=$seed" "${settings[@]}" >"$runs/last.log" 2>&1 || { cat "$runs/last.log"; exit 1; }
-}
+. "$(dirname "$0")/runs.sh"
 
 layers='bottom=[128,64],tower=[64,32]'
 apem='n_layers=2,n_inducing_points=16,tower=[64,32]'
@@ -43,7 +30,6 @@ backbone() {
 }
 backbones='single_task shared_bottom esmm escm2_ips escm2_dr omoe mmoe ple aitm apem bpcm'
 
-mkdir -p "$runs"
 # One epoch each with equal weights, for the costs; nothing else should run meanwhile.
 for name in $backbones; do
     backbone "$name"
@@ -66,14 +52,8 @@ for seed in $seeds; do
     run bpcm without_calibrator "$seed" "backbone.bpcm={$bpcm}" "$equal"
 done
 
-# One page of tables; what the models cost has a section of its own.
-compare() { "$rmtl" compare --markdown "$@" | sed '/^### cost/,$d'; }
-# of FOLDER NAME…: the run folders of these seeds.
-of() {
-    for name in "${@:2}"; do for seed in $seeds; do printf '%s\n' "$runs/$1/${name}_seed$seed"; done; done
-}
 mapfile -t all < <(of backbones $backbones)
-{
+tables() {
     printf '## Equal weights\n\n'
     compare "${all[@]}" --actor pretrained --base single_task
     printf '## The same budget with equal weights\n\n'
@@ -88,6 +68,5 @@ mapfile -t all < <(of backbones $backbones)
     compare "${runs_of[@]}" --actor pretrained --base bpcm
     printf '## Cost\n\n'
     "$rmtl" compare --markdown "$runs/cost" | sed -n '/^### cost/,$p' | tail -n +3
-} >"$runs/tables.part"
-mv "$runs/tables.part" "$runs/tables.md"
-printf 'tables: %s, after %d s\n' "$runs/tables.md" "$SECONDS"
+}
+finish

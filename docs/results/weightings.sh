@@ -4,21 +4,8 @@
 # Run it in the repository's root after `cargo build --release`. Interrupted, it goes on with the run it was in: finished
 # runs lie in runs/weightings and are kept. SEEDS="1 2 3" takes other seeds.
 set -euo pipefail
-root=${1:?usage: docs/results/weightings.sh FOLDER_WITH_THE_CSV_FILES}
-seeds=${SEEDS:-1 2}
-rmtl=${RMTL:-target/release/rmtl}
 runs=runs/weightings
-
-# run FOLDER NAME SEED SETTING…: trains unless that run has finished.
-run() {
-    local out=$runs/$1/$2_seed$3 seed=$3 settings=()
-    for setting in "${@:4}"; do settings+=(--set "$setting"); done
-    if [ -e "$out/report.json" ]; then return; fi
-    rm -rf "$out"
-    printf '%s  %5d s  %s\n' "$(date +%T)" "$SECONDS" "$out"
-    "$rmtl" train configs/kuairand/backbones.toml --root "$root" --out "$out" --quiet \
-        --set "seed=$seed" "${settings[@]}" >"$runs/last.log" 2>&1 || { cat "$runs/last.log"; exit 1; }
-}
+. "$(dirname "$0")/runs.sh"
 
 layers='bottom=[128,64],tower=[64,32]'
 esmm="backbone.esmm={$layers}"
@@ -30,7 +17,6 @@ weighting() {
     esac
 }
 
-mkdir -p "$runs"
 for seed in $seeds; do
     for name in $weightings; do run esmm "$name" "$seed" "$esmm" "$(weighting "$name")"; done
     for lambda in 0.0 0.1 0.3 0.7 1.0; do
@@ -41,12 +27,7 @@ for seed in $seeds; do
     done
 done
 
-compare() { "$rmtl" compare --markdown "$@" | sed '/^### cost/,$d'; }
-# of FOLDER NAME…: the run folders of these seeds.
-of() {
-    for name in "${@:2}"; do for seed in $seeds; do printf '%s\n' "$runs/$1/${name}_seed$seed"; done; done
-}
-{
+tables() {
     printf '## Every weighting\n\n'
     mapfile -t folders < <(of esmm $weightings)
     compare "${folders[@]}" --base equal
@@ -56,6 +37,5 @@ of() {
     printf '## γ\n\n'
     mapfile -t folders < <(of gamma gamma_{0.0,0.5,0.9} && of lambda lambda_0.7)
     compare "${folders[@]}" --base lambda_0.7
-} >"$runs/tables.part"
-mv "$runs/tables.part" "$runs/tables.md"
-printf 'tables: %s, after %d s\n' "$runs/tables.md" "$SECONDS"
+}
+finish
