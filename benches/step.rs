@@ -80,7 +80,7 @@ fn steps(criterion: &mut Criterion) {
         group.bench_function(backbone.name(), |bencher| {
             bencher.iter(|| {
                 let labels = Tensor::zeros([BATCH, 2], &device);
-                let batch = ActorBatch { states: &states, labels, q_values: None };
+                let batch = ActorBatch { states: &states, labels, critic: None, pretrained: None };
                 actor.step(batch, weighting.as_mut(), &losses, &mut Pass::training(&mut masks), false)
             });
         });
@@ -100,6 +100,7 @@ fn steps(criterion: &mut Criterion) {
         next_actions: halves(2),
         rewards: halves(2).neg(),
         discounts: halves(1),
+        importance: None,
     };
     group.bench_function("critic", |bencher| {
         bencher.iter(|| {

@@ -3,15 +3,14 @@
 use std::time::Instant;
 
 use rmtl_agents::actor::Actor;
-use rmtl_agents::critic::Critic;
-use rmtl_agents::weighting::{LossWeighting, Signal, WeightingConfig, equal};
+use rmtl_agents::weighting::{WeightingConfig, equal};
 use rmtl_envs::Split;
 
-use crate::config::{Schedule, StartFrom, TwoStage};
+use crate::config::{FitConfig, Joint, JointConfig, Schedule, StartFrom, TwoStage, WeightedConfig};
 use crate::error::Result;
 use crate::folder::Model;
 use crate::log::tags::{self, Phase};
-use crate::phase::{CriticSummary, Evaluator, Fit, collect, critics, fit};
+use crate::phase::{CriticSummary, Critics, Evaluator, Fit, collect, critics, fit, joint};
 use crate::report::{
     Comparison, DataSummary, INFERENCE, Parameters, PhaseTiming, Report, TaskBlock, task_block,
 };
@@ -20,9 +19,11 @@ use crate::run::Run;
 /// Runs all phases and gives the report. Parameters are saved as soon as they are final.
 pub fn run(run: &mut Run<'_>) -> Result<Report> {
     run.logger.code(&tags::run_file(), 0, "toml", &run.config.to_toml()?);
-    let Schedule::TwoStage(schedule) = &run.config.schedule;
-    let needs_critics = run.config.weighting.signal() == Signal::QValues;
-    let trained = if needs_critics { two_stage(run, schedule)? } else { supervised(run, schedule)? };
+    let trained = match &run.config.schedule {
+        _ if !run.config.has_critics() => supervised(run)?,
+        Schedule::TwoStage(schedule) => two_stage(run, schedule)?,
+        Schedule::Joint(schedule) => side_by_side(run, schedule)?,
+    };
     report(run, trained)
 }
 
@@ -35,74 +36,91 @@ struct Trained {
 }
 
 /// One phase with the weighting from the start.
-fn supervised(run: &mut Run<'_>, schedule: &TwoStage) -> Result<Trained> {
-    let actor = pretrain(run, schedule, run.config.weighting.clone())?;
+fn supervised(run: &mut Run<'_>) -> Result<Trained> {
+    let actor = pretrain(run, &run.config.weighting)?;
     run.folder.save(Model::Actor, &actor.weights())?;
     Ok(Trained { actor, baseline: None, equal_budget: None, critics: None })
 }
 
 /// Pretrain → collect → critics → weighted, and weighted once more with all weights 1.
 fn two_stage(run: &mut Run<'_>, schedule: &TwoStage) -> Result<Trained> {
-    let pretrained = pretrain(run, schedule, equal_weights())?;
+    let pretrained = pretrain(run, &equal_weights())?;
     run.folder.save(Model::Baseline, &pretrained.weights())?;
-    let collected = collect(run, &pretrained, schedule)?;
-    let (critic, summary) = critics(run, &pretrained, collected, schedule)?;
+    let collected = collect(run, &pretrained)?;
+    let (critic, policy, summary) = critics(run, &pretrained, collected, schedule)?;
     run.folder.save(Model::Critic, &critic.weights())?;
-    let actor = weighted(run, schedule, &pretrained, Phase::Weighted, Some(&critic))?;
+    let WeightedConfig { start_from, equal_budget, .. } = schedule.weighted;
+    let start = match start_from {
+        StartFrom::Pretrained => pretrained.clone().with_fresh_optimizers(),
+        StartFrom::Scratch => untrained(run),
+    };
+    let weighted = Fit {
+        phase: Phase::Weighted,
+        streams: "weighted",
+        config: schedule.weighted.fit(),
+        weighting: run.weighting(&run.config.weighting),
+        critics: Critics::Frozen(&critic),
+        pretrained: Some(&policy),
+    };
+    let actor = fit(run, start.clone(), weighted)?.actor;
     run.folder.save(Model::Actor, &actor.weights())?;
-    let mut equal_budget = None;
-    if schedule.weighted.equal_budget {
-        let actor = weighted(run, schedule, &pretrained, Phase::EqualBudget, None)?;
-        run.folder.save(Model::EqualBudget, &actor.weights())?;
-        equal_budget = Some(actor);
-    }
+    let equal_budget =
+        equal_budget.then(|| self::equal_budget(run, start, schedule.weighted.fit())).transpose()?;
     Ok(Trained { actor, baseline: Some(pretrained), equal_budget, critics: Some(summary) })
 }
 
-fn pretrain(run: &mut Run<'_>, schedule: &TwoStage, weighting: WeightingConfig) -> Result<Actor> {
-    let actor = Actor::new(&run.config.actor(), run.schema(), &run.streams, &run.device);
-    let phase = Phase::Pretrain;
-    fit(
-        run,
-        actor,
-        Fit {
-            phase,
-            streams: "pretrain",
-            config: schedule.pretrain,
-            weighting: self::weighting(run, &weighting),
-            critic: None,
-        },
-    )
-}
-
-/// Without critics all weights are 1; batches and dropout masks are the same either way.
-fn weighted(
-    run: &mut Run<'_>,
-    schedule: &TwoStage,
-    pretrained: &Actor,
-    phase: Phase,
-    critic: Option<&Critic>,
-) -> Result<Actor> {
-    let actor = match schedule.weighted.start_from {
-        StartFrom::Pretrained => pretrained.clone().with_fresh_optimizers(),
-        StartFrom::Scratch => Actor::new(&run.config.actor(), run.schema(), &run.streams, &run.device),
+/// Pretrain → collect → actor and critics side by side, and the actor alone once more with all weights 1.
+fn side_by_side(run: &mut Run<'_>, schedule: &Joint) -> Result<Trained> {
+    let JointConfig { start_from, equal_budget, .. } = schedule.training;
+    let baseline = match start_from {
+        StartFrom::Pretrained => Some(pretrain(run, &equal_weights())?),
+        StartFrom::Scratch => None,
     };
-    let weighting = if critic.is_some() { run.config.weighting.clone() } else { equal_weights() };
-    fit(
-        run,
-        actor,
-        Fit {
-            phase,
-            streams: "weighted",
-            config: schedule.weighted.fit(),
-            weighting: self::weighting(run, &weighting),
-            critic,
-        },
-    )
+    let start = match &baseline {
+        Some(pretrained) => {
+            run.folder.save(Model::Baseline, &pretrained.weights())?;
+            pretrained.clone().with_fresh_optimizers()
+        }
+        None => untrained(run),
+    };
+    let collected = collect(run, &start)?;
+    let (actor, critic, summary) = joint(run, start.clone(), collected, schedule)?;
+    run.folder.save(Model::Critic, &critic.weights())?;
+    run.folder.save(Model::Actor, &actor.weights())?;
+    let equal_budget =
+        equal_budget.then(|| self::equal_budget(run, start, schedule.training.fit())).transpose()?;
+    Ok(Trained { actor, baseline, equal_budget, critics: Some(summary) })
 }
 
-fn weighting(run: &Run<'_>, config: &WeightingConfig) -> Box<dyn LossWeighting> {
-    run.config.weights.around(config.init(run.schema().n_tasks(), run.streams.named("weighting")))
+fn untrained(run: &Run<'_>) -> Actor {
+    Actor::new(&run.config.actor(), run.schema(), &run.streams, &run.device)
+}
+
+fn pretrain(run: &mut Run<'_>, weighting: &WeightingConfig) -> Result<Actor> {
+    let pretrain = Fit {
+        phase: Phase::Pretrain,
+        streams: "pretrain",
+        config: run.config.schedule.pretrain(),
+        weighting: run.weighting(weighting),
+        critics: Critics::None,
+        pretrained: None,
+    };
+    Ok(fit(run, untrained(run), pretrain)?.actor)
+}
+
+/// The training beside critics with all weights 1 and without them: the same start, batches and dropout masks.
+fn equal_budget(run: &mut Run<'_>, start: Actor, config: FitConfig) -> Result<Actor> {
+    let fit_of_budget = Fit {
+        phase: Phase::EqualBudget,
+        streams: "weighted",
+        config,
+        weighting: run.weighting(&equal_weights()),
+        critics: Critics::None,
+        pretrained: None,
+    };
+    let actor = fit(run, start, fit_of_budget)?.actor;
+    run.folder.save(Model::EqualBudget, &actor.weights())?;
+    Ok(actor)
 }
 
 fn equal_weights() -> WeightingConfig {

@@ -165,9 +165,18 @@ impl Report {
                 timing.seconds, timing.steps, timing.rows_per_second
             ));
         }
-        if let Some(critics) = self.critics {
-            let end = if critics.converged { "converged" } else { "stopped by the step budget" };
-            line(format!("* critics {end} after {} steps, TD loss {:.4}", critics.steps, critics.td_loss));
+        if let Some(critics) = &self.critics {
+            let end = match critics.converged {
+                Some(true) => "converged after",
+                Some(false) => "stopped by the step budget after",
+                None => "learnt beside the actor for",
+            };
+            line(format!(
+                "* critics {end} {} steps ({} soft updates), TD loss {:.4}",
+                critics.steps, critics.soft_updates, critics.td_loss
+            ));
+            line("\n## Critics on validation sessions\n".into());
+            line(critic_table(critics).load_style(presets::ASCII_MARKDOWN).to_string());
         }
         if !self.warnings.is_empty() {
             line("\n## Warnings\n".into());
@@ -175,6 +184,35 @@ impl Report {
         }
         page
     }
+}
+
+/// Q against the returns of the actor's predictions.
+fn critic_table(critics: &CriticSummary) -> Table {
+    let mut table = Table::new();
+    table.set_header([
+        "task",
+        "correlation of Q and return",
+        "bias Q − return",
+        "rows",
+        "TD loss",
+        "dead Q",
+        "mean Q : mean return by decile of Q",
+    ]);
+    let number = |value: Option<f64>| value.map_or("undefined".into(), |value| format!("{value:.3}"));
+    for (task, of) in &critics.tasks {
+        let points: Vec<String> =
+            of.calibration.iter().map(|point| format!("{:.2} : {:.2}", point.q, point.value)).collect();
+        table.add_row([
+            task.clone(),
+            number(of.metrics.correlation),
+            number(of.metrics.bias),
+            of.metrics.return_rows.to_string(),
+            number(of.metrics.td_loss),
+            format!("{:.0} %", 100.0 * of.dead_share),
+            points.join(", "),
+        ]);
+    }
+    table
 }
 
 impl Comparison {

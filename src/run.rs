@@ -5,6 +5,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use rmtl_agents::batch::BatchReader;
 use rmtl_agents::stream::Streams;
+use rmtl_agents::weighting::{LossWeighting, WeightingConfig};
 use rmtl_envs::{Dataset, Schema, Split};
 
 use crate::config::RunFile;
@@ -49,6 +50,11 @@ impl<'a> Run<'a> {
     /// A reader of one split.
     pub fn reader(&self, split: Split) -> BatchReader<'a> {
         BatchReader::new(self.dataset.split(split), &self.dataset.manifest.schema, &self.device)
+    }
+
+    /// A weighting at its first step, within the bounds of the run file.
+    pub fn weighting(&self, config: &WeightingConfig) -> Box<dyn LossWeighting> {
+        self.config.weights.around(config.init(self.schema().n_tasks(), self.streams.named("weighting")))
     }
 
     /// What the early stop looks at.

@@ -1,6 +1,7 @@
 //! The product, end to end. One binary: each test binary links everything again.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod agent;
 mod bad_input;
 mod cli;
 mod compare;

@@ -71,6 +71,15 @@ fn every_quantity_of_the_issue_is_logged() {
         "weighted/weight_min/buy",
         "weighted/weight_max/buy",
         "weighted/weight/buy",
+        "weighted/weight_loss_correlation/buy",
+        "critics/q_outside_share/buy",
+        "critics/validation_q_correlation/buy",
+        "critics/validation_q_bias/buy",
+        "critics/validation_q_error/buy",
+        "critics/validation_td_loss/buy",
+        "critics/validation_td_error_by_label/buy/1",
+        "critics/validation_td_error_by_position/buy/2-5",
+        "weighted/validation_q_correlation/buy",
         "weighted/loss/buy",
         "weighted/weighted_loss/buy",
         "weighted/loss_term/dependence",
@@ -147,12 +156,20 @@ fn the_early_stop_follows_the_task_it_is_told() {
 }
 
 #[test]
-fn critics_learn_from_n_steps_and_from_actions_drawn_anew() {
+fn every_way_for_critics_to_learn_changes_them_and_nothing_before() {
     let bench = Workbench::new();
     let plain = bench.train("plain", &[]);
-    for (name, set) in
-        [("n_steps", "critic.n_steps=3"), ("anew", "schedule.two_stage.critics.resample_actions=true")]
-    {
+    for (name, set) in [
+        ("n_steps", "critic.n_steps=3"),
+        ("anew", "replay.resample_actions=true"),
+        ("prioritized", "replay.prioritized={}"),
+        ("twins", "critic.twins=true"),
+        ("smoothed", "critic.smoothing={}"),
+        (
+            "wandering",
+            "schedule.two_stage.collect.policy.ornstein_uhlenbeck={reversion=0.15, standard_deviation=0.1}",
+        ),
+    ] {
         let report = bench.train(name, &[set]);
         assert_eq!(report.actors.baseline, plain.actors.baseline, "{name}: pretraining is the same");
         assert_ne!(report.actors.tasks, plain.actors.tasks, "{name} changes nothing");
@@ -248,12 +265,23 @@ fn every_loss_term_is_logged_under_its_own_tag_and_changes_the_training() {
         // ESMM cannot break the order that the calibrator guards.
         let backbone = if *term == "calibrator" { "shared_bottom" } else { "esmm" };
         let backbone = format!("backbone.{backbone}={{bottom=[16], tower=[8]}}");
-        let short = [&backbone, "weighting.equal={}", "schedule.two_stage.pretrain.max_epochs=1"];
+        let is_of_agent = ["behaviour_cloning", "policy_gradient"].contains(term);
+        let (weighting, phase) = if is_of_agent {
+            ("weighting.critic={}", "weighted")
+        } else {
+            ("weighting.equal={}", "pretrain")
+        };
+        let short = [&backbone, weighting, "schedule.two_stage.pretrain.max_epochs=1"];
         let without = bench.train(&format!("without_{term}"), &short);
         let set = format!("losses.{term}={{}}");
         let with = bench.train(term, &[&short[..], &[&set]].concat());
         assert_ne!(with.actors.tasks, without.actors.tasks, "{term}");
-        let tag = format!("\"pretrain/loss_term/{term}\"");
+        assert!(
+            !is_of_agent || with.actors.baseline == without.actors.baseline,
+            "{term} acts without critics"
+        );
+        assert!(!is_of_agent || with.actors.equal_budget == without.actors.equal_budget, "{term}");
+        let tag = format!("\"{phase}/loss_term/{term}\"");
         assert!(bench.read(&format!("{term}/metrics.jsonl")).contains(&tag), "{tag} is not logged");
     }
 }

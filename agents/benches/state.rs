@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rand::RngExt;
-use rmtl_agents::replay::{ReplayBuffer, Transition, TransitionBatch};
+use rmtl_agents::replay::{PrioritizedConfig, Replay, ReplayConfig, Transition, TransitionBatch};
 use rmtl_agents::state::{
     EmbeddingTable, GradientCoalescer, SparseGradient, SparseOptimizer, SparseOptimizerConfig, TargetTable,
 };
@@ -101,15 +101,23 @@ fn steps(criterion: &mut Criterion) {
 fn replay(criterion: &mut Criterion) {
     const CAPACITY: u32 = 10_000_000;
     let mut stream = Streams::new(7).named("bench");
-    let mut buffer = ReplayBuffer::new(CAPACITY as usize, 2);
-    (0..CAPACITY + CAPACITY / 2).for_each(|row| buffer.push(Transition { row: Row(row), action: &[0.5; 2] }));
-    let mut batch = TransitionBatch::default();
-    criterion.bench_function("replay/sample_2048_of_10_million", |bencher| {
-        bencher.iter(|| buffer.sample(BATCH_SIZE, &mut stream, black_box(&mut batch)));
-    });
-    criterion.bench_function("replay/push", |bencher| {
-        bencher.iter(|| buffer.push(black_box(Transition { row: Row(1), action: &[0.5; 2] })));
-    });
+    for (name, prioritized) in [("uniform", None), ("prioritized", Some(PrioritizedConfig::default()))] {
+        let config = ReplayConfig { capacity: CAPACITY as usize, prioritized, ..ReplayConfig::default() };
+        let mut replay = Replay::new(&config, usize::MAX, 2);
+        let pushed = 0..CAPACITY + CAPACITY / 2;
+        pushed.for_each(|row| replay.push(Transition { row: Row(row), action: &[0.5; 2] }));
+        let mut batch = TransitionBatch::default();
+        let errors: Vec<f32> = (0..2 * BATCH_SIZE).map(|_| stream.random()).collect();
+        criterion.bench_function(&format!("replay/{name}/sample_2048_of_10_million"), |bencher| {
+            bencher.iter(|| {
+                replay.sample(BATCH_SIZE, 0.5, &mut stream, black_box(&mut batch));
+                replay.update(&batch, &errors);
+            });
+        });
+        criterion.bench_function(&format!("replay/{name}/push"), |bencher| {
+            bencher.iter(|| replay.push(black_box(Transition { row: Row(1), action: &[0.5; 2] })));
+        });
+    }
 }
 
 criterion_group!(benches, steps, replay);

@@ -149,8 +149,15 @@ impl StateEncoder {
     }
 
     /// Lets the sparse optimisers step along gradients taken with [`StateEncoder::gradients`]; gives their Euclidean norm.
-    pub fn apply(&mut self, gradients: &[SparseGradient], learning_rate: f64) -> f64 {
-        for (view, gradient) in self.views.iter_mut().zip(gradients) {
+    /// `before_write` is as in [`StateEncoder::step`].
+    pub fn apply(
+        &mut self,
+        gradients: &[SparseGradient],
+        learning_rate: f64,
+        mut before_write: impl FnMut(usize, &EmbeddingTable, &[u32]),
+    ) -> f64 {
+        for (index, (view, gradient)) in self.views.iter_mut().zip(gradients).enumerate() {
+            before_write(index, &view.table, &gradient.rows);
             view.optimizer.step(&mut view.table, gradient, learning_rate);
         }
         gradients.iter().map(SparseGradient::squared_norm).sum::<f64>().sqrt()
@@ -209,4 +216,9 @@ pub fn n_fields(schema: &Schema, numeric: NumericEncoding) -> usize {
 /// The values of a tensor on the host, row-major.
 pub fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_into_vec().expect("every tensor of this crate holds f32")
+}
+
+/// The one element of a tensor.
+pub(crate) fn scalar(tensor: Tensor<1>) -> f64 {
+    f64::from(tensor.into_scalar::<f32>())
 }

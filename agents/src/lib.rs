@@ -9,6 +9,7 @@ pub mod backbone;
 pub mod batch;
 pub mod critic;
 pub mod encoder;
+pub mod exploration;
 pub mod layer;
 pub mod loss;
 pub mod numeric;

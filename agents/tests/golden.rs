@@ -194,7 +194,7 @@ fn every_backbone_matches_pytorch() {
         let tasks =
             TaskFacts { parents: case.parents.clone(), positive_rates: vec![0.5; case.parents.len()] };
         let losses = task_bce(predictions.probabilities.clone(), &labels);
-        let terms = case.losses.bind(tasks).values(&predictions, &labels, &losses, &views);
+        let terms = case.losses.bind(tasks).values(&predictions, &labels, &losses, &views, None);
         let bce = losses.mean_dim(0).sum();
         let loss = terms.into_iter().fold(bce, |sum, term| sum + term);
         let expected = Golden { shape: vec![1], values: vec![case.loss] };
@@ -244,7 +244,7 @@ fn every_loss_term_matches_pytorch() {
         let tasks = TaskFacts { parents: case.parents.clone(), positive_rates: case.positive_rates.clone() };
         let terms = case.losses.bind(tasks);
         let losses = task_bce(predictions.probabilities.clone(), &labels);
-        let value = terms.values(&predictions, &labels, &losses, &fields).remove(0);
+        let value = terms.values(&predictions, &labels, &losses, &fields, None).remove(0);
         let expected = Golden { shape: vec![1], values: vec![case.value] };
         expected.assert_close(&host(value.clone()), |_| true, (&name, "value"));
 

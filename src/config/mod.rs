@@ -14,6 +14,7 @@ use rmtl_agents::critic::CriticConfig;
 use rmtl_agents::encoder::EncoderConfig;
 use rmtl_agents::loss::{LossesConfig, Setting};
 use rmtl_agents::optimizer::OptimizerConfig;
+use rmtl_agents::replay::ReplayConfig;
 use rmtl_agents::weighting::{Signal, WeightBounds, WeightingConfig};
 use rmtl_envs::Schema;
 use rmtl_ingest::toml_file::{self, TomlError};
@@ -23,7 +24,8 @@ use thiserror::Error;
 pub use early_stop::EarlyStop;
 pub use overrides::{Override, OverrideError};
 pub use schedule::{
-    CollectConfig, CollectionPolicy, ConvergeConfig, FitConfig, Schedule, StartFrom, TwoStage, WeightedConfig,
+    CollectConfig, ConvergeConfig, FitConfig, Joint, JointConfig, Schedule, StartFrom, TwoStage,
+    WeightedConfig,
 };
 
 /// A run file, `configs/**/*.toml`.
@@ -60,6 +62,9 @@ pub struct RunFile {
     /// The critics.
     #[serde(default)]
     pub critic: CriticConfig,
+    /// What the critics learn from.
+    #[serde(default)]
+    pub replay: ReplayConfig,
     /// The phases of training: one table `[schedule.<name>]`.
     #[serde(default)]
     pub schedule: Schedule,
@@ -190,6 +195,11 @@ impl RunFile {
         }
     }
 
+    /// Whether critics are trained: the weighting or a loss term asks them.
+    pub fn has_critics(&self) -> bool {
+        self.weighting.signal() == Signal::QValues || self.losses.policy_gradient.is_some()
+    }
+
     /// Refuses values that cannot work with this data.
     pub fn check(&self, schema: &Schema) -> Result<(), ConfigError> {
         let input = self.actor().input(schema);
@@ -204,6 +214,11 @@ impl RunFile {
         self.early_stop.check(&tasks).map_err(section("early_stop"))?;
         let weighting = format!("weighting.{}", self.weighting.name());
         self.weighting.check_tasks(input.n_tasks()).map_err(section(&weighting))?;
+        if self.weighting.is_silent() && self.losses.policy_gradient.is_none() {
+            return Err(section(&weighting)(
+                "every weight is 0, so nothing would be learnt; weigh a task, or add `[losses.policy_gradient]`".into(),
+            ));
+        }
         if self.weighting.signal() == Signal::Gradients && self.backbone.n_views(input.n_tasks()) > 1 {
             return Err(section(&weighting)(format!(
                 "it balances the tasks' gradients on what they share, and `{}` shares nothing; choose another backbone or \
@@ -212,7 +227,12 @@ impl RunFile {
             )));
         }
         let gives_conditionals = self.backbone.gives_conditionals();
-        let setting = Setting { parents: &input.parents, gives_conditionals };
+        let setting = Setting {
+            parents: &input.parents,
+            gives_conditionals,
+            has_critics: self.has_critics(),
+            starts_pretrained: self.schedule.start_from() == StartFrom::Pretrained,
+        };
         let terms = self.losses.terms();
         for (name, term) in &terms {
             term.check(&setting).map_err(section(&format!("losses.{name}")))?;
@@ -240,7 +260,15 @@ impl RunFile {
         self.weighting.check().map_err(section(&format!("weighting.{}", self.weighting.name())))?;
         self.weights.check().map_err(section("weights"))?;
         self.critic.check().map_err(section("critic"))?;
-        self.schedule.check().map_err(section("schedule.two_stage"))?;
+        self.schedule.check().map_err(section(&format!("schedule.{}", self.schedule.name())))?;
+        self.replay.check().map_err(section("replay"))?;
+        if self.replay.resample_actions && !self.schedule.collect().policy.is_memoryless() {
+            return Err(section("replay")(
+                "`resample_actions` draws every action by itself, and the noise of `ornstein_uhlenbeck` wanders along a \
+                 session; use `actor_noise` or `uniform`, or leave `resample_actions` out"
+                    .into(),
+            ));
+        }
         if self.log.every == 0 {
             return Err(section("log")("`every` must be at least 1; found 0".into()));
         }

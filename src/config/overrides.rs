@@ -84,13 +84,14 @@ pub(super) fn apply(text: &str, overrides: &[Override]) -> Result<RunFile, Confi
 }
 
 /// Tables of which exactly one sub-table may be given.
-const CHOICES: [&str; 7] = [
+const CHOICES: [&str; 8] = [
     "backbone",
     "weighting",
     "schedule",
     "encoder.optimizer",
     "critic.embedding_optimizer",
     "schedule.two_stage.collect.policy",
+    "schedule.joint.collect.policy",
     "backbone.apem.gamma",
 ];
 

@@ -1,5 +1,6 @@
 //! `[schedule.<name>]`: the phases of training.
 
+use rmtl_agents::exploration::Exploration;
 use rmtl_envs::Reward;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Schedule {
     /// Pretrain → collect → critics → weighted training (RMTL).
     TwoStage(TwoStage),
+    /// Pretrain → collect → actor and critics side by side.
+    Joint(Joint),
 }
 
 impl Default for Schedule {
@@ -18,10 +21,63 @@ impl Default for Schedule {
 }
 
 impl Schedule {
+    /// The name in run files.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::TwoStage(_) => "two_stage",
+            Self::Joint(_) => "joint",
+        }
+    }
+
+    /// Supervised training of the actor.
+    pub fn pretrain(&self) -> FitConfig {
+        match self {
+            Self::TwoStage(two_stage) => two_stage.pretrain,
+            Self::Joint(joint) => joint.pretrain,
+        }
+    }
+
+    /// Filling the replay.
+    pub fn collect(&self) -> &CollectConfig {
+        match self {
+            Self::TwoStage(two_stage) => &two_stage.collect,
+            Self::Joint(joint) => &joint.collect,
+        }
+    }
+
+    /// The reward of a prediction.
+    pub fn reward(&self) -> Reward {
+        match self {
+            Self::TwoStage(two_stage) => two_stage.reward,
+            Self::Joint(joint) => joint.reward,
+        }
+    }
+
+    /// Where the training beside critics starts.
+    pub fn start_from(&self) -> StartFrom {
+        match self {
+            Self::TwoStage(two_stage) => two_stage.weighted.start_from,
+            Self::Joint(joint) => joint.training.start_from,
+        }
+    }
+
     /// Why these settings cannot work, in words for the author of the run file.
     pub fn check(&self) -> Result<(), String> {
-        let Self::TwoStage(two_stage) = self;
-        two_stage.check()
+        self.pretrain().check("pretrain")?;
+        if self.collect().n_lanes == 0 {
+            return Err("`collect.n_lanes` must be at least 1; found 0".into());
+        }
+        self.collect().policy.check().map_err(|message| format!("`collect.policy`: {message}"))?;
+        match self {
+            Self::TwoStage(two_stage) => {
+                two_stage.weighted.fit().check("weighted")?;
+                two_stage.critics.check()
+            }
+            Self::Joint(joint) if joint.training.critic_steps == 0 => {
+                Err("`training.critic_steps` must be at least 1; found 0".into())
+            }
+            Self::Joint(joint) => joint.training.fit().check("training"),
+        }
     }
 }
 
@@ -44,28 +100,54 @@ pub struct TwoStage {
     pub weighted: WeightedConfig,
 }
 
-impl TwoStage {
-    fn check(&self) -> Result<(), String> {
-        for (name, fit) in [("pretrain", self.pretrain), ("weighted", self.weighted.fit())] {
-            if fit.max_epochs == 0 || fit.patience == 0 || fit.evaluations_per_epoch == 0 {
-                return Err(format!(
-                    "`{name}` needs `max_epochs`, `patience` and `evaluations_per_epoch` of at least 1; found {fit:?}"
-                ));
-            }
-        }
-        if self.collect.capacity == 0 || self.collect.n_lanes == 0 {
-            return Err(format!("`collect` needs sizes of at least 1; found {:?}", self.collect));
-        }
-        self.critics.check()?;
-        let CollectionPolicy::ActorNoise { standard_deviation } = self.collect.policy else {
-            return Ok(());
-        };
-        if (0.0..=1e6).contains(&standard_deviation) {
-            return Ok(());
-        }
-        Err(format!(
-            "`collect.policy.actor_noise.standard_deviation` must be a number from 0 to 1e6; found {standard_deviation}"
-        ))
+/// `[schedule.joint]`: pretrain the actor with equal weights, fill the replay, then train actor and critics side by side:
+/// the critics by TD, the actor on the weighted loss, and all targets follow.
+///
+/// A weighting that needs no critics, without a policy gradient, acts in `pretrain`, and the run ends there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Joint {
+    /// The reward of a prediction.
+    pub reward: Reward,
+    /// Supervised training of the actor; left out where `training` starts from scratch.
+    pub pretrain: FitConfig,
+    /// Filling the replay, at the start and while training goes on.
+    pub collect: CollectConfig,
+    /// Training of actor and critics.
+    pub training: JointConfig,
+}
+
+/// [`FitConfig`] of actor and critics side by side, and what it is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JointConfig {
+    /// Passes over the training rows at most.
+    pub max_epochs: u32,
+    /// Evaluations without improvement after which training stops.
+    pub patience: u32,
+    /// Validations in every epoch.
+    pub evaluations_per_epoch: u32,
+    /// Where the actor starts.
+    pub start_from: StartFrom,
+    /// Whether the actor's training is repeated with all weights 1 and without critics, for comparison.
+    pub equal_budget: bool,
+    /// Updates of the critics before each update of the actor, after which all targets move (TD3's delay).
+    pub critic_steps: u64,
+}
+
+impl Default for JointConfig {
+    fn default() -> Self {
+        let WeightedConfig { max_epochs, patience, evaluations_per_epoch, start_from, equal_budget } =
+            WeightedConfig::default();
+        Self { max_epochs, patience, evaluations_per_epoch, start_from, equal_budget, critic_steps: 1 }
+    }
+}
+
+impl JointConfig {
+    /// Its epochs and early stop.
+    pub fn fit(&self) -> FitConfig {
+        let Self { max_epochs, patience, evaluations_per_epoch, .. } = *self;
+        FitConfig { max_epochs, patience, evaluations_per_epoch }
     }
 }
 
@@ -84,6 +166,17 @@ pub struct FitConfig {
 impl Default for FitConfig {
     fn default() -> Self {
         Self { max_epochs: 20, patience: 2, evaluations_per_epoch: 1 }
+    }
+}
+
+impl FitConfig {
+    fn check(&self, name: &str) -> Result<(), String> {
+        if self.max_epochs == 0 || self.patience == 0 || self.evaluations_per_epoch == 0 {
+            return Err(format!(
+                "`{name}` needs `max_epochs`, `patience` and `evaluations_per_epoch` of at least 1; found {self:?}"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -123,40 +216,19 @@ impl WeightedConfig {
     }
 }
 
-/// Filling the replay by walking every training session once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Filling the replay by walking the training sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CollectConfig {
     /// Which actions are taken.
-    pub policy: CollectionPolicy,
-    /// Transitions kept. When there are more, the oldest are overwritten: mind that long sessions end last.
-    pub capacity: usize,
+    pub policy: Exploration,
     /// Sessions walked side by side.
     pub n_lanes: usize,
 }
 
 impl Default for CollectConfig {
     fn default() -> Self {
-        Self { policy: CollectionPolicy::default(), capacity: 2_000_000, n_lanes: 2048 }
-    }
-}
-
-/// Which actions are taken while the replay is filled.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum CollectionPolicy {
-    /// The actor's prediction plus normal noise, clipped to [0, 1].
-    ActorNoise {
-        /// Standard deviation of the noise.
-        standard_deviation: f64,
-    },
-    /// Uniform in [0, 1], whatever the state.
-    Uniform,
-}
-
-impl Default for CollectionPolicy {
-    fn default() -> Self {
-        Self::ActorNoise { standard_deviation: 0.1 }
+        Self { policy: Exploration::default(), n_lanes: 2048 }
     }
 }
 
@@ -172,26 +244,13 @@ pub struct ConvergeConfig {
     pub epsilon: f64,
     /// Windows without improvement after which the critics have converged.
     pub patience: u32,
-    /// Whether a transition's action is drawn anew at every sampling, as it was while collecting. The reward is known for
-    /// any action, so this trains the critics on more actions than were taken; not in the papers.
-    pub resample_actions: bool,
     /// Updates between two soft updates of the targets.
     pub soft_update_every: u64,
-    /// A share of dead Q values above this is reported loudly.
-    pub dead_share_alarm: f64,
 }
 
 impl Default for ConvergeConfig {
     fn default() -> Self {
-        Self {
-            max_steps: 1000,
-            window: 50,
-            epsilon: 0.01,
-            patience: 2,
-            resample_actions: false,
-            soft_update_every: 1,
-            dead_share_alarm: 0.5,
-        }
+        Self { max_steps: 1000, window: 50, epsilon: 0.01, patience: 2, soft_update_every: 1 }
     }
 }
 
@@ -200,12 +259,6 @@ impl ConvergeConfig {
         if self.max_steps == 0 || self.window == 0 || self.patience == 0 || self.soft_update_every == 0 {
             return Err(format!(
                 "`critics` needs `max_steps`, `window`, `patience` and `soft_update_every` of at least 1; found {self:?}"
-            ));
-        }
-        if !(0.0..=1.0).contains(&self.dead_share_alarm) {
-            return Err(format!(
-                "`critics.dead_share_alarm` is a share in [0, 1]; found {}",
-                self.dead_share_alarm
             ));
         }
         if !(0.0..1.0).contains(&self.epsilon) {

@@ -51,7 +51,7 @@ fn a_typo_gets_its_line_and_the_nearest_key_at_every_depth() {
         ("[data]\ndataset = \"d\"\n[backbone.emm]\n[weighting.equal]", "emm", "esmm"),
         ("[data]\ndataset = \"d\"\n[backbone.esmm]\ndropuot = 0.1\n[weighting.equal]", "dropuot", "dropout"),
         (
-            "[data]\ndataset = \"d\"\n[backbone.esmm]\n[weighting.equal]\n[schedule.two_stage.collect]\ncapacty = 1",
+            "[data]\ndataset = \"d\"\n[backbone.esmm]\n[weighting.equal]\n[replay]\ncapacty = 1",
             "capacty",
             "capacity",
         ),
@@ -99,7 +99,17 @@ fn values_that_cannot_work_are_refused_with_their_section() {
         ("critic.tau=0.0", "critic"),
         ("critic.gamma=1.5", "critic"),
         ("optimizer.learning_rate=0.0", "optimizer.learning_rate"),
-        ("schedule.two_stage.collect.capacity=0", "schedule"),
+        ("replay.capacity=0", "replay"),
+        ("schedule.two_stage.collect.n_lanes=0", "schedule.two_stage"),
+        ("schedule.joint.training.critic_steps=0", "schedule.joint"),
+        ("schedule.joint.training.patience=0", "schedule.joint"),
+        (
+            "schedule.two_stage.collect.policy.ornstein_uhlenbeck={reversion=2.0, standard_deviation=0.1}",
+            "schedule",
+        ),
+        ("replay.prioritized={beta=2.0}", "replay"),
+        ("critic.smoothing={clip=-1.0}", "critic"),
+        ("critic.alarm_share=2.0", "critic"),
         ("schedule.two_stage.critics.soft_update_every=0", "schedule"),
         ("schedule.two_stage.critics.window=0", "schedule"),
         ("schedule.two_stage.weighted.patience=0", "schedule"),
@@ -120,4 +130,38 @@ fn what_needs_a_chain_is_refused_without_one() {
     assert!(found.contains("esmm") && found.contains("after"), "{found}");
     let file = read(MINIMAL, &["backbone.shared_bottom.dropout=0.1", "losses.calibrator.alpha=0.6"]).unwrap();
     assert!(file.check(&schema(false)).unwrap_err().to_string().contains("calibrator"));
+}
+
+#[test]
+fn combinations_that_make_no_sense_are_refused_with_the_reason() {
+    let refused =
+        |overrides: &[&str]| read(MINIMAL, overrides).unwrap().check(&schema(true)).unwrap_err().to_string();
+    let prioritized = "replay.prioritized={}";
+    for (overrides, reason) in [
+        (&[prioritized, "replay.resample_actions=true"][..], "a redrawn action has another"),
+        (
+            &[
+                "replay.resample_actions=true",
+                "schedule.two_stage.collect.policy.ornstein_uhlenbeck={reversion=0.1, standard_deviation=0.1}",
+            ],
+            "wanders along a session",
+        ),
+        (&["weighting.equal={}", "losses.behaviour_cloning={}"], "there are none"),
+        (
+            &["losses.behaviour_cloning={}", "schedule.joint.training.start_from=scratch"],
+            "there is none to start from",
+        ),
+    ] {
+        let found = refused(overrides);
+        assert!(found.contains(reason), "{overrides:?}: {found}");
+    }
+}
+
+#[test]
+fn losses_of_weight_zero_make_sense_with_a_policy_gradient_alone() {
+    let constant = ["weighting.constant={weights=[0.0, 0.0]}"];
+    let found = read(MINIMAL, &constant).unwrap().check(&schema(true)).unwrap_err().to_string();
+    assert!(found.contains("nothing would be learnt"), "{found}");
+    let with_gradient = ["weighting.constant={weights=[0.0, 0.0]}", "losses.policy_gradient={}"];
+    read(MINIMAL, &with_gradient).unwrap().check(&schema(true)).unwrap();
 }

@@ -17,14 +17,16 @@ pub enum Phase {
     Critics,
     /// The actor on the weighted loss, the critics frozen.
     Weighted,
-    /// `Weighted` once more with all weights 1, for comparison.
+    /// Actor and critics side by side.
+    Joint,
+    /// `Weighted` or `Joint` once more with all weights 1 and without critics, for comparison.
     EqualBudget,
 }
 
 impl Phase {
     /// Every phase, in the order of a run.
-    pub const ALL: [Self; 5] =
-        [Self::Pretrain, Self::Collect, Self::Critics, Self::Weighted, Self::EqualBudget];
+    pub const ALL: [Self; 6] =
+        [Self::Pretrain, Self::Collect, Self::Critics, Self::Weighted, Self::Joint, Self::EqualBudget];
 
     /// The name in tags and reports.
     pub fn name(self) -> &'static str {
@@ -33,6 +35,7 @@ impl Phase {
             Self::Collect => "collect",
             Self::Critics => "critics",
             Self::Weighted => "weighted",
+            Self::Joint => "joint",
             Self::EqualBudget => "equal_budget",
         }
     }
@@ -118,6 +121,9 @@ tags! {
     /// Histogram of the loss weights.
     weight(phase: Phase, task: &str) = "{phase}/weight/{task}";
 
+    /// Pearson correlation of a row's weight with its unweighted loss.
+    weight_loss_correlation(phase: Phase, task: &str) = "{phase}/weight_loss_correlation/{task}";
+
     /// What the critics' optimisers minimise: the sum over tasks of the TD losses.
     critic_loss(phase: Phase) = "{phase}/critic_loss";
     /// Mean squared TD error of a task.
@@ -130,8 +136,23 @@ tags! {
     q_mean(phase: Phase, task: &str) = "{phase}/q_mean/{task}";
     /// Share of rows with `|Q(s, a)| < 1e-4`; near 1 the critic is dead and all weights are 1.
     q_zero_share(phase: Phase, task: &str) = "{phase}/q_zero_share/{task}";
+    /// Share of rows with a Q that no return can have; above 0 the critic diverges.
+    q_outside_share(phase: Phase, task: &str) = "{phase}/q_outside_share/{task}";
     /// Mean reward of the actions taken.
     reward_mean(phase: Phase, task: &str) = "{phase}/reward_mean/{task}";
+
+    /// Pearson correlation of Q with the Monte-Carlo return on validation sessions.
+    validation_q_correlation(phase: Phase, task: &str) = "{phase}/validation_q_correlation/{task}";
+    /// Mean of Q less the Monte-Carlo return.
+    validation_q_bias(phase: Phase, task: &str) = "{phase}/validation_q_bias/{task}";
+    /// Histogram of Q less the Monte-Carlo return.
+    validation_q_error(phase: Phase, task: &str) = "{phase}/validation_q_error/{task}";
+    /// Mean squared TD error of the actor's own predictions on the validation split.
+    validation_td_loss(phase: Phase, task: &str) = "{phase}/validation_td_loss/{task}";
+    /// Mean absolute TD error there, of rows with that label.
+    validation_td_error_by_label(phase: Phase, task: &str, label: &str) = "{phase}/validation_td_error_by_label/{task}/{label}";
+    /// Mean absolute TD error there, by the row's position in its session.
+    validation_td_error_by_position(phase: Phase, task: &str, position: &str) = "{phase}/validation_td_error_by_position/{task}/{position}";
 
     /// Learning rate.
     learning_rate(phase: Phase, part: Part) = "{phase}/learning_rate/{part}";

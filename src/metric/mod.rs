@@ -9,8 +9,10 @@
 
 mod auc;
 mod calibration;
+mod correlation;
 mod improvement;
 mod logloss;
+mod q_value;
 mod ranking;
 mod session;
 mod sum;
@@ -18,7 +20,9 @@ mod task_metrics;
 
 pub use auc::{auc, conditional_auc};
 pub use calibration::{CalibrationBin, N_CALIBRATION_BINS, calibration_bins, calibration_error, pcoc};
+pub use correlation::correlation;
 pub use improvement::{gain, rela_impr};
 pub use logloss::{CLIP, logloss, normalized_entropy, row_logloss};
+pub use q_value::{CalibrationPoint, POSITIONS, QEvaluation, QMetrics, QRow, QScored, evaluate_q};
 pub use session::{Gauc, gauc, s_logloss};
 pub use task_metrics::{MetricError, Scored, TaskMetrics, evaluate};

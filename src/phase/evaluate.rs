@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::metric::{Scored, TaskMetrics, evaluate};
 
 /// Rows of an evaluation batch: large enough for the matrix products, small enough for the cache.
-const BATCH: usize = 4096;
+pub(super) const BATCH: usize = 4096;
 
 /// Evaluates actors on one split.
 pub struct Evaluator<'a> {
@@ -43,6 +43,11 @@ impl<'a> Evaluator<'a> {
         let labels = table.rows().flat_map(|row| table.labels(row).iter().copied()).collect();
         let sessions = Sessions::of(table).iter().collect();
         Self { reader, labels, sessions, parents }
+    }
+
+    /// The rows of every session.
+    pub fn sessions(&self) -> &[Range<u32>] {
+        &self.sessions
     }
 
     /// The actor's predictions for every row, `[row, task]`.

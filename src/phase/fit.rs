@@ -1,22 +1,27 @@
 //! Supervised training of the actor: epochs over the training rows with an early stop.
 
+use indexmap::IndexMap;
 use rand::seq::SliceRandom;
 use rmtl_agents::actor::{Actor, ActorBatch, ActorStep};
 use rmtl_agents::critic::Critic;
 use rmtl_agents::loss::{Losses, TaskFacts};
 use rmtl_agents::pass::{Pass, Progress};
+use rmtl_agents::transition::FrozenPolicy;
 use rmtl_agents::weighting::LossWeighting;
 use rmtl_envs::{Row, Split};
 
+use super::diagnose::{Diagnosis, TaskCriticSummary};
 use super::evaluate::{Evaluator, Scores};
+use super::joint::Companion;
 use crate::config::FitConfig;
 use crate::error::Result;
 use crate::folder::Model;
 use crate::log::tags::{self, Part, Phase};
+use crate::metric::correlation;
 use crate::run::{PhaseClock, Run};
 
 /// One training of an actor.
-pub struct Fit<'a> {
+pub struct Fit<'a, 'b> {
     /// The phase it is logged as.
     pub phase: Phase,
     /// Prefix of its random streams. Phases that are to be compared share one, and so see the same batches and masks.
@@ -25,17 +30,38 @@ pub struct Fit<'a> {
     pub config: FitConfig,
     /// The loss weights.
     pub weighting: Box<dyn LossWeighting>,
-    /// The frozen critics, where the weighting needs them.
-    pub critic: Option<&'a Critic>,
+    /// What the weighting and the agent's loss terms ask.
+    pub critics: Critics<'a, 'b>,
+    /// The pretrained actor's actions, where a loss term may ask for them.
+    pub pretrained: Option<&'a FrozenPolicy>,
+}
+
+/// The critics beside an actor.
+pub enum Critics<'a, 'b> {
+    /// There are none, and the agent's loss terms are left out.
+    None,
+    /// They stay as they are.
+    Frozen(&'a Critic),
+    /// They learn with the actor.
+    Learning(&'a mut Companion<'b>),
+}
+
+/// What a training gave.
+pub struct Fitted {
+    /// The parameters that did best on the validation split.
+    pub actor: Actor,
+    /// The critics at the last validation, task by task.
+    pub critics: IndexMap<String, TaskCriticSummary>,
 }
 
 /// Trains `actor` and gives the parameters that did best on the validation split.
-pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Actor> {
+pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<Fitted> {
     let phase = fit.phase;
     let schema = run.schema();
     let (train, validation) = (run.reader(Split::Train), run.reader(Split::Validation));
     let validation = Evaluator::new(validation, schema.parents());
-    let losses = bind_losses(run);
+    let diagnosis = Diagnosis::new(run, &validation);
+    let losses = bind_losses(run, &fit.critics);
     let mut shuffle = run.streams.named(&format!("{}/shuffle", fit.streams));
     let mut masks = run.streams.named(&format!("{}/dropout", fit.streams));
     let mut order: Vec<Row> = train.table.rows().collect();
@@ -46,6 +72,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Acto
     let mut clock = PhaseClock::start();
     let mut best = Best::new(fit.config.patience);
     let planned_steps = u64::from(max_epochs) * n_batches;
+    let mut critic_summary = IndexMap::new();
     let mut step = 0;
     'epochs: for epoch in 1..=max_epochs {
         order.shuffle(&mut shuffle);
@@ -55,17 +82,29 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Acto
             step += 1;
             let is_logged = run.is_logged(step);
             let states = train.states(rows);
-            let q_values = fit.critic.map(|critic| critic.q_values(&states, actor.predict(&states)));
-            let labels = train.labels(rows);
+            if let Critics::Learning(companion) = &mut fit.critics {
+                companion
+                    .before_actor(run, &mut actor, (phase, step, planned_steps), |run| best.keep(run))?;
+            }
+            let pretrained = fit.pretrained.filter(|_| losses.need_agent());
+            let batch_of_actor = ActorBatch {
+                states: &states,
+                labels: train.labels(rows),
+                critic: fit.critics.get(),
+                pretrained: pretrained.map(|policy| policy.tensor(&train, rows)),
+            };
             let now = Progress { step: step - 1, planned_steps };
             let done = actor.step(
-                ActorBatch { states: &states, labels, q_values },
+                batch_of_actor,
                 fit.weighting.as_mut(),
                 &losses,
                 &mut Pass::training(&mut masks).at(now),
                 is_logged,
             );
             run.check_loss(phase, step, done.loss, || best.keep(run))?;
+            if let Critics::Learning(companion) = &mut fit.critics {
+                companion.after_actor(&mut actor);
+            }
             for (sum, loss) in epoch_losses.iter_mut().zip(&done.task_losses) {
                 *sum += loss / n_batches as f64;
             }
@@ -77,10 +116,14 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Acto
             }
             let is_validated = is_validated(batch, n_batches, fit.config.evaluations_per_epoch);
             if is_validated {
+                let predictions = validation.predict(&actor);
                 // Fails where predictions are no numbers: the model has diverged since the last validation.
                 let scores =
-                    validation.evaluate(&actor).inspect_err(|_| run.console.warn(&best.keep(run)))?;
+                    validation.score(&predictions).inspect_err(|_| run.console.warn(&best.keep(run)))?;
                 log_validation(run, phase, step, &scores);
+                if let Some(critic) = fit.critics.get() {
+                    critic_summary = diagnosis.of(run, (phase, step), critic, &validation, &predictions);
+                }
                 let value = run.stop_value(&scores);
                 if value.is_none() && best.actor.is_none() {
                     run.warn(format!(
@@ -101,15 +144,27 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_>) -> Result<Acto
     }
     progress.finish();
     run.finish_phase(phase, clock, step);
-    Ok(best.actor.unwrap_or(actor))
+    Ok(Fitted { actor: best.actor.unwrap_or(actor), critics: critic_summary })
 }
 
-/// The extra loss terms, bound to the training rows.
-fn bind_losses(run: &Run<'_>) -> Losses {
+impl Critics<'_, '_> {
+    /// The critics as they are.
+    pub fn get(&self) -> Option<&Critic> {
+        match self {
+            Self::None => None,
+            Self::Frozen(critic) => Some(critic),
+            Self::Learning(companion) => Some(companion.critic()),
+        }
+    }
+}
+
+/// The extra loss terms, bound to the training rows; those of the agent only beside critics.
+fn bind_losses(run: &Run<'_>, critics: &Critics<'_, '_>) -> Losses {
     let train = run.dataset.manifest.summary(Split::Train);
     let rate = |&positives: &u64| positives as f64 / train.rows.max(1) as f64;
     let positive_rates = train.positives.iter().map(rate).collect();
-    run.config.losses.bind(TaskFacts { parents: run.schema().parents(), positive_rates })
+    let losses = run.config.losses.bind(TaskFacts { parents: run.schema().parents(), positive_rates });
+    if matches!(critics, Critics::None) { losses.without_agent() } else { losses }
 }
 
 /// Whether batch `batch` (from 1) of `n_batches` ends one of `parts` equal parts of the epoch.
@@ -174,6 +229,13 @@ fn log_step(run: &mut Run<'_>, phase: Phase, step: u64, done: &ActorStep, terms:
     }
     logger.scalar(&tags::total_loss(phase), step, done.loss);
     logger.weights(phase, step, &done.weights);
+    let n_tasks = done.task_losses.len();
+    let of_task = |values: &[f32], task: usize| -> Vec<f64> {
+        values.iter().skip(task).step_by(n_tasks).map(|&value| f64::from(value)).collect()
+    };
+    let correlations =
+        (0..n_tasks).map(|task| correlation(&of_task(&done.weights, task), &of_task(&done.losses, task)));
+    logger.per_task(tags::weight_loss_correlation, phase, step, correlations);
     for (name, values) in &done.diagnostics {
         logger.histogram(&tags::backbone_diagnostic(phase, name), step, values);
     }

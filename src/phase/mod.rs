@@ -1,11 +1,18 @@
 //! The phases of a run. A phase is a function: data in, data out; the types carry the order.
 
+mod alarm;
 mod collect;
 mod critics;
+mod diagnose;
 mod evaluate;
 mod fit;
+mod joint;
+mod td;
+mod walk;
 
 pub use collect::{Collected, collect};
 pub use critics::{CriticSummary, critics};
+pub use diagnose::TaskCriticSummary;
 pub use evaluate::{Evaluator, Scores};
-pub use fit::{Fit, fit};
+pub use fit::{Critics, Fit, Fitted, fit};
+pub use joint::{Companion, joint};

@@ -1,6 +1,7 @@
 //! The actor: a state encoder, a backbone, and their optimisers.
 
 mod step;
+mod target;
 mod task_gradients;
 
 use burn::module::Module;
@@ -18,6 +19,7 @@ use crate::stream::Streams;
 use crate::weights::{self, NamedTensors, WeightsError};
 
 pub use step::{ActorBatch, ActorStep};
+pub use target::{OnlinePolicy, TargetPolicy};
 
 /// What an actor is built from.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +67,7 @@ pub struct Actor {
     network: Network,
     optimizer: ModuleOptimizer,
     config: OptimizerConfig,
+    target: Option<target::Target>,
 }
 
 impl Actor {
@@ -82,7 +85,7 @@ impl Actor {
             config.backbone.init(&config.input(schema), &mut streams.named("init/backbone"), &device);
         let network = Network { numeric, backbone };
         let optimizer = config.optimizer.init();
-        Self { encoder, network, optimizer, config: config.optimizer }
+        Self { encoder, network, optimizer, config: config.optimizer, target: None }
     }
 
     /// π(s): probabilities in evaluation mode, outside any graph.
@@ -124,17 +127,12 @@ impl Actor {
         tensors
     }
 
-    /// Takes over parameters saved with [`Actor::weights`]; the optimisers start afresh.
+    /// Takes over parameters saved with [`Actor::weights`]; the optimisers start afresh and a target is dropped.
     pub fn load(mut self, tensors: &NamedTensors) -> Result<Self, WeightsError> {
         self.encoder.restore("embedding", tensors)?;
         self.network = weights::restore(self.network, "network", tensors)?;
-        Ok(self.with_fresh_optimizers())
+        Ok(self.with_fresh_optimizers().without_target())
     }
-}
-
-/// The one element of a tensor.
-pub(crate) fn scalar(tensor: Tensor<1>) -> f64 {
-    f64::from(tensor.into_scalar::<f32>())
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::Actor;
-use crate::backbone::Backbone;
+use super::target::Target;
+use crate::backbone::{Backbone, Predictions};
 use crate::batch::StateBatch;
+use crate::critic::Critic;
 use crate::encoder::host;
-use crate::loss::{Losses, task_bce};
+use crate::loss::{AgentInput, Losses, task_bce};
 use crate::optimizer::gradient_norm;
 use crate::pass::Pass;
 use crate::weighting::{LossWeighting, Signal, WeightingInput};
@@ -19,8 +21,10 @@ pub struct ActorBatch<'a> {
     pub states: &'a StateBatch,
     /// `[batch, task]` of zeros and ones.
     pub labels: Tensor<2>,
-    /// Q_k(s, π_k(s)), `[batch, task]` without a graph; where the weighting needs it.
-    pub q_values: Option<Tensor<2>>,
+    /// The critics, where the weighting or a loss term asks them.
+    pub critic: Option<&'a Critic>,
+    /// The pretrained actor's prediction, `[batch, task]`, where a loss term asks for it.
+    pub pretrained: Option<Tensor<2>>,
 }
 
 /// What happened in one update of the actor.
@@ -37,6 +41,8 @@ pub struct ActorStep {
     pub terms: Vec<f64>,
     /// The weights, `[batch, task]` row-major.
     pub weights: Vec<f32>,
+    /// Unweighted BCE, `[batch, task]` row-major; when asked for.
+    pub losses: Vec<f32>,
     /// What the backbone shows of itself, a name and a value per row; when asked for.
     pub diagnostics: Vec<(&'static str, Vec<f32>)>,
     /// Euclidean norm of the dense gradients; when asked for.
@@ -47,8 +53,8 @@ pub struct ActorStep {
 
 /// What an update knows before parameters move.
 pub(super) struct Losing {
-    /// Unweighted BCE per task.
-    pub(super) task_losses: Vec<f64>,
+    /// Unweighted BCE, `[batch, task]` without a graph.
+    pub(super) losses: Tensor<2>,
     /// Value of every extra term.
     pub(super) terms: Vec<f64>,
     /// `[batch, task]` without a graph.
@@ -58,6 +64,20 @@ pub(super) struct Losing {
     pub(super) diagnostics: Vec<(&'static str, Tensor<1>)>,
     pub(super) dense: GradientsParams,
     pub(super) embedding_gradient_norm: f64,
+}
+
+impl ActorBatch<'_> {
+    /// What the terms of the agent see, given predictions in the graph.
+    pub(super) fn agent(&self, extra: &Losses, predictions: &Predictions) -> Option<AgentInput> {
+        extra.need_agent().then(|| AgentInput {
+            q_values: self.critic().q_values(self.states, predictions.probabilities.clone()),
+            pretrained: self.pretrained.clone(),
+        })
+    }
+
+    fn critic(&self) -> &Critic {
+        self.critic.expect("critics, for a weighting or a loss term that asks them")
+    }
 }
 
 impl Actor {
@@ -73,13 +93,15 @@ impl Actor {
         pass: &mut Pass<'_>,
         with_diagnostics: bool,
     ) -> ActorStep {
+        // Of π as it is before the update, in evaluation mode.
+        let q_values = (weighting.signal() == Signal::QValues)
+            .then(|| batch.critic().q_values(batch.states, self.predict(batch.states)));
         if let Some(progress) = pass.progress() {
             self.network.backbone.begin_step(progress);
         }
         let masks = pass.mark();
-        let (states, labels) = (batch.states, batch.labels.clone());
         let losing = match weighting.signal() {
-            Signal::Losses | Signal::QValues => self.descend(batch, weighting, extra, pass),
+            Signal::Losses | Signal::QValues => self.descend(&batch, q_values, weighting, extra, pass),
             Signal::Gradients => self.descend_by_task(&batch, weighting, extra, pass),
         };
         let dense_gradient_norm = with_diagnostics.then(|| gradient_norm(&self.network, &losing.dense));
@@ -87,15 +109,16 @@ impl Actor {
         self.network = self.optimizer.step(self.config.learning_rate, network, losing.dense);
         if weighting.hears_step() {
             pass.rewind(&masks);
-            weighting.after_step(&self.task_losses(states, &labels, pass));
+            weighting.after_step(&self.task_losses(&batch, pass));
         }
         let diagnostics = losing.diagnostics.into_iter().filter(|_| with_diagnostics);
         ActorStep {
             loss: losing.weighted_losses.iter().chain(&losing.terms).sum(),
-            task_losses: losing.task_losses,
+            task_losses: numbers(losing.losses.clone().mean_dim(0)),
             weighted_losses: losing.weighted_losses,
             terms: losing.terms,
             weights: host(losing.weights),
+            losses: if with_diagnostics { host(losing.losses) } else { Vec::new() },
             diagnostics: diagnostics.map(|(name, values)| (name, host(values))).collect(),
             dense_gradient_norm,
             embedding_gradient_norm: losing.embedding_gradient_norm,
@@ -105,7 +128,8 @@ impl Actor {
     /// One backward pass through the weighted sum; the tables have stepped afterwards, the dense parameters not yet.
     fn descend(
         &mut self,
-        batch: ActorBatch<'_>,
+        batch: &ActorBatch<'_>,
+        q_values: Option<Tensor<2>>,
         weighting: &mut dyn LossWeighting,
         extra: &Losses,
         pass: &mut Pass<'_>,
@@ -113,16 +137,20 @@ impl Actor {
         let leaves = self.encoder.leaves(batch.states);
         let predictions = self.network.forward(leaves.fields.clone(), batch.states, pass);
         let losses = task_bce(predictions.probabilities.clone(), &batch.labels);
-        let input = WeightingInput { losses: losses.clone().inner(), q_values: batch.q_values, gram: None };
+        let input = WeightingInput { losses: losses.clone().inner(), q_values, gram: None };
         let weights = weighting.weights(&input);
-        let terms = extra.values(&predictions, &batch.labels, &losses, &leaves.fields);
+        let agent = batch.agent(extra, &predictions);
+        let terms = extra.values(&predictions, &batch.labels, &losses, &leaves.fields, agent.as_ref());
         let weighted = (losses * weights.clone()).mean_dim(0);
         let total = terms.iter().fold(weighted.clone().sum(), |sum, term| sum + term.clone());
         let mut gradients = total.backward();
+        let (rate, target) = (self.config.embedding_learning_rate, &mut self.target);
         let embedding_gradient_norm =
-            self.encoder.step(&leaves, &mut gradients, self.config.embedding_learning_rate, |_, _, _| {});
+            self.encoder.step(&leaves, &mut gradients, rate, |view, online, rows| {
+                Target::before_write(target, view, online, rows);
+            });
         Losing {
-            task_losses: numbers(input.losses.mean_dim(0)),
+            losses: input.losses,
             terms: values(terms),
             weights,
             weighted_losses: numbers(weighted),
@@ -133,10 +161,10 @@ impl Actor {
     }
 
     /// Every task's mean loss, outside any graph.
-    fn task_losses(&self, states: &StateBatch, labels: &Tensor<2>, pass: &mut Pass<'_>) -> Vec<f64> {
-        let fields = self.encoder.fields(states);
-        let predictions = self.network.valid().forward(fields, states, pass);
-        numbers(task_bce(predictions.probabilities, labels).mean_dim(0))
+    fn task_losses(&self, batch: &ActorBatch<'_>, pass: &mut Pass<'_>) -> Vec<f64> {
+        let fields = self.encoder.fields(batch.states);
+        let predictions = self.network.valid().forward(fields, batch.states, pass);
+        numbers(task_bce(predictions.probabilities, &batch.labels).mean_dim(0))
     }
 }
 

@@ -11,6 +11,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::step::{ActorBatch, Losing, numbers, values};
+use super::target::Target;
 use super::{Actor, Network};
 use crate::backbone::Backbone;
 use crate::encoder::host;
@@ -50,7 +51,8 @@ impl Actor {
             let loss = if task < n_tasks {
                 all.clone().narrow(1, task, 1).mean()
             } else {
-                let values = extra.values(&predictions, &batch.labels, &all, &leaves.fields);
+                let agent = batch.agent(extra, &predictions);
+                let values = extra.values(&predictions, &batch.labels, &all, &leaves.fields, agent.as_ref());
                 terms.clone_from(&values);
                 values.into_iter().reduce(|sum, term| sum + term).expect("there are terms")
             };
@@ -71,10 +73,13 @@ impl Actor {
             _ => 1.0,
         };
         let sparse = combine_sparse(&gradients, |index| scale(shared.tables, index));
-        let embedding_gradient_norm = self.encoder.apply(&sparse, self.config.embedding_learning_rate);
+        let (rate, target) = (self.config.embedding_learning_rate, &mut self.target);
+        let embedding_gradient_norm = self.encoder.apply(&sparse, rate, |view, online, rows| {
+            Target::before_write(target, view, online, rows);
+        });
         Losing {
-            task_losses: numbers(input.losses.clone().mean_dim(0)),
-            weighted_losses: numbers((input.losses * weights.clone()).mean_dim(0)),
+            weighted_losses: numbers((input.losses.clone() * weights.clone()).mean_dim(0)),
+            losses: input.losses,
             terms: values(terms),
             weights,
             diagnostics,

@@ -55,7 +55,12 @@ fn step(actor: &mut Actor, weights: [[f32; 2]; 2], losses: &LossesConfig) -> Act
     let table = table(&schema);
     let reader = BatchReader::new(&table, &schema, &Device::default());
     let rows = [Row(0), Row(1)];
-    let batch = ActorBatch { states: &reader.states(&rows), labels: reader.labels(&rows), q_values: None };
+    let batch = ActorBatch {
+        states: &reader.states(&rows),
+        labels: reader.labels(&rows),
+        critic: None,
+        pretrained: None,
+    };
     let mut weights = Given(Tensor::from_floats(weights, &Device::default()));
     actor.step(batch, &mut weights, &losses, &mut Pass::evaluation(), true)
 }
@@ -145,7 +150,12 @@ fn trained(actor: &mut Actor, weighting: &mut dyn LossWeighting, losses: &Losses
     let table = table(&schema);
     let reader = BatchReader::new(&table, &schema, &Device::default());
     let rows = [Row(0), Row(1)];
-    let batch = ActorBatch { states: &reader.states(&rows), labels: reader.labels(&rows), q_values: None };
+    let batch = ActorBatch {
+        states: &reader.states(&rows),
+        labels: reader.labels(&rows),
+        critic: None,
+        pretrained: None,
+    };
     let losses = losses.bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });
     let mut masks = Streams::new(4).named("dropout");
     actor.step(batch, weighting, &losses, &mut Pass::training(&mut masks), true)
@@ -212,4 +222,51 @@ fn famo_hears_the_losses_of_its_batch_after_the_step() {
         assert!((heard.1[task] - expected[task] / 2.0).abs() < 1e-6, "{:?}", heard.1);
         assert_ne!(heard.1[task], before[task]);
     }
+}
+
+#[test]
+fn the_target_follows_by_tau_with_soft_updates_alone_tables_included() {
+    let schema = schema();
+    let table = table(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let states = reader.states(&[Row(0), Row(1)]);
+    let none = LossesConfig::default();
+    for tau in [0.25, 1.0] {
+        let mut actor = actor(&schema).with_target(tau);
+        let start = host(actor.predict(&states));
+        assert_eq!(host(actor.predict_target(&states)), start, "the target starts as the actor");
+        for _ in 0..3 {
+            step(&mut actor, [[1.0; 2]; 2], &none);
+        }
+        assert_eq!(host(actor.predict_target(&states)), start, "no soft update yet");
+        actor.soft_update();
+        let (online, target) = (host(actor.predict(&states)), host(actor.predict_target(&states)));
+        assert_ne!(online, start);
+        if tau == 1.0 {
+            assert_eq!(target, online);
+        } else {
+            assert!(target != online && target != start);
+            (0..100).for_each(|_| actor.soft_update());
+            let far = host(actor.predict_target(&states));
+            assert!(far.iter().zip(&online).all(|(a, b)| (a - b).abs() < 1e-6), "{far:?}, {online:?}");
+        }
+    }
+}
+
+#[test]
+fn the_target_misses_no_step_of_a_gradient_based_weighting() {
+    let schema = schema();
+    let table = table(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let states = reader.states(&[Row(0), Row(1)]);
+    let mut actor = actor(&schema).with_target(0.5);
+    let start = host(actor.predict(&states));
+    let mut pcgrad = crate::weighting::pcgrad::Config::default().init(2, Streams::new(1).named("weighting"));
+    let losses =
+        LossesConfig::default().bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });
+    let labels = reader.labels(&[Row(0), Row(1)]);
+    let batch = ActorBatch { states: &states, labels, critic: None, pretrained: None };
+    actor.step(batch, pcgrad.as_mut(), &losses, &mut Pass::evaluation(), false);
+    assert_ne!(host(actor.predict(&states)), start);
+    assert_eq!(host(actor.predict_target(&states)), start, "a table row changed before its target caught up");
 }

@@ -1,56 +1,29 @@
 //! TD learning of the critics with target networks.
 
-use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use rmtl_envs::Schema;
 
-use super::{CriticConfig, CriticNetwork};
-use crate::actor::scalar;
+use super::CriticConfig;
+use super::member::Member;
 use crate::batch::StateBatch;
-use crate::encoder::{EncoderConfig, StateEncoder, host, n_fields};
-use crate::numeric::NumericField;
-use crate::optimizer::gradient_norm;
+use crate::encoder::{StateEncoder, host};
 use crate::pass::Pass;
-use crate::state::TargetTable;
 use crate::stream::Streams;
-use crate::target;
 use crate::transition::Transitions;
-use crate::weights::{self, NamedTensors, WeightsError};
+use crate::weights::{NamedTensors, WeightsError};
 
 /// A Q within this of zero counts as dead: it gives a weight of 1 whatever the row.
 pub const DEAD_Q: f32 = 1e-4;
 
-/// The dense parameters of the critics.
-#[derive(Module, Debug)]
-struct Network {
-    numeric: NumericField,
-    critics: CriticNetwork,
-}
-
-impl Network {
-    fn forward(
-        &self,
-        fields: Tensor<3>,
-        states: &StateBatch,
-        actions: Tensor<2>,
-        pass: &mut Pass<'_>,
-    ) -> Tensor<2> {
-        let fields = self.numeric.append(fields, self.numeric.input(states).as_ref());
-        self.critics.forward(fields, actions, pass)
-    }
-}
-
 /// Q_k(s, a_k) of every task with its encoder, target networks and optimisers. A clone is a full snapshot.
+///
+/// With `twins` everything is there twice, the second set from initial parameters of its own. Targets are the smaller of
+/// the two target critics'; whoever asks for Q gets the first one's (TD3: Fujimoto et al., ICML 2018).
 #[derive(Clone)]
 pub struct Critic {
     config: CriticConfig,
-    encoder: StateEncoder,
-    network: Network,
-    target_table: TargetTable,
-    /// Outside autodiff: targets are never differentiated.
-    target_network: Network,
-    optimizer: ModuleOptimizer,
+    /// The critics, and their twins.
+    pub(super) members: Vec<Member>,
     n_soft_updates: u64,
 }
 
@@ -74,12 +47,14 @@ pub struct TaskCriticStep {
 /// What happened in one update of the critics.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CriticStep {
-    /// Σ_k mean δ_k²
+    /// What is minimised: Σ_k mean u δ_k², over the twins too; u is 1 where draws are uniform.
     pub loss: f64,
-    /// Task by task.
+    /// Task by task, u left out; of the first of twins.
     pub tasks: Vec<TaskCriticStep>,
-    /// δ, `[batch, task]` row-major.
+    /// δ, `[batch, task]` row-major; of the first of twins.
     pub td_errors: Vec<f32>,
+    /// Q(s, a) before the update, `[batch, task]` row-major; of the first of twins.
+    pub q_values: Vec<f32>,
     /// Euclidean norm of the dense gradients; when asked for.
     pub dense_gradient_norm: Option<f64>,
     /// Euclidean norm of the table's gradient.
@@ -89,8 +64,8 @@ pub struct CriticStep {
 impl Critic {
     /// Untrained critics that start near `mean_returns` (one per task), their targets equal to them.
     ///
-    /// Parameters come from the stream `init/critic`; the table is a copy of `actor_encoder`'s first view where the
-    /// dimensions agree.
+    /// Parameters come from the streams `init/critic` and `init/critic_twin`; tables are copies of `actor_encoder`'s first
+    /// view where the dimensions agree.
     pub fn new(
         config: &CriticConfig,
         schema: &Schema,
@@ -100,58 +75,37 @@ impl Critic {
         device: &Device,
     ) -> Self {
         let device = device.clone().autodiff();
-        let actor_table = &actor_encoder.views[0].table;
-        let dim = config.dim.unwrap_or(actor_table.dim());
-        let numeric = actor_encoder.numeric;
-        let mut stream = streams.named("init/critic");
-        let encoder_config = EncoderConfig { dim, numeric, optimizer: config.embedding_optimizer };
-        let mut encoder = StateEncoder::new(schema, &encoder_config, 1, &mut stream, &device);
-        let table = &mut encoder.views[0].table;
-        if table.dim() == actor_table.dim() {
-            table.weights_mut().copy_from_slice(actor_table.weights());
-        }
-        let network = Network {
-            numeric: NumericField::new(&numeric.schema(schema), dim, &mut stream, &device),
-            critics: CriticNetwork::new(
-                config,
-                [n_fields(schema, numeric), dim],
-                mean_returns,
-                &mut stream,
-                &device,
-            ),
+        let names: &[&str] =
+            if config.twins { &["init/critic", "init/critic_twin"] } else { &["init/critic"] };
+        let member = |name: &&str| {
+            Member::new(config, schema, actor_encoder, mean_returns, &mut streams.named(name), &device)
         };
-        Self {
-            config: config.clone(),
-            target_table: TargetTable::new(&encoder.views[0].table, config.tau),
-            target_network: network.valid(),
-            encoder,
-            network,
-            optimizer: AdamConfig::new().with_epsilon(1e-8).init(),
-            n_soft_updates: 0,
-        }
+        Self { config: config.clone(), members: names.iter().map(member).collect(), n_soft_updates: 0 }
     }
 
-    /// Q_k(s, a_k) in evaluation mode, outside any graph.
+    /// Q_k(s, a_k) in evaluation mode. In the graph of `actions` if they have one, for the policy gradient; the critics'
+    /// own parameters are never in it.
     ///
     /// # Shapes
     /// - actions, output: `[batch, task]`
     pub fn q_values(&self, states: &StateBatch, actions: Tensor<2>) -> Tensor<2> {
-        let fields = self.encoder.fields(states).remove(0);
-        self.network.valid().forward(fields, states, actions, &mut Pass::evaluation())
+        self.members[0].q_values(states, actions)
     }
 
-    /// `y_k = r_k + γ (1 − terminated) Q̃_k(s', π̃_k(s'))`, from the target network in evaluation mode.
+    /// `y_k = r_k + γ (1 − terminated) min_j Q̃_kj(s', π̃_k(s'))` over the twins j, from the target networks in evaluation
+    /// mode.
     pub fn td_targets(&mut self, transitions: &Transitions) -> Tensor<2> {
         let next = &transitions.next_states;
-        let table = &self.encoder.views[0].table;
-        let fields = self.target_table.read(table, &self.encoder.indices(next));
-        let fields = self.encoder.tensor(fields, next.n_rows);
-        let actions = transitions.next_actions.clone();
-        let q = self.target_network.forward(fields, next, actions, &mut Pass::evaluation());
+        let values = self
+            .members
+            .iter_mut()
+            .map(|member| member.target_q_values(next, transitions.next_actions.clone()));
+        let q = values.reduce(Tensor::min_pair).expect("there is a critic");
         transitions.rewards.clone() + transitions.discounts.clone() * q
     }
 
-    /// One update along `Σ_k mean (Q_k(s, a_k) − y_k)²`. Targets move with [`Critic::soft_update`].
+    /// One update along `Σ_k mean_i u_i (Q_k(s_i, a_ik) − y_ik)²`, of both twins towards the same y. Targets move with
+    /// [`Critic::soft_update`].
     pub fn step(
         &mut self,
         transitions: &Transitions,
@@ -159,32 +113,31 @@ impl Critic {
         with_gradient_norm: bool,
     ) -> CriticStep {
         let targets = self.td_targets(transitions);
-        let leaves = self.encoder.leaves(&transitions.states);
-        let fields = leaves.fields[0].clone();
-        let q = self.network.forward(fields, &transitions.states, transitions.actions.clone(), pass);
-        let loss = (q.clone() - targets.clone()).square().mean_dim(0).sum();
-        let tasks_and_errors = measure(q.inner(), targets, transitions.rewards.clone());
-        let loss_value = scalar(loss.clone());
-        let mut gradients = loss.backward();
-        let target_table = &mut self.target_table;
-        let embedding_gradient_norm = self.encoder.step(
-            &leaves,
-            &mut gradients,
-            self.config.embedding_learning_rate,
-            |_, online, rows| target_table.before_write(online, rows),
-        );
-        let gradients = GradientsParams::from_grads(gradients, &self.network);
-        let dense_gradient_norm = with_gradient_norm.then(|| gradient_norm(&self.network, &gradients));
-        self.network = self.optimizer.step(self.config.learning_rate, self.network.clone(), gradients);
-        let (tasks, td_errors) = tasks_and_errors;
-        CriticStep { loss: loss_value, tasks, td_errors, dense_gradient_norm, embedding_gradient_norm }
+        let mut step = |member: &mut Member| {
+            member.step(&self.config, transitions, targets.clone(), pass, with_gradient_norm)
+        };
+        let steps: Vec<_> = self.members.iter_mut().map(&mut step).collect();
+        let (tasks, td_errors, q_values) = measure(steps[0].q.clone(), targets, transitions.rewards.clone());
+        let norm = |squares: f64| squares.sqrt();
+        CriticStep {
+            loss: steps.iter().map(|step| step.loss).sum(),
+            tasks,
+            td_errors,
+            q_values,
+            dense_gradient_norm: steps
+                .iter()
+                .map(|step| step.dense_gradient_norm.map(|norm| norm.powi(2)))
+                .sum::<Option<f64>>()
+                .map(norm),
+            embedding_gradient_norm: norm(
+                steps.iter().map(|step| step.embedding_gradient_norm.powi(2)).sum(),
+            ),
+        }
     }
 
     /// `target ← τ · online + (1 − τ) · target`; the table's part is lazy and exact.
     pub fn soft_update(&mut self) {
-        self.target_table.soft_update();
-        let target = self.target_network.clone();
-        self.target_network = target::soft_update(target, &self.network, self.config.tau);
+        self.members.iter_mut().for_each(|member| member.soft_update(self.config.tau));
         self.n_soft_updates += 1;
     }
 
@@ -196,25 +149,29 @@ impl Critic {
     /// Every online parameter by name.
     pub fn weights(&self) -> NamedTensors {
         let mut tensors = NamedTensors::new();
-        self.encoder.collect("embedding", &mut tensors);
-        weights::collect(&self.network, "network", &mut tensors);
+        self.members.iter().zip(PREFIXES).for_each(|(member, prefix)| member.collect(prefix, &mut tensors));
         tensors
     }
 
     /// Takes over parameters saved with [`Critic::weights`]; targets equal them and the optimisers start afresh.
     pub fn load(mut self, tensors: &NamedTensors) -> Result<Self, WeightsError> {
-        self.encoder.restore("embedding", tensors)?;
-        self.encoder.reset_optimizers();
-        self.network = weights::restore(self.network, "network", tensors)?;
-        self.target_table = TargetTable::new(&self.encoder.views[0].table, self.config.tau);
-        self.target_network = self.network.valid();
-        self.optimizer = AdamConfig::new().with_epsilon(1e-8).init();
+        let members = self.members.into_iter().zip(PREFIXES);
+        self.members = members
+            .map(|(member, prefix)| member.load(prefix, self.config.tau, tensors))
+            .collect::<Result<_, _>>()?;
         Ok(self)
     }
 }
 
-/// The statistics of an update per task, and δ `[batch, task]`.
-fn measure(q: Tensor<2>, targets: Tensor<2>, rewards: Tensor<2>) -> (Vec<TaskCriticStep>, Vec<f32>) {
+/// Of the parameters' names, twin by twin.
+const PREFIXES: [&str; 2] = ["", "twin."];
+
+/// The statistics of an update per task, and δ and Q `[batch, task]`.
+fn measure(
+    q: Tensor<2>,
+    targets: Tensor<2>,
+    rewards: Tensor<2>,
+) -> (Vec<TaskCriticStep>, Vec<f32>, Vec<f32>) {
     let n_tasks = q.dims()[1];
     let (q, targets, rewards) = (host(q), host(targets), host(rewards));
     let td_errors: Vec<f32> = targets.iter().zip(&q).map(|(y, q)| y - q).collect();
@@ -232,5 +189,6 @@ fn measure(q: Tensor<2>, targets: Tensor<2>, rewards: Tensor<2>) -> (Vec<TaskCri
             dead_share: mean(&q, |q| f64::from(u8::from(q.abs() < f64::from(DEAD_Q)))),
         }
     };
-    ((0..n_tasks).map(task).collect(), td_errors)
+    let tasks = (0..n_tasks).map(task).collect();
+    (tasks, td_errors, q)
 }

@@ -1,6 +1,7 @@
 //! Critics: per task, the expected discounted reward of a state and an action, Q_k(s, a_k).
 
 mod learner;
+mod member;
 mod network;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ pub use network::{CriticNetwork, CriticOutput};
 use serde::{Deserialize, Serialize};
 
 use crate::state::SparseOptimizerConfig;
+use crate::transition::Smoothing;
 
 /// Settings of the critics, `[critic]` of a run file.
 ///
@@ -40,6 +42,13 @@ pub struct CriticConfig {
     pub gamma: f64,
     /// Rows whose rewards are added up before the critic is asked (n-step returns); 1 is the papers'.
     pub n_steps: u32,
+    /// Two critics per task, the smaller target of which counts (TD3).
+    pub twins: bool,
+    /// Noise on the action of a target (TD3); absent = none, as in the papers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smoothing: Option<Smoothing>,
+    /// A share of dead Q values, or of values no return can have, above this is reported loudly.
+    pub alarm_share: f64,
     /// Learning rate of the dense parameters.
     pub learning_rate: f64,
     /// Learning rate of the tables.
@@ -60,6 +69,9 @@ impl Default for CriticConfig {
             tau: 0.2,
             gamma: 0.95,
             n_steps: 1,
+            twins: false,
+            smoothing: None,
+            alarm_share: 0.5,
             learning_rate: 1e-3,
             embedding_learning_rate: 1e-3,
             embedding_optimizer: SparseOptimizerConfig::default(),
@@ -89,6 +101,12 @@ impl CriticConfig {
         }
         if !(1..=10_000).contains(&self.n_steps) {
             return Err(format!("`n_steps` must be a number from 1 to 10000; found {}", self.n_steps));
+        }
+        if !(0.0..=1.0).contains(&self.alarm_share) {
+            return Err(format!("`alarm_share` is a share in [0, 1]; found {}", self.alarm_share));
+        }
+        if let Some(smoothing) = &self.smoothing {
+            smoothing.check()?;
         }
         if !(0.0..=1.0).contains(&self.gamma) {
             return Err(format!("`gamma` is a discount in [0, 1]; found {}", self.gamma));

@@ -7,9 +7,9 @@ use super::{Critic, CriticConfig};
 use crate::batch::BatchReader;
 use crate::encoder::{EncoderConfig, StateEncoder, host};
 use crate::pass::Pass;
-use crate::replay::{ReplayBuffer, Transition, TransitionBatch};
+use crate::replay::{Replay, ReplayConfig, Transition, TransitionBatch};
 use crate::stream::Streams;
-use crate::transition::{FrozenPolicy, TransitionRule};
+use crate::transition::{FrozenPolicy, Smoothing, TransitionRule, Transitions};
 
 const GAMMA: f64 = 0.5;
 
@@ -61,10 +61,19 @@ fn policy() -> FrozenPolicy {
 
 fn sampled(rows: &[u32]) -> TransitionBatch {
     let actions = rows.iter().flat_map(|_| [0.5, 0.25]).collect();
-    TransitionBatch { rows: rows.iter().map(|&row| Row(row)).collect(), actions }
+    TransitionBatch {
+        rows: rows.iter().map(|&row| Row(row)).collect(),
+        actions,
+        ..TransitionBatch::default()
+    }
 }
 
-const RULE: TransitionRule = TransitionRule { reward: Reward::NegativeBce, gamma: GAMMA, n_steps: 1 };
+const RULE: TransitionRule =
+    TransitionRule { reward: Reward::NegativeBce, gamma: GAMMA, n_steps: 1, smoothing: None };
+
+fn read(rule: TransitionRule, reader: &BatchReader<'_>, rows: &[u32]) -> Transitions {
+    rule.read(reader, &sampled(rows), &mut policy(), &mut Streams::new(1).named("smoothing"))
+}
 
 #[test]
 fn td_target_by_hand_with_terminal_masking() {
@@ -72,7 +81,7 @@ fn td_target_by_hand_with_terminal_masking() {
     let table = two_sessions(&schema);
     let reader = BatchReader::new(&table, &schema, &Device::default());
     let mut critic = critic(&schema, &small());
-    let transitions = RULE.read(&reader, &sampled(&[0, 1, 2]), &policy());
+    let transitions = read(RULE, &reader, &[0, 1, 2]);
 
     // r = y ln a + (1 − y) ln(1 − a) at a = (0.5, 0.25)
     let (half, quarter, rest) = (0.5_f32.ln(), 0.25_f32.ln(), 0.75_f32.ln());
@@ -103,7 +112,7 @@ fn a_transition_never_crosses_a_session() {
     let schema = schema(4);
     let table = two_sessions(&schema);
     let reader = BatchReader::new(&table, &schema, &Device::default());
-    let transitions = RULE.read(&reader, &sampled(&[0, 1, 2]), &policy());
+    let transitions = read(RULE, &reader, &[0, 1, 2]);
     assert_eq!(transitions.next_states.ids, [2, 2, 1], "row 1 stands in for its own next state");
     assert_eq!(host(transitions.discounts), [0.5, 0.0, 0.5]);
 }
@@ -123,7 +132,7 @@ fn n_step_returns_by_hand_stay_inside_sessions_and_splits() {
     let table_of_two = two_sessions(&schema);
     let reader = BatchReader::new(&table_of_two, &schema, &device);
     for n_steps in [2, 5] {
-        let found = rule(n_steps).read(&reader, &sampled(&[0, 1, 2]), &policy());
+        let found = read(rule(n_steps), &reader, &[0, 1, 2]);
         // Row 0 takes the replayed action (0.5, 0.25), row 1 behind it the policy's (0.8, 0.2) and ends the session; row 1
         // is one step long. Row 2 stops before row 3, which has no next state.
         let expected =
@@ -138,7 +147,7 @@ fn n_step_returns_by_hand_stay_inside_sessions_and_splits() {
     let rows: Vec<_> = ends.into_iter().enumerate().map(|(row, end)| (row as u32, [1, 0], end)).collect();
     let long = table(&schema, &rows);
     let reader = BatchReader::new(&long, &schema, &device);
-    let found = rule(2).read(&reader, &sampled(&[0]), &policy());
+    let found = read(rule(2), &reader, &[0]);
     close(host(found.rewards), &[ln(0.5) + 0.5 * ln(0.8), ln(0.75) + 0.5 * ln(0.8)]);
     assert_eq!((host(found.discounts), found.next_states.ids), (vec![0.25], vec![2]));
     close(host(found.next_actions), &[0.7, 0.3]);
@@ -150,7 +159,7 @@ fn a_row_cut_by_the_split_has_no_transition() {
     let schema = schema(4);
     let table = two_sessions(&schema);
     let reader = BatchReader::new(&table, &schema, &Device::default());
-    RULE.read(&reader, &sampled(&[3]), &policy());
+    read(RULE, &reader, &[3]);
 }
 
 #[test]
@@ -160,7 +169,7 @@ fn targets_move_with_soft_updates_alone_and_by_tau() {
     let reader = BatchReader::new(&table, &schema, &Device::default());
     let config = CriticConfig { tau: 1.0, ..small() };
     let mut critic = critic(&schema, &config);
-    let transitions = RULE.read(&reader, &sampled(&[0, 1, 2]), &policy());
+    let transitions = read(RULE, &reader, &[0, 1, 2]);
     let before = host(critic.td_targets(&transitions));
     for _ in 0..3 {
         critic.step(&transitions, &mut Pass::evaluation(), false);
@@ -186,7 +195,7 @@ fn statistics_of_a_step_by_hand() {
     let table = two_sessions(&schema);
     let reader = BatchReader::new(&table, &schema, &Device::default());
     let mut critic = critic(&schema, &small());
-    let transitions = RULE.read(&reader, &sampled(&[0, 1, 2]), &policy());
+    let transitions = read(RULE, &reader, &[0, 1, 2]);
     let q = host(critic.q_values(&transitions.states, transitions.actions.clone()));
     let y = host(critic.td_targets(&transitions));
     let step = critic.step(&transitions, &mut Pass::evaluation(), true);
@@ -205,44 +214,205 @@ fn statistics_of_a_step_by_hand() {
     assert!(step.dense_gradient_norm.unwrap() > 0.0 && step.embedding_gradient_norm > 0.0);
 }
 
+#[test]
+fn twins_give_the_smaller_target_and_both_learn_towards_it() {
+    let schema = schema(4);
+    let table = two_sessions(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let mut critic = critic(&schema, &CriticConfig { twins: true, ..small() });
+    let transitions = read(RULE, &reader, &[0, 2]);
+    // Targets equal the online networks at the start.
+    let next = |critic: &Critic, twin: usize| {
+        host(critic.members[twin].q_values(&transitions.next_states, transitions.next_actions.clone()))
+    };
+    let (first, second) = (next(&critic, 0), next(&critic, 1));
+    assert!(first.iter().zip(&second).all(|(a, b)| a != b), "twins have parameters of their own");
+    let rewards = [0.5_f32.ln(), 0.75_f32.ln(), 0.5_f32.ln(), 0.25_f32.ln()];
+    let targets = host(critic.td_targets(&transitions));
+    for index in 0..4 {
+        let expected = rewards[index] + 0.5 * first[index].min(second[index]);
+        assert!((targets[index] - expected).abs() < 1e-6, "{} against {expected}", targets[index]);
+    }
+
+    let q = |critic: &Critic, twin: usize| {
+        host(critic.members[twin].q_values(&transitions.states, transitions.actions.clone()))
+    };
+    let loss = |q: &[f32]| q.iter().zip(&targets).map(|(q, y)| f64::from(q - y).powi(2)).sum::<f64>() / 2.0;
+    let before = [q(&critic, 0), q(&critic, 1)];
+    let step = critic.step(&transitions, &mut Pass::evaluation(), true);
+    assert!((step.loss - loss(&before[0]) - loss(&before[1])).abs() < 1e-6, "the sum over both");
+    assert_eq!(step.q_values, before[0], "whoever asks hears the first");
+    for (twin, before) in before.iter().enumerate() {
+        assert!(loss(&q(&critic, twin)) < loss(before), "twin {twin} has learnt");
+    }
+}
+
+#[test]
+fn an_update_by_hand_with_importance_weights() {
+    let schema = schema(4);
+    let table = two_sessions(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let output = super::CriticOutput::Linear;
+    let config = CriticConfig { output, learning_rate: 0.01, ..small() };
+    for importance in [[1.0, 0.25], [0.0, 1.0]] {
+        let mut critic = critic(&schema, &config);
+        let mut transitions = read(RULE, &reader, &[0, 2]);
+        transitions.importance =
+            Some(Tensor::from_floats([[importance[0]], [importance[1]]], &Device::default()));
+        let q = host(critic.q_values(&transitions.states, transitions.actions.clone()));
+        let y = host(critic.td_targets(&transitions));
+        let error = |row: usize, task: usize| f64::from(q[2 * row + task] - y[2 * row + task]);
+        let u = importance.map(f64::from);
+        let (before, table_before) = (critic.weights(), critic.members[0].table().weights().to_vec());
+        let step = critic.step(&transitions, &mut Pass::evaluation(), false);
+        let expected: f64 =
+            (0..2).map(|k| (u[0] * error(0, k).powi(2) + u[1] * error(1, k).powi(2)) / 2.0).sum();
+        assert!((step.loss - expected).abs() < 1e-6, "{} against {expected}", step.loss);
+        // dL/db_k = Σ_i u_i (Q_ik − y_ik) for the last bias of task k, and Adam's first step has the length of its rate.
+        let bias = "network.critics.output.bias";
+        let after = critic.weights();
+        for k in 0..2 {
+            let gradient = u[0] * error(0, k) + u[1] * error(1, k);
+            let moved = f64::from(after[bias].values[k] - before[bias].values[k]);
+            assert!(
+                (moved + 0.01 * gradient.signum()).abs() < 1e-5,
+                "task {k}: {moved}, gradient {gradient}"
+            );
+        }
+        // Row 0 of the log looks up id 1, row 2 id 3: without importance a row moves nothing.
+        let moved = |id: usize| {
+            let now = critic.members[0].table().weights();
+            (8 * id..8 * id + 8).any(|index| now[index] != table_before[index])
+        };
+        assert_eq!((moved(1), moved(2), moved(3)), (importance[0] > 0.0, false, true), "{importance:?}");
+    }
+}
+
+#[test]
+fn smoothing_moves_the_next_action_alone_and_within_its_clip() {
+    let schema = schema(4);
+    let table = two_sessions(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let rows: Vec<u32> = std::iter::repeat_n([0, 2], 2000).flatten().collect();
+    let rule = |smoothing| TransitionRule { n_steps: 2, smoothing, ..RULE };
+    let plain = read(rule(None), &reader, &rows);
+    let smoothing = Smoothing { standard_deviation: 0.1, clip: 0.15 };
+    let smoothed = read(rule(Some(smoothing)), &reader, &rows);
+    assert_eq!(host(plain.rewards), host(smoothed.rewards), "the rows between take the policy's own actions");
+    assert_eq!(host(plain.actions), host(smoothed.actions));
+    let (plain, smoothed) = (host(plain.next_actions), host(smoothed.next_actions));
+    let noise: Vec<f32> = smoothed.iter().zip(&plain).map(|(a, b)| a - b).collect();
+    assert!(noise.iter().all(|noise| noise.abs() <= 0.15 + 1e-6));
+    let at_clip = noise.iter().filter(|noise| noise.abs() > 0.1499).count() as f64 / noise.len() as f64;
+    // P(|ε| > 1.5 σ) = 0.1336
+    assert!((at_clip - 0.1336).abs() < 0.02, "{at_clip}");
+    assert!(smoothed.iter().all(|action| (0.0..=1.0).contains(action)));
+}
+
+#[test]
+fn the_gradient_of_q_in_the_action_is_that_of_finite_differences() {
+    let schema = schema(4);
+    let table = two_sessions(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let critic = critic(&schema, &small());
+    let states = reader.states(&[Row(0), Row(2)]);
+    let actions = [0.5_f32, 0.25, 0.75, 0.4];
+    let device = Device::default();
+    let at = |actions: [f32; 4], device: &Device| {
+        Tensor::<2>::from_floats([[actions[0], actions[1]], [actions[2], actions[3]]], device)
+    };
+    let leaf = at(actions, &device.clone().autodiff()).require_grad();
+    let gradients = critic.q_values(&states, leaf.clone()).sum().backward();
+    let gradient = host(leaf.grad(&gradients).unwrap());
+    assert!(gradient.iter().any(|g| g.abs() > 1e-4), "Q depends on the action: {gradient:?}");
+    for index in 0..4 {
+        let sum = |step: f32| {
+            let mut actions = actions;
+            actions[index] += step;
+            host(critic.q_values(&states, at(actions, &device))).into_iter().map(f64::from).sum::<f64>()
+        };
+        let difference = (sum(1e-2) - sum(-1e-2)) / 2e-2;
+        assert!(
+            (f64::from(gradient[index]) - difference).abs() < 1e-3,
+            "{gradient:?}, {index}: {difference}"
+        );
+    }
+}
+
+/// Ways to get sessions wrong.
+#[derive(Clone, Copy, PartialEq)]
+enum Flaw {
+    None,
+    /// The last row of a session bootstraps from itself.
+    TerminalsIgnored,
+    /// It bootstraps from the first row of the next session.
+    SessionsCrossed,
+}
+
 /// Sessions of three rows, told apart by their position; every action is 0.5, so every reward is ln 0.5 and
 /// Q(position p) = ln 0.5 · (1 + γ + … + γ^(2 − p)).
-fn learnt_q(end: SessionEnd) -> Vec<f32> {
-    use SessionEnd::Continues;
+fn learnt_q(config: &CriticConfig, replay: ReplayConfig, flaw: Flaw) -> Vec<f32> {
+    use SessionEnd::{Continues, Terminated};
     let schema = schema(4);
+    let end = if flaw == Flaw::SessionsCrossed { Continues } else { Terminated };
     let session = |_| [(1, [1, 0], Continues), (2, [0, 0], Continues), (3, [1, 1], end)];
     // One more row, so that a session whose end is not marked runs into the next one.
     let mut rows: Vec<_> = (0..20).flat_map(session).collect();
-    rows.push((1, [1, 0], SessionEnd::Terminated));
+    rows.push((1, [1, 0], Terminated));
     let table = table(&schema, &rows);
     let reader = BatchReader::new(&table, &schema, &Device::default());
-    let policy = FrozenPolicy::new(vec![0.5; 2 * rows.len()], 2);
-    let mut replay = ReplayBuffer::new(rows.len(), 2);
+    let mut policy = FrozenPolicy::new(vec![0.5; 2 * rows.len()], 2);
+    let mut replay = Replay::new(&replay, rows.len(), 2);
     for row in 0..rows.len() as u32 - 1 {
         replay.push(Transition { row: Row(row), action: &[0.5, 0.5] });
     }
-    let mut critic = critic(&schema, &CriticConfig { learning_rate: 3e-3, ..small() });
-    let mut stream = Streams::new(3).named("replay");
+    let rule = TransitionRule { n_steps: config.n_steps, ..RULE };
+    let mut critic = critic(&schema, &CriticConfig { learning_rate: 3e-3, ..config.clone() });
+    let (mut stream, mut noise) = (Streams::new(3).named("replay"), Streams::new(3).named("smoothing"));
     let mut batch = TransitionBatch::default();
-    for _ in 0..400 {
-        replay.sample(64, &mut stream, &mut batch);
-        critic.step(&RULE.read(&reader, &batch, &policy), &mut Pass::evaluation(), false);
+    for step in 0..400 {
+        replay.sample(64, f64::from(step) / 400.0, &mut stream, &mut batch);
+        let mut transitions = rule.read(&reader, &batch, &mut policy, &mut noise);
+        if flaw == Flaw::TerminalsIgnored {
+            transitions.discounts = Tensor::full([64, 1], GAMMA as f32, &Device::default());
+        }
+        let done = critic.step(&transitions, &mut Pass::evaluation(), false);
+        replay.update(&batch, &done.td_errors);
         critic.soft_update();
     }
     let states = reader.states(&[Row(0), Row(1), Row(2)]);
     host(critic.q_values(&states, Tensor::full([3, 2], 0.5, &Device::default())))
 }
 
-#[test]
-fn critics_reach_the_closed_form_and_miss_it_when_terminals_are_ignored() {
+/// Largest distance from the closed form.
+fn worst(q: &[f32]) -> f32 {
     let expected =
         |position: usize| 0.5_f32.ln() * (0..3 - position).map(|t| 0.5_f32.powi(t as i32)).sum::<f32>();
-    let worst = |q: &[f32]| (0..6).map(|i| (q[i] - expected(i / 2)).abs()).fold(0.0, f32::max);
-    let learnt = learnt_q(SessionEnd::Terminated);
-    assert!(worst(&learnt) < 0.03, "{learnt:?}");
-    // Negative control: without the terminal flag the last row bootstraps through into the next session.
-    let ignored = learnt_q(SessionEnd::Continues);
-    assert!(worst(&ignored) > 0.3, "{ignored:?}");
+    (0..6).map(|i| (q[i] - expected(i / 2)).abs()).fold(0.0, f32::max)
+}
+
+#[test]
+fn critics_reach_the_closed_form_however_they_learn() {
+    let prioritized = ReplayConfig { prioritized: Some(Default::default()), ..ReplayConfig::default() };
+    let uniform = ReplayConfig::default();
+    for (name, config, replay) in [
+        ("plain", small(), uniform),
+        ("twins", CriticConfig { twins: true, ..small() }, uniform),
+        ("two steps", CriticConfig { n_steps: 2, ..small() }, uniform),
+        ("a bottom per task", CriticConfig { shared_bottom: false, ..small() }, uniform),
+        ("prioritized", small(), prioritized),
+    ] {
+        let learnt = learnt_q(&config, replay, Flaw::None);
+        assert!(worst(&learnt) < 0.03, "{name}: {learnt:?}");
+    }
+}
+
+#[test]
+fn negative_controls_sessions_taken_wrongly_give_another_q() {
+    for flaw in [Flaw::TerminalsIgnored, Flaw::SessionsCrossed] {
+        let learnt = learnt_q(&small(), ReplayConfig::default(), flaw);
+        assert!(worst(&learnt) > 0.3, "{learnt:?}");
+    }
 }
 
 #[test]
@@ -251,7 +421,7 @@ fn weights_and_targets_see_no_dropout() {
     let table = two_sessions(&schema);
     let reader = BatchReader::new(&table, &schema, &Device::default());
     let mut critic = critic(&schema, &CriticConfig { dropout: 0.5, ..small() });
-    let transitions = RULE.read(&reader, &sampled(&[0, 1, 2]), &policy());
+    let transitions = read(RULE, &reader, &[0, 1, 2]);
     let mut masks = Streams::new(1).named("dropout");
     critic.step(&transitions, &mut Pass::training(&mut masks), false);
     critic.soft_update();
@@ -271,7 +441,7 @@ fn a_soft_update_moves_table_and_layers_by_the_same_tau() {
     let schema = schema(4);
     let table = two_sessions(&schema);
     let reader = BatchReader::new(&table, &schema, &Device::default());
-    let transitions = RULE.read(&reader, &sampled(&[0, 2]), &policy());
+    let transitions = read(RULE, &reader, &[0, 2]);
     // Steps far too large to leave any doubt which network answers.
     let config = |tau| CriticConfig { tau, learning_rate: 0.1, embedding_learning_rate: 0.1, ..small() };
     let moved = |tau: f64, n_updates: usize| {

@@ -70,7 +70,7 @@ mod tests {
         let tasks = TaskFacts { parents: vec![None, Some(0)], positive_rates: positive_rates.into() };
         let losses = crate::loss::task_bce(predictions.probabilities.clone(), &labels);
         let input =
-            LossInput { predictions: &predictions, labels: &labels, losses: &losses, fields: &[], tasks: &tasks };
+            LossInput { predictions: &predictions, labels: &labels, losses: &losses, fields: &[], tasks: &tasks, agent: None };
         config.value(&input).into_scalar()
     }
 

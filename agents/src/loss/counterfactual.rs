@@ -126,7 +126,7 @@ mod tests {
         let tasks = crate::loss::TaskFacts { parents: vec![None, Some(0)], positive_rates: vec![0.5; 2] };
         let losses = Tensor::zeros([2, 2], &Device::default());
         let input =
-            LossInput { predictions: &predictions, labels: &labels, losses: &losses, fields: &[], tasks: &tasks };
+            LossInput { predictions: &predictions, labels: &labels, losses: &losses, fields: &[], tasks: &tasks, agent: None };
         let gradients = Config::default().value(&input).backward();
         let gradient = crate::encoder::host(imputed.grad(&gradients).unwrap());
         assert!(gradient[1] != 0.0 && gradient[3] == 0.0, "{gradient:?}");
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn backbones_without_conditionals_are_refused() {
-        let setting = Setting { parents: &[None, Some(0)], gives_conditionals: false };
+        let setting = Setting { parents: &[None, Some(0)], ..Setting::default() };
         assert!(Config::default().check(&setting).unwrap_err().contains("escm2"));
     }
 }

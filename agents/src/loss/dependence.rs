@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn setting(parents: &[Option<usize>]) -> Setting<'_> {
-        Setting { parents, gives_conditionals: false }
+        Setting { parents, ..Setting::default() }
     }
 
     #[test]

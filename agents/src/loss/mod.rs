@@ -24,6 +24,17 @@ pub struct LossInput<'a> {
     pub fields: &'a [Tensor<3>],
     /// What is known of the tasks.
     pub tasks: &'a TaskFacts,
+    /// The agent's side; there whenever a term says it is of the agent.
+    pub agent: Option<&'a AgentInput>,
+}
+
+/// What the terms of the agent see.
+#[derive(Clone, Debug)]
+pub struct AgentInput {
+    /// Q_k(s, π_k(s)) in the graph of the prediction, `[batch, task]`; the critics are constants.
+    pub q_values: Tensor<2>,
+    /// The pretrained actor's prediction, `[batch, task]` without a graph, where training went on from one.
+    pub pretrained: Option<Tensor<2>>,
 }
 
 /// What loss terms know of the tasks before training.
@@ -40,17 +51,26 @@ pub trait LossTerm: Send {
     /// The term with its coefficient, one element.
     fn value(&self, input: &LossInput<'_>) -> Tensor<1>;
 
+    /// Whether it acts only where critics are, and sees [`LossInput::agent`].
+    fn is_of_agent(&self) -> bool {
+        false
+    }
+
     /// Why the term cannot work for these tasks and this backbone, in words for the author of the run file.
     fn check(&self, setting: &Setting<'_>) -> Result<(), String>;
 }
 
 /// What a loss term is checked against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Setting<'a> {
     /// For every task, the task it depends on.
     pub parents: &'a [Option<usize>],
     /// Whether the backbone gives [`Predictions::conditional`].
     pub gives_conditionals: bool,
+    /// Whether the run trains critics.
+    pub has_critics: bool,
+    /// Whether the training beside critics goes on from a pretrained actor.
+    pub starts_pretrained: bool,
 }
 
 /// The terms of a run, bound to its tasks.
@@ -66,6 +86,18 @@ impl Losses {
         &self.names
     }
 
+    /// Those that act without critics.
+    pub fn without_agent(self) -> Self {
+        let terms = self.names.into_iter().zip(self.terms).filter(|(_, term)| !term.is_of_agent());
+        let (names, terms) = terms.unzip();
+        Self { names, terms, tasks: self.tasks }
+    }
+
+    /// Whether [`Losses::values`] needs the agent's side.
+    pub fn need_agent(&self) -> bool {
+        self.terms.iter().any(|term| term.is_of_agent())
+    }
+
     /// Every term's value, each one element.
     pub fn values(
         &self,
@@ -73,8 +105,9 @@ impl Losses {
         labels: &Tensor<2>,
         losses: &Tensor<2>,
         fields: &[Tensor<3>],
+        agent: Option<&AgentInput>,
     ) -> Vec<Tensor<1>> {
-        let input = LossInput { predictions, labels, losses, fields, tasks: &self.tasks };
+        let input = LossInput { predictions, labels, losses, fields, tasks: &self.tasks, agent };
         self.terms.iter().map(|term| term.value(&input)).collect()
     }
 }
@@ -128,11 +161,13 @@ macro_rules! losses {
 }
 
 losses! {
+    behaviour_cloning => BehaviourCloning: "TD3+BC: the actor stays near the pretrained one's predictions",
     calibrator => Calibrator: "BPCM: a task must not be likelier than the task it depends on",
     class_balance => ClassBalance: "positives count more, by the classes' shares in the training rows",
     counterfactual => Counterfactual: "ESCM2: the conditional loss of all rows, by inverse propensities or doubly robust",
     dependence => Dependence: "SDMTL (APEM): the gap between dependent tasks' predictions follows the labels' gap",
     embedding_l2 => EmbeddingL2: "squared length of the embeddings of the batch",
+    policy_gradient => PolicyGradient: "DDPG: the actor follows the critics, -mean Q",
 }
 
 /// Column `task` of `[batch, task]`, as `[batch, 1]`.
@@ -199,6 +234,7 @@ mod tests {
             losses: &losses,
             fields: &[],
             tasks: &tasks,
+            agent: None,
         };
         term.value(&input).into_scalar()
     }

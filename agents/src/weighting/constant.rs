@@ -18,6 +18,10 @@ impl Settings for Config {
         check_list("weights", &self.weights, n_tasks)
     }
 
+    fn is_silent(&self) -> bool {
+        self.weights.iter().all(|&weight| weight == 0.0)
+    }
+
     fn init(&self, _n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
         Box::new(Constant(self.weights.clone()))
     }

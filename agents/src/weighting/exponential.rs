@@ -34,6 +34,10 @@ impl Settings for Config {
         self.initial.as_ref().map_or(Ok(()), |initial| check_list("initial", initial, n_tasks))
     }
 
+    fn is_silent(&self) -> bool {
+        self.initial.as_ref().is_some_and(|initial| initial.iter().all(|&weight| weight == 0.0))
+    }
+
     fn init(&self, n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
         let weights = self.initial.clone().unwrap_or_else(|| vec![1.0; n_tasks]);
         Box::new(Exponential { weights, decay: self.decay })

@@ -130,6 +130,11 @@ pub trait Settings {
         Ok(())
     }
 
+    /// Whether it weighs everything 0, so that only other terms of the loss are learnt from.
+    fn is_silent(&self) -> bool {
+        false
+    }
+
     /// The weighting at its first step. `stream` is for those that draw.
     fn init(&self, n_tasks: usize, stream: Stream) -> Box<dyn LossWeighting>;
 }
@@ -168,6 +173,11 @@ macro_rules! weightings {
             /// See [`Settings::check`].
             pub fn check(&self) -> Result<(), String> {
                 match self { $(Self::$name(config) => config.check()),+ }
+            }
+
+            /// See [`Settings::is_silent`].
+            pub fn is_silent(&self) -> bool {
+                match self { $(Self::$name(config) => config.is_silent()),+ }
             }
 
             /// See [`Settings::check_tasks`].
@@ -215,9 +225,6 @@ fn check_list(key: &str, values: &[f64], n_tasks: usize) -> Result<(), String> {
     }
     match values.iter().find(|value| !(0.0..=1e6).contains(*value)) {
         Some(value) => Err(format!("`{key}` holds numbers from 0 to 1e6; found {value}")),
-        None if values.iter().all(|&value| value == 0.0) => {
-            Err(format!("`{key}` is 0 for every task, so nothing would be learnt"))
-        }
         None => Ok(()),
     }
 }

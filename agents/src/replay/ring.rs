@@ -1,4 +1,4 @@
-//! Replay buffer of transitions.
+//! The ring the replay is kept in.
 
 use rand::RngExt;
 use ringbuf::HeapRb;
@@ -17,14 +17,8 @@ pub struct Transition<'a> {
     pub action: &'a [f32],
 }
 
-/// Transitions drawn for one update.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TransitionBatch {
-    /// `[batch]`: the states.
-    pub rows: Vec<Row>,
-    /// `[batch, task]`: the actions.
-    pub actions: Vec<f32>,
-}
+/// What is said where there is nothing to draw.
+pub(super) const EMPTY: &str = "sampling from an empty replay buffer: collect transitions first";
 
 /// The last `capacity` transitions, in a ring of rows and a flat ring of actions: `4 + 4K` bytes each for `K` tasks,
 /// without an allocation per transition. Memory is committed as the buffer fills.
@@ -81,21 +75,24 @@ impl ReplayBuffer {
         Transition { row, action: element(self.actions.as_slices(), index, n_tasks) }
     }
 
-    /// Replaces `batch` by `batch_size` transitions drawn uniformly and WITH replacement, in O(batch). The buffer
-    /// stays as it is.
+    /// Appends `batch_size` transitions drawn uniformly and WITH replacement, in O(batch). The buffer stays as it is.
     ///
     /// # Panics
     /// If the buffer is empty.
-    pub fn sample(&mut self, batch_size: usize, stream: &mut Stream, batch: &mut TransitionBatch) {
+    pub fn sample(
+        &mut self,
+        batch_size: usize,
+        stream: &mut Stream,
+        rows: &mut Vec<Row>,
+        actions: &mut Vec<f32>,
+    ) {
         let n_transitions = self.len();
-        assert!(n_transitions > 0, "sampling from an empty replay buffer: collect transitions first");
-        batch.rows.clear();
-        batch.actions.clear();
-        let (rows, actions) = (self.rows.as_slices(), self.actions.as_slices());
+        assert!(n_transitions > 0, "{EMPTY}");
+        let (all_rows, all_actions) = (self.rows.as_slices(), self.actions.as_slices());
         for _ in 0..batch_size {
             let index = stream.random_range(0..n_transitions);
-            batch.rows.extend_from_slice(element(rows, index, 1));
-            batch.actions.extend_from_slice(element(actions, index, self.n_tasks));
+            rows.extend_from_slice(element(all_rows, index, 1));
+            actions.extend_from_slice(element(all_actions, index, self.n_tasks));
         }
     }
 }
@@ -131,10 +128,10 @@ mod tests {
         (0..buffer.len()).map(|index| buffer.get(index).row.0).collect()
     }
 
-    fn draw(buffer: &mut ReplayBuffer, batch_size: usize, stream: &mut Stream) -> TransitionBatch {
-        let mut batch = TransitionBatch::default();
-        buffer.sample(batch_size, stream, &mut batch);
-        batch
+    fn draw(buffer: &mut ReplayBuffer, batch_size: usize, stream: &mut Stream) -> (Vec<Row>, Vec<f32>) {
+        let (mut rows, mut actions) = (Vec::new(), Vec::new());
+        buffer.sample(batch_size, stream, &mut rows, &mut actions);
+        (rows, actions)
     }
 
     /// Pearson's statistic of `draws` against the uniform distribution over `cells`.
@@ -158,24 +155,18 @@ mod tests {
     fn capacity_one_keeps_the_newest() {
         let mut buffer = filled(1, 0..7);
         assert_eq!(rows(&mut buffer), [6]);
-        let batch = draw(&mut buffer, 3, &mut Streams::new(1).named("replay"));
-        assert_eq!(batch.rows, [Row(6); 3]);
-        assert_eq!(batch.actions, [6.0, -6.0, 6.0, -6.0, 6.0, -6.0]);
+        let (rows, actions) = draw(&mut buffer, 3, &mut Streams::new(1).named("replay"));
+        assert_eq!(rows, [Row(6); 3]);
+        assert_eq!(actions, [6.0, -6.0, 6.0, -6.0, 6.0, -6.0]);
     }
 
     #[test]
     fn sampling_keeps_pairs_together_and_the_buffer_as_it_was() {
         let mut buffer = filled(10, 0..14);
         let before = rows(&mut buffer);
-        let mut stream = Streams::new(1).named("replay");
-        let mut batch = draw(&mut buffer, 50, &mut stream);
-        buffer.sample(500, &mut stream, &mut batch);
-        assert_eq!(
-            (batch.rows.len(), batch.actions.len()),
-            (500, 1_000),
-            "a batch replaces the one before it"
-        );
-        for (row, values) in batch.rows.iter().zip(batch.actions.chunks(2)) {
+        let (drawn, actions) = draw(&mut buffer, 500, &mut Streams::new(1).named("replay"));
+        assert_eq!((drawn.len(), actions.len()), (500, 1_000));
+        for (row, values) in drawn.iter().zip(actions.chunks(2)) {
             assert!((4..14).contains(&row.0));
             assert_eq!(values, action(row.0));
         }
@@ -194,11 +185,11 @@ mod tests {
         // 49 degrees of freedom: 93.7 is passed once in 10,000 by uniform draws.
         const LIMIT: f64 = 93.7;
         let mut buffer = filled(50, 0..70);
-        let batch = draw(&mut buffer, 50_000, &mut Streams::new(1).named("replay"));
-        let uniform = chi_square(batch.rows.iter().map(|row| row.0), 20..70);
+        let (rows, _) = draw(&mut buffer, 50_000, &mut Streams::new(1).named("replay"));
+        let uniform = chi_square(rows.iter().map(|row| row.0), 20..70);
         assert!(uniform < LIMIT, "chi-square {uniform}");
         // Negative control: draws that forget one transition of the fifty.
-        let forgetful = chi_square(batch.rows.iter().map(|row| row.0.max(21)), 20..70);
+        let forgetful = chi_square(rows.iter().map(|row| row.0.max(21)), 20..70);
         assert!(forgetful > LIMIT, "chi-square {forgetful}");
     }
 

@@ -1,0 +1,123 @@
+//! Alarms of critics that have died or diverged.
+
+use rmtl_agents::critic::{CriticStep, DEAD_Q};
+use rmtl_envs::Sessions;
+
+use crate::run::Run;
+
+/// Watches the Q values of every update.
+pub(super) struct Alarms {
+    share: f64,
+    /// Smallest return there can be.
+    lowest: f64,
+    tasks: Vec<String>,
+    /// Per task, what is wrong in the latest update.
+    now: Vec<Option<String>>,
+    /// Per task, whether somebody has been told.
+    told: Vec<bool>,
+}
+
+impl Alarms {
+    pub(super) fn new(run: &Run<'_>) -> Self {
+        let sessions = Sessions::of(&run.dataset.train);
+        let longest = sessions.iter().map(|rows| rows.len()).max().unwrap_or(0);
+        let worst = f64::from(run.config.schedule.reward().value(0.0, 1));
+        let tasks: Vec<String> = run.schema().tasks.iter().map(|task| task.name.clone()).collect();
+        Self {
+            share: run.config.critic.alarm_share,
+            lowest: lowest_return(worst, run.config.critic.gamma, longest),
+            now: vec![None; tasks.len()],
+            told: vec![false; tasks.len()],
+            tasks,
+        }
+    }
+
+    /// Hears an update; tells people of what is new.
+    pub(super) fn hear(&mut self, run: &Run<'_>, step: u64, done: &CriticStep) {
+        let outside = self.outside_shares(done);
+        for (task, name) in self.tasks.iter().enumerate() {
+            let dead = done.tasks[task].dead_share;
+            self.now[task] = if dead > self.share {
+                Some(format!(
+                    "the critic of task `{name}` is dead: {:.0} % of its Q values lie within {DEAD_Q} of 0, so their weights \
+                     are 1 whatever the row; use `critic.output = \"neg_softplus\"` or a lower `critic.learning_rate`",
+                    100.0 * dead
+                ))
+            } else if outside[task] > self.share {
+                Some(format!(
+                    "the critic of task `{name}` has diverged: {:.0} % of its Q values lie outside [{:.1}, 0], where every \
+                     return is; use a lower `critic.learning_rate`, a lower `critic.tau` or `critic.twins = true`",
+                    100.0 * outside[task],
+                    self.lowest
+                ))
+            } else {
+                None
+            };
+            if let Some(message) = &self.now[task]
+                && !std::mem::replace(&mut self.told[task], true)
+            {
+                run.console.warn(&format!("step {step}: {message}"));
+            }
+        }
+    }
+
+    /// What is wrong in the latest update.
+    pub(super) fn now(&self) -> impl Iterator<Item = &str> {
+        self.now.iter().flatten().map(String::as_str)
+    }
+
+    /// Per task, the share of Q values that no return can have, a tenth of the range allowed for.
+    pub(super) fn outside_shares(&self, done: &CriticStep) -> Vec<f64> {
+        let (low, high) = (1.1 * self.lowest, -0.1 * self.lowest);
+        let n_tasks = self.tasks.len();
+        let is_outside = |q: &&f32| !(low..=high).contains(&f64::from(**q));
+        let share = |task: usize| {
+            let n_outside = done.q_values.iter().skip(task).step_by(n_tasks).filter(is_outside).count();
+            (n_outside * n_tasks) as f64 / done.q_values.len().max(1) as f64
+        };
+        (0..n_tasks).map(share).collect()
+    }
+}
+
+/// `r_min (1 + γ + … + γ^(L − 1))` for a longest session of L rows.
+fn lowest_return(worst_reward: f64, gamma: f64, longest: usize) -> f64 {
+    if gamma < 1.0 {
+        worst_reward * (1.0 - gamma.powf(longest as f64)) / (1.0 - gamma)
+    } else {
+        worst_reward * longest as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lowest_returns_by_hand() {
+        assert_eq!(lowest_return(-2.0, 0.5, 3), -3.5);
+        assert_eq!(lowest_return(-2.0, 1.0, 3), -6.0);
+        assert_eq!(lowest_return(-2.0, 0.0, 3), -2.0);
+    }
+
+    #[test]
+    fn shares_outside_of_what_returns_can_be() {
+        let alarms = Alarms {
+            share: 0.5,
+            lowest: -10.0,
+            tasks: vec!["a".into(), "b".into()],
+            now: vec![],
+            told: vec![],
+        };
+        // Task a: −5, −11, 0.9 are possible but for rounding, −12 and 1.1 are not; task b is fine.
+        let q_values = vec![-5.0, -1.0, -11.0, -1.0, -12.0, -1.0, 1.1, -1.0];
+        let done = CriticStep {
+            loss: 0.0,
+            tasks: vec![],
+            td_errors: vec![],
+            q_values,
+            dense_gradient_norm: None,
+            embedding_gradient_norm: 0.0,
+        };
+        assert_eq!(alarms.outside_shares(&done), [0.5, 0.0]);
+    }
+}

@@ -1,0 +1,117 @@
+//! Q against what follows: returns and TD errors of the actor's own predictions on the validation sessions.
+
+use indexmap::IndexMap;
+use rmtl_agents::batch::BatchReader;
+use rmtl_agents::critic::Critic;
+use rmtl_agents::encoder::host;
+use rmtl_envs::{Reward, Row, SessionEnd, Split};
+use serde::{Deserialize, Serialize};
+
+use super::evaluate::{BATCH, Evaluator};
+use crate::log::tags::{self, Phase};
+use crate::metric::{CalibrationPoint, POSITIONS, QEvaluation, QMetrics, QRow, QScored, evaluate_q};
+use crate::run::Run;
+
+/// What a report says of one task's critic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskCriticSummary {
+    /// Q and the returns on validation sessions.
+    #[serde(flatten)]
+    pub metrics: QMetrics,
+    /// Share of validation rows with a dead Q.
+    pub dead_share: f64,
+    /// Mean Q and mean return of ten groups of validation rows, in the order of Q.
+    pub calibration: Vec<CalibrationPoint>,
+}
+
+/// Compares critics with the validation sessions.
+pub(super) struct Diagnosis<'a> {
+    reader: BatchReader<'a>,
+    terminated: Vec<bool>,
+    reward: Reward,
+    gamma: f64,
+}
+
+impl<'a> Diagnosis<'a> {
+    pub(super) fn new(run: &Run<'a>, validation: &Evaluator<'a>) -> Self {
+        let reader = run.reader(Split::Validation);
+        let last = |rows: &std::ops::Range<u32>| reader.table.end(Row(rows.end - 1));
+        let terminated =
+            validation.sessions().iter().map(|rows| last(rows) == SessionEnd::Terminated).collect();
+        let (reward, gamma) = (run.config.schedule.reward(), run.config.critic.gamma);
+        Self { reader, terminated, reward, gamma }
+    }
+
+    /// Evaluates Q(s, π(s)) for the predictions π(s) `[row, task]` of the split, logs and gives what it finds, task by task.
+    pub(super) fn of(
+        &self,
+        run: &mut Run<'_>,
+        (phase, step): (Phase, u64),
+        critic: &Critic,
+        validation: &Evaluator<'a>,
+        predictions: &[f32],
+    ) -> IndexMap<String, TaskCriticSummary> {
+        let tasks: Vec<String> = run.schema().tasks.iter().map(|task| task.name.clone()).collect();
+        let q_values = self.q_values(critic, predictions);
+        let mut found = IndexMap::new();
+        for (index, name) in tasks.iter().enumerate() {
+            let rows = self.rows(&q_values, predictions, index, tasks.len());
+            let evaluation = evaluate_q(&QScored {
+                rows: &rows,
+                sessions: validation.sessions(),
+                terminated: &self.terminated,
+                gamma: self.gamma,
+            });
+            log(run, phase, step, name, &evaluation);
+            let n_dead =
+                rows.iter().filter(|row| row.q.abs() < f64::from(rmtl_agents::critic::DEAD_Q)).count();
+            let QEvaluation { metrics, calibration, .. } = evaluation;
+            let dead_share = n_dead as f64 / rows.len().max(1) as f64;
+            found.insert(name.clone(), TaskCriticSummary { metrics, dead_share, calibration });
+        }
+        found
+    }
+
+    fn q_values(&self, critic: &Critic, predictions: &[f32]) -> Vec<f32> {
+        let n_tasks = self.reader.table.n_tasks();
+        let rows: Vec<Row> = self.reader.table.rows().collect();
+        let batches = rows.chunks(BATCH).zip(predictions.chunks(BATCH * n_tasks));
+        batches
+            .flat_map(|(rows, actions)| {
+                let actions = self.reader.tensor(actions.to_vec(), rows.len(), n_tasks);
+                host(critic.q_values(&self.reader.states(rows), actions))
+            })
+            .collect()
+    }
+
+    fn rows(&self, q_values: &[f32], predictions: &[f32], task: usize, n_tasks: usize) -> Vec<QRow> {
+        let row = |row: Row| {
+            let index = row.0 as usize * n_tasks + task;
+            let label = self.reader.table.labels(row)[task];
+            let reward = self.reward.value(predictions[index], label);
+            QRow { q: f64::from(q_values[index]), reward: f64::from(reward), label }
+        };
+        self.reader.table.rows().map(row).collect()
+    }
+}
+
+fn log(run: &mut Run<'_>, phase: Phase, step: u64, task: &str, evaluation: &QEvaluation) {
+    let QEvaluation { metrics, errors, .. } = evaluation;
+    let scalars = [
+        (tags::validation_q_correlation(phase, task), metrics.correlation),
+        (tags::validation_q_bias(phase, task), metrics.bias),
+        (tags::validation_td_loss(phase, task), metrics.td_loss),
+    ];
+    let by_label = metrics.td_error_by_label.iter().zip(["0", "1"]);
+    let by_label =
+        by_label.map(|(value, label)| (tags::validation_td_error_by_label(phase, task, label), *value));
+    let by_position = metrics.td_error_by_position.iter().zip(POSITIONS);
+    let by_position = by_position
+        .map(|(value, (position, _))| (tags::validation_td_error_by_position(phase, task, position), *value));
+    for (tag, value) in scalars.into_iter().chain(by_label).chain(by_position) {
+        if let Some(value) = value {
+            run.logger.scalar(&tag, step, value);
+        }
+    }
+    run.logger.histogram(&tags::validation_q_error(phase, task), step, errors);
+}
