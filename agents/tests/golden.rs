@@ -11,7 +11,7 @@ use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rmtl_agents::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions};
 use rmtl_agents::encoder::host;
-use rmtl_agents::loss::{LossesConfig, TaskFacts, task_bce};
+use rmtl_agents::loss::{AgentInput, LossesConfig, TaskFacts, task_bce};
 use rmtl_agents::pass::Pass;
 use rmtl_agents::stream::Streams;
 use rmtl_agents::weighting::{Gram, Signal, WEIGHTINGS, WeightingConfig, WeightingInput};
@@ -53,8 +53,26 @@ struct LossCase {
     imputed: Option<Golden>,
     fields: Vec<Golden>,
     labels: Golden,
+    agent: Option<GoldenAgent>,
     value: f32,
     gradients: LossGradients,
+}
+
+/// A critic with the values −(a p² + b p), and a pretrained actor.
+#[derive(Deserialize)]
+struct GoldenAgent {
+    a: Golden,
+    b: Golden,
+    pretrained: Golden,
+}
+
+impl GoldenAgent {
+    fn input(&self, probabilities: &Tensor<2>, device: &Device) -> AgentInput {
+        let [a, b, pretrained] =
+            [&self.a, &self.b, &self.pretrained].map(|golden| golden.tensor::<2>(device));
+        let q_values = (a * probabilities.clone().square() + b * probabilities.clone()).neg();
+        AgentInput { q_values, pretrained: Some(pretrained) }
+    }
 }
 
 #[derive(Deserialize)]
@@ -244,7 +262,9 @@ fn every_loss_term_matches_pytorch() {
         let tasks = TaskFacts { parents: case.parents.clone(), positive_rates: case.positive_rates.clone() };
         let terms = case.losses.bind(tasks);
         let losses = task_bce(predictions.probabilities.clone(), &labels);
-        let value = terms.values(&predictions, &labels, &losses, &fields, None).remove(0);
+        let agent =
+            case.agent.as_ref().map(|agent| agent.input(&predictions.probabilities, &Device::default()));
+        let value = terms.values(&predictions, &labels, &losses, &fields, agent.as_ref()).remove(0);
         let expected = Golden { shape: vec![1], values: vec![case.value] };
         expected.assert_close(&host(value.clone()), |_| true, (&name, "value"));
 

@@ -23,8 +23,11 @@ of() {
     for name in "${@:2}"; do for seed in $seeds; do printf '%s\n' "$runs/$1/${name}_seed$seed"; done; done
 }
 
-# The tables of runs but for what they cost.
-compare() { "$rmtl" compare --markdown "$@" | sed '/^### cost/,$d'; }
+# The tables of runs but for their critics and what they cost.
+compare() { "$rmtl" compare --markdown "$@" | sed '/^### critics of/,$d; /^### cost/,$d'; }
+
+# The tables of their critics.
+compare_critics() { "$rmtl" compare --markdown "$@" | sed '/^### critics of/,/^### cost/!d; /^### cost/d'; }
 
 # finish: puts what tables prints into $runs/tables.md, whole or not at all.
 finish() {

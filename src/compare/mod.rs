@@ -11,6 +11,7 @@ use crate::config::RunFile;
 use crate::error::{Error, Result};
 use crate::folder::{REPORT_FILE, RUN_FILE};
 use crate::metric::TaskMetrics;
+use crate::phase::TaskCriticSummary;
 use crate::report::{INFERENCE, Report, TaskBlock};
 
 pub use table::{seed_deviation, tables};
@@ -36,6 +37,8 @@ pub struct Group {
     pub seeds: Vec<u64>,
     /// Metrics by task and name, over the seeds; tasks in the order of the log.
     pub tasks: IndexMap<String, IndexMap<&'static str, Spread>>,
+    /// Their critics on validation sessions, by task and name; none where they have no critics.
+    pub critics: IndexMap<String, IndexMap<&'static str, Spread>>,
     /// Trainable parameters outside the tables.
     pub dense_parameters: usize,
     /// Of pretraining, validations included.
@@ -74,6 +77,16 @@ type Metric = (&'static str, fn(&TaskMetrics) -> Option<f64>);
 
 const METRICS: [Metric; 3] =
     [("AUC", |of| of.auc), ("logloss", |of| of.logloss), ("s-logloss", |of| of.s_logloss)];
+
+/// A number of a task's critic.
+type CriticMetric = (&'static str, fn(&TaskCriticSummary) -> Option<f64>);
+
+const CRITIC_METRICS: [CriticMetric; 4] = [
+    ("correlation of Q and return", |of| of.metrics.correlation),
+    ("bias Q − return", |of| of.metrics.bias),
+    ("TD loss", |of| of.metrics.td_loss),
+    ("share of dead Q", |of| Some(of.dead_share)),
+];
 
 /// A finished run.
 struct Finished {
@@ -245,7 +258,17 @@ impl Group {
         let metrics = |task: &String| {
             METRICS.iter().filter_map(|(name, metric)| Some((*name, spread(task, *metric)?))).collect()
         };
+        let critics = |run: &Finished| run.report.critics.clone().map(|critics| critics.tasks);
+        let critics: Vec<_> = runs.iter().filter_map(critics).collect();
+        let critic_metrics = |task: &String| {
+            let spread = |metric: fn(&TaskCriticSummary) -> Option<f64>| {
+                Spread::of(critics.iter().filter_map(|tasks| metric(tasks.get(task)?)))
+            };
+            CRITIC_METRICS.iter().filter_map(|(name, metric)| Some((*name, spread(*metric)?))).collect()
+        };
+        let critic_tasks = critics.iter().take(1).flat_map(|tasks| tasks.keys());
         Some(Self {
+            critics: critic_tasks.map(|task| (task.clone(), critic_metrics(task))).collect(),
             name,
             seeds: runs.iter().map(|run| run.report.seed).collect(),
             tasks: blocks[0].keys().map(|task| (task.clone(), metrics(task))).collect(),

@@ -2,11 +2,11 @@
 
 use comfy_table::{CellAlignment, Table};
 
-use super::{Group, METRICS, Spread};
+use super::{CRITIC_METRICS, Group, METRICS, Spread};
 use crate::error::{Error, Result};
 use crate::metric::rela_impr;
 
-/// One table per task, and one of what the models cost.
+/// One table per task, one of its critics where there are any, and one of what the models cost.
 ///
 /// # Errors
 /// No group is called `base`.
@@ -21,6 +21,11 @@ pub fn tables(groups: &[Group], base: Option<&str>) -> Result<Vec<(String, Table
     let tasks = groups.first().into_iter().flat_map(|group| group.tasks.keys());
     let mut tables: Vec<(String, Table)> =
         tasks.map(|task| (task.clone(), task_table(groups, base, task))).collect();
+    let with_critics = || groups.iter().filter(|group| !group.critics.is_empty());
+    if let Some(first) = with_critics().next() {
+        let of_task = |task: &String| (format!("critics of {task}"), critic_table(with_critics(), task));
+        tables.extend(first.critics.keys().map(of_task));
+    }
     tables.push(("cost".into(), cost_table(groups)));
     Ok(tables)
 }
@@ -43,6 +48,17 @@ fn task_table(groups: &[Group], base: Option<&Group>, task: &str) -> Table {
     let header = ["run".to_owned(), "seeds".to_owned()].into_iter().chain(names);
     let improvement = base.map(|base| format!("RelaImpr over {}", base.name));
     table(header.chain(improvement).collect(), rows)
+}
+
+fn critic_table<'a>(groups: impl Iterator<Item = &'a Group>, task: &str) -> Table {
+    let names = CRITIC_METRICS.iter().map(|(name, _)| (*name).to_owned());
+    let rows = groups.map(|group| {
+        let of_task = group.critics.get(task);
+        let cells =
+            CRITIC_METRICS.iter().map(|(name, _)| cell(of_task.and_then(|of| of.get(name).copied()), 3));
+        [group.name.clone()].into_iter().chain(cells).collect()
+    });
+    table(["run".to_owned()].into_iter().chain(names).collect(), rows)
 }
 
 fn cost_table(groups: &[Group]) -> Table {
@@ -91,6 +107,7 @@ pub fn seed_deviation(groups: &[Group], task: &str, metric: &str) -> Option<f64>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use indexmap::IndexMap;
 
     fn group(name: &str, aucs: &[f64]) -> Group {
         let metrics = [("AUC", Spread::of(aucs.iter().copied()).unwrap())].into();
@@ -98,6 +115,7 @@ mod tests {
             name: name.into(),
             seeds: (1..=aucs.len() as u64).collect(),
             tasks: [("click".to_owned(), metrics)].into(),
+            critics: IndexMap::new(),
             dense_parameters: 1,
             seconds_per_epoch: None,
             inference_rows_per_second: None,

@@ -24,6 +24,8 @@ class Outputs:
     conditional: torch.Tensor | None = None  # [batch, task], given the parent
     imputed: torch.Tensor | None = None  # [batch, task], 0 for tasks without a parent
     fields: list = field(default_factory=list)  # of [batch, field, dim]
+    critic: list = field(default_factory=list)  # a, b of [batch, task]: a critic whose value is -(a p^2 + b p)
+    pretrained: torch.Tensor | None = None  # [batch, task]
 
 
 # ---------------------------------------------------------------- terms
@@ -44,7 +46,7 @@ def bce(p, y):
 
 def detached(outputs):
     imputed = None if outputs.imputed is None else outputs.imputed.detach().clone()
-    return Outputs(outputs.probabilities.detach().clone(), imputed=imputed)
+    return Outputs(outputs.probabilities.detach().clone(), imputed=imputed, critic=outputs.critic)
 
 
 def calibrator(outputs, labels, parents, positive_rates, constant, alpha):
@@ -106,7 +108,27 @@ def embedding_l2(outputs, labels, parents, positive_rates, constant, strength):
     return strength * total
 
 
+def q_values(outputs):
+    a, b = outputs.critic
+    return -(a * outputs.probabilities**2 + b * outputs.probabilities)
+
+
+def policy_gradient(outputs, labels, parents, positive_rates, constant, strength, normalize):
+    total = 0.0
+    q, fixed = q_values(outputs), q_values(constant)
+    for k in range(len(parents)):
+        scale = fixed[:, k].abs().mean() if normalize else 1.0
+        total = total - q[:, k].mean() / scale
+    return strength * total
+
+
+def behaviour_cloning(outputs, labels, parents, positive_rates, constant, strength):
+    return strength * ((outputs.probabilities - outputs.pretrained) ** 2).mean(dim=0).sum()
+
+
 TERMS = {
+    "behaviour_cloning": behaviour_cloning,
+    "policy_gradient": policy_gradient,
     "calibrator": calibrator,
     "dependence": dependence,
     "counterfactual": counterfactual,
@@ -208,6 +230,11 @@ def cases():
         out[f"class_balance_root_{tag}"] = ({"class_balance": root}, parents, [0.6, 0.15, 0.05][: len(parents)], {})
         out[f"class_balance_capped_{tag}"] = ({"class_balance": full}, parents, [0.4, 0.03, 0.01][: len(parents)], {})
         out[f"embedding_l2_{tag}"] = ({"embedding_l2": {"strength": 0.01}}, parents, r, {})
+        for normalize in [False, True]:
+            settings = {"strength": 2.5, "normalize": normalize}
+            name = "policy_gradient_normalized" if normalize else "policy_gradient"
+            out[f"{name}_{tag}"] = ({"policy_gradient": settings}, parents, r, {"agent": True})
+        out[f"behaviour_cloning_{tag}"] = ({"behaviour_cloning": {"strength": 2.5}}, parents, r, {"agent": True})
         out[f"embedding_l2_view_per_task_{tag}"] = (
             {"embedding_l2": {"strength": 0.01}},
             parents,
@@ -253,7 +280,11 @@ def draw(case, parents, options, term):
         gaps = [probabilities[:, c] - probabilities[:, p] for p, c in pairs(parents)]
         violated = all(0 < (gap > 0).sum() < BATCH and gap.abs().min() > 1e-3 for gap in gaps)
         if violated:
-            return labels, Outputs(probabilities, conditional, imputed, fields)
+            outputs = Outputs(probabilities, conditional, imputed, fields)
+            if options.get("agent"):
+                outputs.critic = [three_decimals(rng.uniform(0.1, 3.0, (BATCH, tasks))) for _ in range(2)]
+                outputs.pretrained = three_decimals(rng.uniform(0.05, 0.95, (BATCH, tasks)))
+            return labels, outputs
     raise RuntimeError(f"{case}: no acceptable draw")
 
 
@@ -289,6 +320,10 @@ def write_case(folder, case, losses, parents, rates, options):
         else:
             gradients[name] = [rounded(g) for g in found] if name == "fields" else rounded(found[0])
     optional = lambda t: None if t is None else exact(t)
+    agent = {}
+    if options.get("agent"):
+        a, b = outputs.critic
+        agent = {"agent": {"a": exact(a), "b": exact(b), "pretrained": exact(outputs.pretrained)}}
     write(
         folder / f"{case}.json",
         {
@@ -300,6 +335,7 @@ def write_case(folder, case, losses, parents, rates, options):
             "imputed": optional(outputs.imputed),
             "fields": [exact(view) for view in outputs.fields],
             "labels": exact(labels),
+            **agent,
             "value": number(value.item()),
             "gradients": gradients,
         },
