@@ -77,6 +77,8 @@ fn every_quantity_of_the_issue_is_logged() {
         "critics/validation_q_bias/buy",
         "critics/validation_q_error/buy",
         "critics/validation_td_loss/buy",
+        "critics/calibration_q/buy",
+        "critics/calibration_return/buy",
         "critics/validation_td_error_by_label/buy/1",
         "critics/validation_td_error_by_position/buy/2-5",
         "weighted/validation_q_correlation/buy",

@@ -147,6 +147,10 @@ tags! {
     validation_q_bias(phase: Phase, task: &str) = "{phase}/validation_q_bias/{task}";
     /// Histogram of Q less the Monte-Carlo return.
     validation_q_error(phase: Phase, task: &str) = "{phase}/validation_q_error/{task}";
+    /// Mean Q of ten groups of validation rows in the order of Q, the step being the group.
+    calibration_q(phase: Phase, task: &str) = "{phase}/calibration_q/{task}";
+    /// Mean Monte-Carlo return of the same groups.
+    calibration_return(phase: Phase, task: &str) = "{phase}/calibration_return/{task}";
     /// Mean squared TD error of the actor's own predictions on the validation split.
     validation_td_loss(phase: Phase, task: &str) = "{phase}/validation_td_loss/{task}";
     /// Mean absolute TD error there, of rows with that label.

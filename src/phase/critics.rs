@@ -8,7 +8,7 @@ use rmtl_envs::Split;
 use serde::{Deserialize, Serialize};
 
 use super::collect::Collected;
-use super::diagnose::{Diagnosis, TaskCriticSummary};
+use super::diagnose::{Diagnosis, TaskCriticSummary, log_calibration};
 use super::evaluate::Evaluator;
 use super::td::TdLearner;
 use crate::config::{ConvergeConfig, TwoStage};
@@ -86,6 +86,7 @@ pub fn critics(
         td_loss: convergence.loss(),
         tasks: diagnosis.of(run, (phase, step), &td.critic, &validation, &predictions),
     };
+    log_calibration(run, phase, &summary.tasks);
     progress.message(if has_converged {
         format!("converged at TD loss {:.4}", summary.td_loss)
     } else {

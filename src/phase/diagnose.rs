@@ -95,6 +95,16 @@ impl<'a> Diagnosis<'a> {
     }
 }
 
+/// Logs the calibration curves at the end of a phase, as two curves over the groups.
+pub(super) fn log_calibration(run: &mut Run<'_>, phase: Phase, tasks: &IndexMap<String, TaskCriticSummary>) {
+    for (task, summary) in tasks {
+        for (group, point) in (1..).zip(&summary.calibration) {
+            run.logger.scalar(&tags::calibration_q(phase, task), group, point.q);
+            run.logger.scalar(&tags::calibration_return(phase, task), group, point.value);
+        }
+    }
+}
+
 fn log(run: &mut Run<'_>, phase: Phase, step: u64, task: &str, evaluation: &QEvaluation) {
     let QEvaluation { metrics, errors, .. } = evaluation;
     let scalars = [

@@ -7,6 +7,7 @@ use rmtl_envs::{Sessions, Split};
 
 use super::collect::Collected;
 use super::critics::CriticSummary;
+use super::diagnose::log_calibration;
 use super::fit::{Critics, Fit, fit};
 use super::td::TdLearner;
 use super::walk::{Tally, Walk};
@@ -96,6 +97,7 @@ pub fn joint(
     )?;
     let Companion { td, n_actor_updates, td_loss, .. } = companion;
     td.report_alarms(run);
+    log_calibration(run, Phase::Joint, &fitted.critics);
     let summary = CriticSummary {
         converged: None,
         steps: td.n_updates,
