@@ -116,6 +116,7 @@ fn gains_of_critics(dataset: &str, seeds: &[u32]) -> Vec<f64> {
 fn balancing_weights_serve_a_rare_task_that_equal_ones_leave_out() {
     let [balancing @ .., random] =
         gains(&with_a_rare_task(OTHER_SCORE), ["famo", "imtl", "mgda", "rlw"], &[1, 2, 3, 4]);
+    println!("gains in mean AUC: {BALANCING:?} {balancing:.3?}, rlw {random:.3?}");
     for (name, gains) in BALANCING.iter().zip(&balancing) {
         assert!(gains.iter().all(|&gain| gain > 0.03), "{name}: {gains:?}");
         assert!(mean(gains) > 0.05, "{name}: {gains:?}");
@@ -126,6 +127,7 @@ fn balancing_weights_serve_a_rare_task_that_equal_ones_leave_out() {
 #[test]
 fn negative_control_balancing_weights_gain_nothing_where_the_tasks_agree() {
     let found = gains(&with_a_rare_task(FIRST_SCORE), BALANCING, &[1, 2]);
+    println!("gains in mean AUC where the tasks agree: {BALANCING:?} {found:.3?}");
     for (name, gains) in BALANCING.iter().zip(&found) {
         assert!(gains.iter().all(|gain| gain.abs() < 0.01), "{name}: {gains:?}");
     }
@@ -134,11 +136,13 @@ fn negative_control_balancing_weights_gain_nothing_where_the_tasks_agree() {
 #[test]
 fn weights_of_critics_serve_a_noisy_task_that_equal_ones_leave_out() {
     let gains = gains_of_critics(&with_a_noisy_task(OTHER_SCORE), &[1, 2, 3]);
+    println!("gains of the critics' weights in mean AUC: {gains:.3?}");
     assert!(gains.iter().all(|&gain| gain > 0.025), "{gains:?}");
 }
 
 #[test]
 fn negative_control_weights_of_critics_gain_nothing_where_the_tasks_agree() {
     let gains = gains_of_critics(&with_a_noisy_task(FIRST_SCORE), &[1, 2]);
+    println!("gains of the critics' weights where the tasks agree: {gains:.3?}");
     assert!(gains.iter().all(|gain| gain.abs() < 0.01), "{gains:?}");
 }

@@ -1,6 +1,5 @@
 //! Supervised training of the actor: epochs over the training rows with an early stop.
 
-use indexmap::IndexMap;
 use rand::seq::SliceRandom;
 use rmtl_agents::actor::{Actor, ActorBatch, ActorStep};
 use rmtl_agents::critic::Critic;
@@ -10,12 +9,10 @@ use rmtl_agents::transition::FrozenPolicy;
 use rmtl_agents::weighting::LossWeighting;
 use rmtl_envs::{Row, Split};
 
-use super::diagnose::{Diagnosis, TaskCriticSummary};
-use super::evaluate::{Evaluator, Scores};
 use super::joint::Companion;
+use super::validation::{Fitted, Validation};
 use crate::config::FitConfig;
 use crate::error::Result;
-use crate::folder::Model;
 use crate::log::tags::{self, Part, Phase};
 use crate::metric::correlation;
 use crate::run::{PhaseClock, Run};
@@ -46,21 +43,12 @@ pub enum Critics<'a, 'b> {
     Learning(&'a mut Companion<'b>),
 }
 
-/// What a training gave.
-pub struct Fitted {
-    /// The parameters that did best on the validation split.
-    pub actor: Actor,
-    /// The critics at the last validation, task by task.
-    pub critics: IndexMap<String, TaskCriticSummary>,
-}
-
 /// Trains `actor` and gives the parameters that did best on the validation split.
 pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<Fitted> {
     let phase = fit.phase;
     let schema = run.schema();
-    let (train, validation) = (run.reader(Split::Train), run.reader(Split::Validation));
-    let validation = Evaluator::new(validation, schema.parents());
-    let diagnosis = Diagnosis::new(run, &validation);
+    let train = run.reader(Split::Train);
+    let mut validation = Validation::new(run, fit.config.patience);
     let losses = bind_losses(run, &fit.critics);
     let mut shuffle = run.streams.named(&format!("{}/shuffle", fit.streams));
     let mut masks = run.streams.named(&format!("{}/dropout", fit.streams));
@@ -70,21 +58,20 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     let max_epochs = fit.config.max_epochs;
     let mut progress = run.console.progress(phase.name(), u64::from(max_epochs) * order.len() as u64);
     let mut clock = PhaseClock::start();
-    let mut best = Best::new(fit.config.patience);
     let planned_steps = u64::from(max_epochs) * n_batches;
-    let mut critic_summary = IndexMap::new();
     let mut step = 0;
     'epochs: for epoch in 1..=max_epochs {
         order.shuffle(&mut shuffle);
         let mut epoch_losses = vec![0.0; schema.n_tasks()];
         for (batch, rows) in (1..).zip(order.chunks(batch_size)) {
-            run.interrupt.check(phase, step).inspect_err(|_| run.console.warn(&best.keep(run)))?;
+            run.interrupt.check(phase, step).inspect_err(|_| run.console.warn(&validation.keep_best(run)))?;
             step += 1;
             let is_logged = run.is_logged(step);
             let states = train.states(rows);
             if let Critics::Learning(companion) = &mut fit.critics {
-                companion
-                    .before_actor(run, &mut actor, (phase, step, planned_steps), |run| best.keep(run))?;
+                companion.before_actor(run, &mut actor, (phase, step, planned_steps), |run| {
+                    validation.keep_best(run)
+                })?;
             }
             let pretrained = fit.pretrained.filter(|_| losses.need_agent());
             let batch_of_actor = ActorBatch {
@@ -101,7 +88,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
                 &mut Pass::training(&mut masks).at(now),
                 is_logged,
             );
-            run.check_loss(phase, step, done.loss, || best.keep(run))?;
+            run.check_loss(phase, step, done.loss, || validation.keep_best(run))?;
             if let Critics::Learning(companion) = &mut fit.critics {
                 companion.after_actor(&mut actor);
             }
@@ -116,27 +103,12 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             }
             let is_validated = is_validated(batch, n_batches, fit.config.evaluations_per_epoch);
             if is_validated {
-                let predictions = validation.predict(&actor);
-                // Fails where predictions are no numbers: the model has diverged since the last validation.
-                let scores =
-                    validation.score(&predictions).inspect_err(|_| run.console.warn(&best.keep(run)))?;
-                log_validation(run, phase, step, &scores);
-                if let Some(critic) = fit.critics.get() {
-                    critic_summary = diagnosis.of(run, (phase, step), critic, &validation, &predictions);
-                }
-                let value = run.stop_value(&scores);
-                if value.is_none() && best.actor.is_none() {
-                    run.warn(format!(
-                        "{phase}: a task lacks both labels in the validation split, so there is no AUC to stop by; the \
-                         first validated parameters are kept"
-                    ));
-                }
-                best.hear(&actor, value);
+                validation.hear(run, (phase, step), &actor, fit.critics.get())?;
             }
             if is_logged || is_validated {
-                progress.message(message(epoch, max_epochs, &done.task_losses, best.auc));
+                progress.message(message(epoch, max_epochs, &done.task_losses, validation.best_auc()));
             }
-            if best.is_over() {
+            if validation.is_over() {
                 break 'epochs;
             }
         }
@@ -144,7 +116,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     }
     progress.finish();
     run.finish_phase(phase, clock, step);
-    Ok(Fitted { actor: best.actor.unwrap_or(actor), critics: critic_summary })
+    Ok(validation.into_fitted(actor))
 }
 
 impl Critics<'_, '_> {
@@ -171,46 +143,6 @@ fn bind_losses(run: &Run<'_>, critics: &Critics<'_, '_>) -> Losses {
 fn is_validated(batch: u64, n_batches: u64, parts: u32) -> bool {
     let part = |batch: u64| batch * u64::from(parts) / n_batches;
     part(batch) > part(batch - 1)
-}
-
-/// The best actor so far and how long ago that was.
-struct Best {
-    actor: Option<Actor>,
-    auc: Option<f64>,
-    evaluations_since: u32,
-    patience: u32,
-}
-
-impl Best {
-    fn new(patience: u32) -> Self {
-        Self { actor: None, auc: None, evaluations_since: 0, patience }
-    }
-
-    fn hear(&mut self, actor: &Actor, auc: Option<f64>) {
-        if self.actor.is_none() || auc > self.auc {
-            *self = Self { actor: Some(actor.clone()), auc, ..Self::new(self.patience) };
-        } else {
-            self.evaluations_since += 1;
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.evaluations_since >= self.patience
-    }
-
-    /// Saves the best actor of a training that cannot go on; tells where it is.
-    fn keep(&self, run: &Run<'_>) -> String {
-        let Some(actor) = &self.actor else {
-            return "nothing was validated yet".into();
-        };
-        match run.folder.save(Model::LastGood, &actor.weights()) {
-            Ok(()) => format!(
-                "the best parameters so far are in {}",
-                run.folder.model_path(Model::LastGood).display()
-            ),
-            Err(error) => error.to_string(),
-        }
-    }
 }
 
 fn message(epoch: u32, max_epochs: u32, losses: &[f64], auc: Option<f64>) -> String {
@@ -245,16 +177,6 @@ fn log_step(run: &mut Run<'_>, phase: Phase, step: u64, done: &ActorStep, terms:
         logger.scalar(&tags::gradient_norm(phase, Part::ActorDense), step, norm);
     }
     logger.scalar(&tags::gradient_norm(phase, Part::ActorEmbedding), step, done.embedding_gradient_norm);
-}
-
-fn log_validation(run: &mut Run<'_>, phase: Phase, step: u64, scores: &Scores) {
-    let logger = &mut run.logger;
-    logger.per_task(tags::validation_auc, phase, step, scores.tasks.iter().map(|task| task.auc));
-    logger.per_task(tags::validation_logloss, phase, step, scores.tasks.iter().map(|task| task.logloss));
-    logger.per_task(tags::validation_s_logloss, phase, step, scores.tasks.iter().map(|task| task.s_logloss));
-    if let Some(auc) = scores.mean_auc() {
-        logger.scalar(&tags::validation_mean_auc(phase), step, auc);
-    }
 }
 
 #[cfg(test)]

@@ -8,11 +8,13 @@ mod evaluate;
 mod fit;
 mod joint;
 mod td;
+mod validation;
 mod walk;
 
 pub use collect::{Collected, collect};
 pub use critics::{CriticSummary, critics};
 pub use diagnose::TaskCriticSummary;
 pub use evaluate::{Evaluator, Scores};
-pub use fit::{Critics, Fit, Fitted, fit};
+pub use fit::{Critics, Fit, fit};
 pub use joint::{Companion, joint};
+pub use validation::Fitted;
