@@ -2,6 +2,7 @@
 
 mod table;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
@@ -36,7 +37,7 @@ pub struct Group {
     /// Their seeds.
     pub seeds: Vec<u64>,
     /// Metrics by task and name, over the seeds; tasks in the order of the log.
-    pub tasks: IndexMap<String, IndexMap<&'static str, Spread>>,
+    pub tasks: IndexMap<String, IndexMap<&'static str, OverSeeds>>,
     /// Their critics on validation sessions, by task and name; none where they have no critics.
     pub critics: IndexMap<String, IndexMap<&'static str, Spread>>,
     /// Trainable parameters outside the tables.
@@ -69,6 +70,29 @@ impl Spread {
         let mean = values.iter().sum::<f64>() / n as f64;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         Some(Self { mean, std: (n > 1).then(|| (squares / (n - 1) as f64).sqrt()), n })
+    }
+}
+
+/// A metric over seeds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OverSeeds {
+    /// Mean and standard deviation.
+    #[serde(flatten)]
+    pub spread: Spread,
+    /// The values, seed by seed.
+    pub by_seed: BTreeMap<u64, f64>,
+}
+
+impl OverSeeds {
+    /// Of values with their seeds; nothing without any.
+    pub fn of(by_seed: BTreeMap<u64, f64>) -> Option<Self> {
+        Some(Self { spread: Spread::of(by_seed.values().copied())?, by_seed })
+    }
+
+    /// The difference from `base`, seed by seed over the seeds both have: runs of one seed start alike and see the same
+    /// batches, so this is sharper than the difference of the means.
+    pub fn above(&self, base: &Self) -> Option<Spread> {
+        Spread::of(self.by_seed.iter().filter_map(|(seed, value)| Some(value - base.by_seed.get(seed)?)))
     }
 }
 
@@ -252,11 +276,13 @@ impl Group {
     fn of(name: String, runs: &[Finished], which: Which) -> Option<Self> {
         let blocks: Vec<&TaskBlock> =
             runs.iter().map(|run| which.block(&run.report)).collect::<Option<_>>()?;
-        let spread = |task: &String, metric: fn(&TaskMetrics) -> Option<f64>| {
-            Spread::of(blocks.iter().filter_map(|block| metric(&block[task])))
+        let over_seeds = |task: &String, metric: fn(&TaskMetrics) -> Option<f64>| {
+            let of_run =
+                |(run, block): (&Finished, &&TaskBlock)| Some((run.report.seed, metric(&block[task])?));
+            OverSeeds::of(runs.iter().zip(&blocks).filter_map(of_run).collect())
         };
         let metrics = |task: &String| {
-            METRICS.iter().filter_map(|(name, metric)| Some((*name, spread(task, *metric)?))).collect()
+            METRICS.iter().filter_map(|(name, metric)| Some((*name, over_seeds(task, *metric)?))).collect()
         };
         let critics = |run: &Finished| run.report.critics.clone().map(|critics| critics.tasks);
         let critics: Vec<_> = runs.iter().filter_map(critics).collect();
@@ -295,6 +321,16 @@ mod tests {
         assert!((spread.std.unwrap() - 7.0_f64.sqrt()).abs() < 1e-12);
         assert_eq!(Spread::of([1.0]).unwrap().std, None);
         assert_eq!(Spread::of([]), None);
+    }
+
+    #[test]
+    fn differences_are_taken_seed_by_seed_over_common_seeds() {
+        let of = |values: &[(u64, f64)]| OverSeeds::of(values.iter().copied().collect()).unwrap();
+        let (a, b) = (of(&[(1, 0.70), (2, 0.80), (3, 0.10)]), of(&[(1, 0.69), (2, 0.77), (4, 0.90)]));
+        let difference = a.above(&b).unwrap();
+        assert!((difference.mean - 0.02).abs() < 1e-12 && difference.n == 2);
+        assert!((difference.std.unwrap() - 0.0002_f64.sqrt()).abs() < 1e-12);
+        assert_eq!(of(&[(5, 0.5)]).above(&b), None);
     }
 
     #[test]

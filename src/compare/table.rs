@@ -30,24 +30,37 @@ pub fn tables(groups: &[Group], base: Option<&str>) -> Result<Vec<(String, Table
     Ok(tables)
 }
 
+/// Metrics whose differences from the base are shown.
+const PAIRED: [&str; 2] = ["AUC", "logloss"];
+
 fn task_table(groups: &[Group], base: Option<&Group>, task: &str) -> Table {
-    let auc = |group: &Group| group.tasks[task].get("AUC").map(|auc| auc.mean);
+    let auc = |group: &Group| group.tasks[task].get("AUC").map(|auc| auc.spread.mean);
     let rows = groups.iter().map(|group| {
-        let metrics = METRICS.iter().map(|(name, _)| cell(group.tasks[task].get(name).copied(), 4));
-        let improvement = base.map(|base| {
+        let of = |group: &Group, name: &str| group.tasks[task].get(name).cloned();
+        let metrics = METRICS.iter().map(|(name, _)| cell(of(group, name).map(|metric| metric.spread), 4));
+        let against_base = base.into_iter().flat_map(|base| {
             let value = auc(group).zip(auc(base)).and_then(|(auc, base)| rela_impr(auc, base));
-            value.map_or("undefined".into(), |value| format!("{:+.2} %", 100.0 * value))
+            let improvement = value.map_or("undefined".into(), |value| format!("{:+.2} %", 100.0 * value));
+            let paired = PAIRED.map(|name| {
+                let above =
+                    of(group, name).zip(of(base, name)).and_then(|(metric, base)| metric.above(&base));
+                above.map_or("undefined".into(), difference)
+            });
+            [improvement].into_iter().chain(paired)
         });
         [group.name.clone(), group.seeds.len().to_string()]
             .into_iter()
             .chain(metrics)
-            .chain(improvement)
+            .chain(against_base)
             .collect()
     });
     let names = METRICS.iter().map(|(name, _)| (*name).to_owned());
     let header = ["run".to_owned(), "seeds".to_owned()].into_iter().chain(names);
-    let improvement = base.map(|base| format!("RelaImpr over {}", base.name));
-    table(header.chain(improvement).collect(), rows)
+    let against_base = base.into_iter().flat_map(|base| {
+        let paired = PAIRED.map(|name| format!("Δ{name}, seed by seed"));
+        [format!("RelaImpr over {}", base.name)].into_iter().chain(paired)
+    });
+    table(header.chain(against_base).collect(), rows)
 }
 
 fn critic_table<'a>(groups: impl Iterator<Item = &'a Group>, task: &str) -> Table {
@@ -83,6 +96,14 @@ fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Table 
     table
 }
 
+/// With its sign.
+fn difference(Spread { mean, std, .. }: Spread) -> String {
+    match std {
+        None => format!("{mean:+.4}"),
+        Some(std) => format!("{mean:+.4} ± {std:.4}"),
+    }
+}
+
 fn cell(spread: Option<Spread>, digits: usize) -> String {
     match spread {
         None => "undefined".into(),
@@ -96,9 +117,10 @@ pub fn seed_deviation(groups: &[Group], task: &str, metric: &str) -> Option<f64>
     let spreads = groups.iter().filter_map(|group| group.tasks.get(task)?.get(metric));
     let (mut squares, mut degrees) = (0.0, 0);
     for spread in spreads {
-        if let Some(std) = spread.std {
-            squares += std.powi(2) * (spread.n - 1) as f64;
-            degrees += spread.n - 1;
+        let Spread { std, n, .. } = spread.spread;
+        if let Some(std) = std {
+            squares += std.powi(2) * (n - 1) as f64;
+            degrees += n - 1;
         }
     }
     (degrees > 0).then(|| (squares / degrees as f64).sqrt())
@@ -107,10 +129,11 @@ pub fn seed_deviation(groups: &[Group], task: &str, metric: &str) -> Option<f64>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::OverSeeds;
     use indexmap::IndexMap;
 
     fn group(name: &str, aucs: &[f64]) -> Group {
-        let metrics = [("AUC", Spread::of(aucs.iter().copied()).unwrap())].into();
+        let metrics = [("AUC", OverSeeds::of((1..).zip(aucs.iter().copied()).collect()).unwrap())].into();
         Group {
             name: name.into(),
             seeds: (1..=aucs.len() as u64).collect(),
@@ -136,6 +159,7 @@ mod tests {
         let groups = [group("single", &[0.70]), group("mmoe", &[0.72, 0.72])];
         let rendered = tables(&groups, Some("single")).unwrap()[0].1.to_string();
         assert!(rendered.contains("+10.00 %") && rendered.contains("+0.00 %"), "{rendered}");
+        assert!(rendered.contains("+0.0200") && rendered.contains("undefined"), "{rendered}");
         let error = tables(&groups, Some("singel")).unwrap_err().to_string();
         assert!(error.contains("single, mmoe"), "{error}");
     }

@@ -165,3 +165,25 @@ fn losses_of_weight_zero_make_sense_with_a_policy_gradient_alone() {
     let with_gradient = ["weighting.constant={weights=[0.0, 0.0]}", "losses.policy_gradient={}"];
     read(MINIMAL, &with_gradient).unwrap().check(&schema(true)).unwrap();
 }
+
+#[test]
+fn every_shipped_run_file_can_be_used() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
+    let folders = ["", "kuairand", "retailrocket"].map(|folder| root.join(folder));
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let files =
+        files.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "toml"));
+    let mut n_files = 0;
+    for path in files {
+        let file = RunFile::read(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
+        let n_tasks = if path.ends_with("quickstart.toml") { 3 } else { 2 };
+        let mut schema = schema(true);
+        if n_tasks == 3 {
+            schema.tasks.push(Task { name: "return".into(), after: Some("buy".into()) });
+        }
+        file.check(&schema).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(file.data.dataset.is_file(), "{}: {}", path.display(), file.data.dataset.display());
+        n_files += 1;
+    }
+    assert!(n_files >= 11, "{n_files}");
+}
