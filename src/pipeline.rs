@@ -19,8 +19,11 @@ use crate::run::Run;
 /// Runs all phases and gives the report. Parameters are saved as soon as they are final.
 pub fn run(run: &mut Run<'_>) -> Result<Report> {
     run.logger.code(&tags::run_file(), 0, "toml", &run.config.to_toml()?);
+    if !run.config.has_critics() {
+        let trained = supervised(run)?;
+        return report(run, trained);
+    }
     let trained = match &run.config.schedule {
-        _ if !run.config.has_critics() => supervised(run)?,
         Schedule::TwoStage(schedule) => two_stage(run, schedule)?,
         Schedule::Joint(schedule) => side_by_side(run, schedule)?,
     };
@@ -37,6 +40,13 @@ struct Trained {
 
 /// One phase with the weighting from the start.
 fn supervised(run: &mut Run<'_>) -> Result<Trained> {
+    if matches!(run.config.schedule, Schedule::Joint(_)) {
+        run.warn(format!(
+            "`[weighting.{}]` asks no critics, so the run ends after `pretrain`; `[schedule.joint]` goes on with \
+             `[weighting.critic]` or `[losses.policy_gradient]`",
+            run.config.weighting.name()
+        ));
+    }
     let actor = pretrain(run, &run.config.weighting)?;
     run.folder.save(Model::Actor, &actor.weights())?;
     Ok(Trained { actor, baseline: None, equal_budget: None, critics: None })
@@ -108,7 +118,8 @@ fn pretrain(run: &mut Run<'_>, weighting: &WeightingConfig) -> Result<Actor> {
     Ok(fit(run, untrained(run), pretrain)?.actor)
 }
 
-/// The training beside critics with all weights 1 and without them: the same start, batches and dropout masks.
+/// The actor's part of the training beside critics, with all weights 1 and no critics: the same start, batches and dropout
+/// masks.
 fn equal_budget(run: &mut Run<'_>, start: Actor, config: FitConfig) -> Result<Actor> {
     let fit_of_budget = Fit {
         phase: Phase::EqualBudget,

@@ -194,7 +194,7 @@ fn critic_table(critics: &CriticSummary) -> Table {
         "correlation of Q and return",
         "bias Q − return",
         "rows",
-        "TD loss",
+        "validation TD loss",
         "dead Q",
         "mean Q : mean return by decile of Q",
     ]);

@@ -1,8 +1,9 @@
 //! Worlds in which loss weights that follow the training beat equal ones, and controls in which nothing can.
 //!
-//! Labels are `planted`: a task likes a row when its own hidden score passes noise. The tasks' scores have nothing in common and the network is too narrow for both, so that equal weights give it to the task
-//! whose loss falls fastest. In the controls both tasks have the same score and nothing else differs: what serves one
-//! serves the other, whatever the weights.
+//! Labels are `planted`: a task likes a row when its own hidden score passes noise. The tasks' scores have nothing in
+//! common and the network is too narrow for both, so that equal weights give it to the task whose loss falls fastest. In
+//! the controls both tasks have the same score and nothing else differs: what serves one serves the other, whatever the
+//! weights.
 //!
 //! * **A rare task.** The representation is one unit. `a` is balanced, `b` is rare: its loss and its gradients are
 //!   small, and the unit becomes `a`'s. In between lies a unit with which `b`, whose positives are far out, is told

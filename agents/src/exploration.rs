@@ -7,7 +7,9 @@ use rand_distr::{Distribution, Normal, StandardNormal};
 use rmtl_envs::Row;
 use serde::{Deserialize, Serialize};
 
+use crate::batch::BatchReader;
 use crate::stream::Stream;
+use crate::transition::Policy;
 
 /// Which actions are taken while the replay is filled. All are clipped to [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +75,14 @@ impl Explorer {
     /// At the start of every session.
     pub fn new(exploration: Exploration, stream: Stream) -> Self {
         Self { exploration, stream, noise: HashMap::new() }
+    }
+
+    /// What [`Explorer::explore`] starts from: the policy's actions in `rows`, or anything where they do not count.
+    pub fn starting_from(&self, policy: &mut dyn Policy, reader: &BatchReader<'_>, rows: &[Row]) -> Vec<f32> {
+        match self.exploration {
+            Exploration::Uniform => vec![0.0; rows.len() * reader.table.n_tasks()],
+            _ => policy.actions(reader, rows),
+        }
     }
 
     /// Turns the policy's actions in `rows` into those that are taken.

@@ -25,7 +25,7 @@ weighting() {
 }
 
 # Critics that learn in other ways, under lambda = 0.7.
-critics='neg_relu linear twins prioritized resampled n_steps_3'
+critics='neg_relu linear twins prioritized resampled n_steps_3 steps_150'
 critic() {
     case $1 in
     neg_relu | linear) echo "critic.output=$1" ;;
@@ -33,6 +33,7 @@ critic() {
     prioritized) echo 'replay.prioritized={}' ;;
     resampled) echo replay.resample_actions=true ;;
     n_steps_3) echo critic.n_steps=3 ;;
+    steps_150) echo schedule.two_stage.critics.max_steps=150 ;;
     esac
 }
 

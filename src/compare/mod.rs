@@ -108,7 +108,7 @@ type CriticMetric = (&'static str, fn(&TaskCriticSummary) -> Option<f64>);
 const CRITIC_METRICS: [CriticMetric; 4] = [
     ("correlation of Q and return", |of| of.metrics.correlation),
     ("bias Q − return", |of| of.metrics.bias),
-    ("TD loss", |of| of.metrics.td_loss),
+    ("validation TD loss", |of| of.metrics.td_loss),
     ("share of dead Q", |of| Some(of.dead_share)),
 ];
 
@@ -285,7 +285,8 @@ impl Group {
             METRICS.iter().filter_map(|(name, metric)| Some((*name, over_seeds(task, *metric)?))).collect()
         };
         let critics = |run: &Finished| run.report.critics.clone().map(|critics| critics.tasks);
-        let critics: Vec<_> = runs.iter().filter_map(critics).collect();
+        // Only the final actor has met them.
+        let critics: Vec<_> = runs.iter().filter(|_| which == Which::Final).filter_map(critics).collect();
         let critic_metrics = |task: &String| {
             let spread = |metric: fn(&TaskCriticSummary) -> Option<f64>| {
                 Spread::of(critics.iter().filter_map(|tasks| metric(tasks.get(task)?)))

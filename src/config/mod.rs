@@ -214,7 +214,8 @@ impl RunFile {
         self.early_stop.check(&tasks).map_err(section("early_stop"))?;
         let weighting = format!("weighting.{}", self.weighting.name());
         self.weighting.check_tasks(input.n_tasks()).map_err(section(&weighting))?;
-        if self.weighting.is_silent() && self.losses.policy_gradient.is_none() {
+        let follows = self.losses.policy_gradient.as_ref().is_some_and(|gradient| gradient.strength > 0.0);
+        if self.weighting.is_silent() && !follows {
             return Err(section(&weighting)(
                 "every weight is 0, so nothing would be learnt; weigh a task, or add `[losses.policy_gradient]`".into(),
             ));

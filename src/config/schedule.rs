@@ -73,8 +73,10 @@ impl Schedule {
                 two_stage.weighted.fit().check("weighted")?;
                 two_stage.critics.check()
             }
-            Self::Joint(joint) if joint.training.critic_steps == 0 => {
-                Err("`training.critic_steps` must be at least 1; found 0".into())
+            Self::Joint(Joint { training, .. }) if training.critic_steps == 0 || training.n_lanes == 0 => {
+                Err(format!(
+                    "`training` needs `critic_steps` and `n_lanes` of at least 1; found {training:?}"
+                ))
             }
             Self::Joint(joint) => joint.training.fit().check("training"),
         }
@@ -133,13 +135,23 @@ pub struct JointConfig {
     pub equal_budget: bool,
     /// Updates of the critics before each update of the actor, after which all targets move (TD3's delay).
     pub critic_steps: u64,
+    /// Sessions walked on side by side, a row each before every update of the critics: its new transitions.
+    pub n_lanes: usize,
 }
 
 impl Default for JointConfig {
     fn default() -> Self {
         let WeightedConfig { max_epochs, patience, evaluations_per_epoch, start_from, equal_budget } =
             WeightedConfig::default();
-        Self { max_epochs, patience, evaluations_per_epoch, start_from, equal_budget, critic_steps: 1 }
+        Self {
+            max_epochs,
+            patience,
+            evaluations_per_epoch,
+            start_from,
+            equal_budget,
+            critic_steps: 1,
+            n_lanes: 64,
+        }
     }
 }
 

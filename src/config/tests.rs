@@ -102,6 +102,7 @@ fn values_that_cannot_work_are_refused_with_their_section() {
         ("replay.capacity=0", "replay"),
         ("schedule.two_stage.collect.n_lanes=0", "schedule.two_stage"),
         ("schedule.joint.training.critic_steps=0", "schedule.joint"),
+        ("schedule.joint.training.n_lanes=0", "schedule.joint"),
         ("schedule.joint.training.patience=0", "schedule.joint"),
         (
             "schedule.two_stage.collect.policy.ornstein_uhlenbeck={reversion=2.0, standard_deviation=0.1}",

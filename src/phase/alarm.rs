@@ -1,14 +1,14 @@
 //! Alarms of critics that have died or diverged.
 
 use rmtl_agents::critic::{CriticStep, DEAD_Q};
-use rmtl_envs::Sessions;
+use rmtl_envs::{Row, SessionEnd, Sessions};
 
 use crate::run::Run;
 
 /// Watches the Q values of every update.
 pub(super) struct Alarms {
     share: f64,
-    /// Smallest return there can be.
+    /// Smallest return there can be; −∞ where there is no bound.
     lowest: f64,
     tasks: Vec<String>,
     /// Per task, what is wrong in the latest update.
@@ -19,8 +19,12 @@ pub(super) struct Alarms {
 
 impl Alarms {
     pub(super) fn new(run: &Run<'_>) -> Self {
-        let sessions = Sessions::of(&run.dataset.train);
+        let table = &run.dataset.train;
+        let sessions = Sessions::of(table);
         let longest = sessions.iter().map(|rows| rows.len()).max().unwrap_or(0);
+        // A session that is cut goes on for who knows how long.
+        let is_cut = sessions.iter().any(|rows| table.end(Row(rows.end - 1)) == SessionEnd::Cut);
+        let longest = if is_cut { f64::INFINITY } else { longest as f64 };
         let worst = f64::from(run.config.schedule.reward().value(0.0, 1));
         let tasks: Vec<String> = run.schema().tasks.iter().map(|task| task.name.clone()).collect();
         Self {
@@ -39,8 +43,8 @@ impl Alarms {
             let dead = done.tasks[task].dead_share;
             self.now[task] = if dead > self.share {
                 Some(format!(
-                    "the critic of task `{name}` is dead: {:.0} % of its Q values lie within {DEAD_Q} of 0, so their weights \
-                     are 1 whatever the row; use `critic.output = \"neg_softplus\"` or a lower `critic.learning_rate`",
+                    "the critic of task `{name}` is dead: {:.0} % of its Q values lie within {DEAD_Q} of 0, so they say \
+                     nothing of their rows; use `critic.output = \"neg_softplus\"` or a lower `critic.learning_rate`",
                     100.0 * dead
                 ))
             } else if outside[task] > self.share {
@@ -80,11 +84,11 @@ impl Alarms {
 }
 
 /// `r_min (1 + γ + … + γ^(L − 1))` for a longest session of L rows.
-fn lowest_return(worst_reward: f64, gamma: f64, longest: usize) -> f64 {
+fn lowest_return(worst_reward: f64, gamma: f64, longest: f64) -> f64 {
     if gamma < 1.0 {
-        worst_reward * (1.0 - gamma.powf(longest as f64)) / (1.0 - gamma)
+        worst_reward * (1.0 - gamma.powf(longest)) / (1.0 - gamma)
     } else {
-        worst_reward * longest as f64
+        worst_reward * longest
     }
 }
 
@@ -94,9 +98,11 @@ mod tests {
 
     #[test]
     fn lowest_returns_by_hand() {
-        assert_eq!(lowest_return(-2.0, 0.5, 3), -3.5);
-        assert_eq!(lowest_return(-2.0, 1.0, 3), -6.0);
-        assert_eq!(lowest_return(-2.0, 0.0, 3), -2.0);
+        assert_eq!(lowest_return(-2.0, 0.5, 3.0), -3.5);
+        assert_eq!(lowest_return(-2.0, 1.0, 3.0), -6.0);
+        assert_eq!(lowest_return(-2.0, 0.0, 3.0), -2.0);
+        assert_eq!(lowest_return(-2.0, 0.5, f64::INFINITY), -4.0);
+        assert_eq!(lowest_return(-2.0, 1.0, f64::INFINITY), f64::NEG_INFINITY);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use rmtl_agents::actor::Actor;
 use rmtl_agents::replay::Replay;
-use rmtl_agents::transition::{FrozenPolicy, Policy};
+use rmtl_agents::transition::FrozenPolicy;
 use rmtl_envs::{Sessions, Split};
 
 use super::evaluate::Evaluator;
@@ -35,15 +35,14 @@ pub fn collect(run: &mut Run<'_>, actor: &Actor) -> Result<Collected> {
     let evaluator = Evaluator::new(reader.clone(), run.schema().parents());
     let mut policy = FrozenPolicy::new(evaluator.predict(actor), n_tasks);
     let sessions = Sessions::of(&run.dataset.train);
-    let mut walk = Walk::new(run, &sessions, "collect");
+    let mut walk = Walk::new(run, &sessions, run.config.schedule.collect().n_lanes, "collect");
     let mut replay = Replay::new(&run.config.replay, n_rows, n_tasks);
     let mut tally = Tally::new(n_tasks);
     let mut step = 0;
     while !walk.rows().is_empty() {
         run.interrupt.check(phase, step)?;
         step += 1;
-        let actions = policy.actions(&reader, walk.rows());
-        let walked = walk.step(actions, &mut replay, &mut tally);
+        let walked = walk.step(&reader, &mut policy, &mut replay, &mut tally);
         clock.advance(walked);
         progress.advance(walked as u64);
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::collect::Collected;
 use super::diagnose::{Diagnosis, TaskCriticSummary, log_calibration};
 use super::evaluate::Evaluator;
+use super::overfit::Overfit;
 use super::td::TdLearner;
 use crate::config::{ConvergeConfig, TwoStage};
 use crate::error::Result;
@@ -52,6 +53,7 @@ pub fn critics(
     let mut progress = run.console.progress(phase.name(), config.max_steps * batch_size as u64);
     let mut clock = PhaseClock::start();
     let mut convergence = Convergence::new(config);
+    let mut overfit = Overfit::default();
     let mut has_converged = false;
     let mut step = 0;
     while step < config.max_steps && !has_converged {
@@ -72,10 +74,10 @@ pub fn critics(
             run.logger.scalar(&tags::rows_per_second(phase), step, clock.speed());
             progress.message(message(&done));
         }
-        has_converged = convergence.hear(done.loss);
+        has_converged = convergence.hear(done.td_loss());
         // The end has a look of its own.
         if convergence.n == 0 && step < config.max_steps && !has_converged {
-            diagnosis.of(run, (phase, step), &td.critic, &validation, &predictions);
+            overfit.hear(&diagnosis.measure(run, (phase, step), &td.critic, &validation, &predictions));
         }
     }
     let summary = CriticSummary {
@@ -84,8 +86,9 @@ pub fn critics(
         soft_updates: td.critic.n_soft_updates(),
         actor_updates: 0,
         td_loss: convergence.loss(),
-        tasks: diagnosis.of(run, (phase, step), &td.critic, &validation, &predictions),
+        tasks: diagnosis.measure(run, (phase, step), &td.critic, &validation, &predictions),
     };
+    overfit.hear(&summary.tasks);
     log_calibration(run, phase, &summary.tasks);
     progress.message(if has_converged {
         format!("converged at TD loss {:.4}", summary.td_loss)
@@ -96,13 +99,14 @@ pub fn critics(
     run.finish_phase(phase, clock, step);
     td.report_alarms(run);
     convergence.check_end(run);
+    overfit.check_end(run);
     Ok((td.critic, policy, summary))
 }
 
 /// TD loss and Q values for the progress line.
 pub(super) fn message(done: &CriticStep) -> String {
     let q: Vec<String> = done.tasks.iter().map(|task| format!("{:.3}", task.q)).collect();
-    format!("TD loss {:.4}  Q {}", done.loss, q.join(" "))
+    format!("TD loss {:.4}  Q {}", done.td_loss(), q.join(" "))
 }
 
 /// Compares the mean loss of each window with the best one so far.

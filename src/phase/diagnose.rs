@@ -43,7 +43,7 @@ impl<'a> Diagnosis<'a> {
     }
 
     /// Evaluates Q(s, π(s)) for the predictions π(s) `[row, task]` of the split, logs and gives what it finds, task by task.
-    pub(super) fn of(
+    pub(super) fn measure(
         &self,
         run: &mut Run<'_>,
         (phase, step): (Phase, u64),

@@ -1,4 +1,4 @@
-//! Supervised training of the actor: epochs over the training rows with an early stop.
+//! Training of an actor, beside critics or without: epochs over the training rows with an early stop.
 
 use rand::seq::SliceRandom;
 use rmtl_agents::actor::{Actor, ActorBatch, ActorStep};

@@ -2,7 +2,6 @@
 
 use rmtl_agents::actor::{Actor, OnlinePolicy, TargetPolicy};
 use rmtl_agents::critic::Critic;
-use rmtl_agents::transition::Policy;
 use rmtl_envs::{Sessions, Split};
 
 use super::collect::Collected;
@@ -11,7 +10,7 @@ use super::diagnose::log_calibration;
 use super::fit::{Critics, Fit, fit};
 use super::td::TdLearner;
 use super::walk::{Tally, Walk};
-use crate::config::{FitConfig, Joint, JointConfig};
+use crate::config::{Joint, JointConfig};
 use crate::error::Result;
 use crate::log::tags::Phase;
 use crate::run::Run;
@@ -48,12 +47,13 @@ impl Companion<'_> {
             if self.walk.rows().is_empty() {
                 self.walk.restart();
             }
-            let actions = OnlinePolicy(actor).actions(&reader, self.walk.rows());
-            self.walk.step(actions, &mut self.td.replay, &mut Tally::new(run.schema().n_tasks()));
+            let mut unheard = Tally::new(run.schema().n_tasks());
+            self.walk.step(&reader, &mut OnlinePolicy(actor), &mut self.td.replay, &mut unheard);
             self.td.sample((step - 1) as f64 / planned as f64);
             self.td.redraw(&mut OnlinePolicy(actor));
             let is_logged = critic_step + 1 == self.critic_steps && run.is_logged(step);
-            losses += self.td.learn(run, (phase, step, is_logged), &mut TargetPolicy(actor), &kept)?.loss;
+            losses +=
+                self.td.learn(run, (phase, step, is_logged), &mut TargetPolicy(actor), &kept)?.td_loss();
         }
         self.td_loss = losses / self.critic_steps as f64;
         Ok(())
@@ -74,12 +74,11 @@ pub fn joint(
     collected: Collected,
     schedule: &Joint,
 ) -> Result<(Actor, Critic, CriticSummary)> {
-    let JointConfig { critic_steps, .. } = schedule.training;
-    let config: FitConfig = schedule.training.fit();
+    let JointConfig { critic_steps, n_lanes, .. } = schedule.training;
     let Collected { replay, policy, mean_returns } = collected;
     let sessions = Sessions::of(&run.dataset.train);
     let td = TdLearner::new(run, &actor, replay, &mean_returns);
-    let walk = Walk::new(run, &sessions, "joint");
+    let walk = Walk::new(run, &sessions, n_lanes, "joint");
     let mut companion = Companion { td, walk, critic_steps, n_actor_updates: 0, td_loss: f64::NAN };
     let weighting = run.weighting(&run.config.weighting);
     let tau = run.config.critic.tau;
@@ -89,7 +88,7 @@ pub fn joint(
         Fit {
             phase: Phase::Joint,
             streams: "weighted",
-            config,
+            config: schedule.training.fit(),
             weighting,
             critics: Critics::Learning(&mut companion),
             pretrained: Some(&policy),
@@ -106,5 +105,5 @@ pub fn joint(
         td_loss,
         tasks: fitted.critics,
     };
-    Ok((fitted.actor.without_target(), td.critic, summary))
+    Ok((fitted.actor, td.critic, summary))
 }

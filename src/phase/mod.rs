@@ -7,6 +7,7 @@ mod diagnose;
 mod evaluate;
 mod fit;
 mod joint;
+mod overfit;
 mod td;
 mod validation;
 mod walk;

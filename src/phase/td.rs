@@ -76,7 +76,7 @@ impl<'a> TdLearner<'a> {
     /// Draws their actions anew, where the run file asks for it: those of `policy`, with exploration.
     pub(super) fn redraw(&mut self, policy: &mut dyn Policy) {
         if let Some(explorer) = &mut self.redraws {
-            self.sampled.actions = policy.actions(&self.reader, &self.sampled.rows);
+            self.sampled.actions = explorer.starting_from(policy, &self.reader, &self.sampled.rows);
             explorer.explore(&self.sampled.rows, &mut self.sampled.actions);
         }
     }

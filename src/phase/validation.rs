@@ -60,7 +60,7 @@ impl<'a> Validation<'a> {
             self.split.score(&predictions).inspect_err(|_| run.console.warn(&self.keep_best(run)))?;
         log(run, phase, step, &scores);
         if let Some(critic) = critic {
-            self.critics = self.diagnosis.of(run, (phase, step), critic, &self.split, &predictions);
+            self.critics = self.diagnosis.measure(run, (phase, step), critic, &self.split, &predictions);
         }
         let auc = run.stop_value(&scores);
         if auc.is_none() && self.best.is_none() {
@@ -70,7 +70,7 @@ impl<'a> Validation<'a> {
             ));
         }
         if self.best.is_none() || auc > self.auc {
-            (self.best, self.auc, self.evaluations_since) = (Some(actor.clone()), auc, 0);
+            (self.best, self.auc, self.evaluations_since) = (Some(actor.without_target()), auc, 0);
         } else {
             self.evaluations_since += 1;
         }

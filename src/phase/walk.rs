@@ -1,9 +1,11 @@
 //! Walking the training sessions: every step acts in all lanes and keeps the transitions.
 
 use rand::seq::SliceRandom;
+use rmtl_agents::batch::BatchReader;
 use rmtl_agents::exploration::Explorer;
 use rmtl_agents::replay::{Replay, Transition};
 use rmtl_agents::stream::Stream;
+use rmtl_agents::transition::Policy;
 use rmtl_envs::{EnvironmentConfig, Row, SessionEnv, Sessions};
 
 use crate::run::Run;
@@ -26,11 +28,10 @@ pub(super) struct Tally {
 
 impl<'a> Walk<'a> {
     /// At the start of the training sessions; `streams` is the prefix of its random streams.
-    pub(super) fn new(run: &Run<'a>, sessions: &'a Sessions, streams: &str) -> Self {
+    pub(super) fn new(run: &Run<'a>, sessions: &'a Sessions, n_lanes: usize, streams: &str) -> Self {
         let schedule = &run.config.schedule;
         let collect = schedule.collect();
-        let config =
-            EnvironmentConfig { n_lanes: collect.n_lanes, reward: schedule.reward(), max_session_rows: None };
+        let config = EnvironmentConfig { n_lanes, reward: schedule.reward(), max_session_rows: None };
         let mut walk = Self {
             environment: SessionEnv::new(&run.dataset.train, sessions, config),
             n_sessions: sessions.len() as u32,
@@ -54,13 +55,20 @@ impl<'a> Walk<'a> {
         self.environment.rows()
     }
 
-    /// Takes `actions` `[lane, task]`, with exploration, and keeps every transition whose next state may be seen. Gives the
+    /// Takes the actions of `policy`, with exploration, and keeps every transition whose next state may be seen. Gives the
     /// number of rows walked.
-    pub(super) fn step(&mut self, mut actions: Vec<f32>, replay: &mut Replay, tally: &mut Tally) -> usize {
+    pub(super) fn step(
+        &mut self,
+        reader: &BatchReader<'_>,
+        policy: &mut dyn Policy,
+        replay: &mut Replay,
+        tally: &mut Tally,
+    ) -> usize {
+        let mut actions = self.explorer.starting_from(policy, reader, self.environment.rows());
         self.explorer.explore(self.environment.rows(), &mut actions);
         let walked = self.environment.step(&actions);
         for (lane, action) in actions.chunks_exact(self.n_tasks).enumerate() {
-            // Cut by the split: the next state belongs to other people's rows.
+            // Cut by the split: the next state may not be seen.
             if walked.terminated[lane] || walked.next[lane].is_some() {
                 replay.push(Transition { row: walked.rows[lane], action });
                 tally.hear(&walked.rewards[lane * self.n_tasks..][..self.n_tasks], walked.terminated[lane]);

@@ -131,7 +131,8 @@ impl Actor {
     pub fn load(mut self, tensors: &NamedTensors) -> Result<Self, WeightsError> {
         self.encoder.restore("embedding", tensors)?;
         self.network = weights::restore(self.network, "network", tensors)?;
-        Ok(self.with_fresh_optimizers().without_target())
+        self.target = None;
+        Ok(self.with_fresh_optimizers())
     }
 }
 

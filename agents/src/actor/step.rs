@@ -23,7 +23,7 @@ pub struct ActorBatch<'a> {
     pub labels: Tensor<2>,
     /// The critics, where the weighting or a loss term asks them.
     pub critic: Option<&'a Critic>,
-    /// The pretrained actor's prediction, `[batch, task]`, where a loss term asks for it.
+    /// The pretrained actor's prediction, `[batch, task]`, where there is one and terms of the agent.
     pub pretrained: Option<Tensor<2>>,
 }
 

@@ -12,6 +12,9 @@ use crate::state::{EmbeddingTable, TargetTable};
 use crate::target;
 use crate::transition::Policy;
 
+/// Rows of one forward pass of a policy: n-step returns may ask for many.
+const CHUNK: usize = 4096;
+
 #[derive(Clone)]
 pub(super) struct Target {
     /// One per view.
@@ -44,10 +47,16 @@ impl Actor {
         self
     }
 
-    /// The same actor without one.
-    pub fn without_target(mut self) -> Self {
-        self.target = None;
-        self
+    /// A snapshot without the target, optimisers included.
+    pub fn without_target(&self) -> Self {
+        let Self { encoder, network, optimizer, config, .. } = self;
+        Self {
+            encoder: encoder.clone(),
+            network: network.clone(),
+            optimizer: optimizer.clone(),
+            config: *config,
+            target: None,
+        }
     }
 
     /// `target ← τ · online + (1 − τ) · target`; the tables' part is lazy and exact.
@@ -83,7 +92,7 @@ pub struct OnlinePolicy<'a>(pub &'a Actor);
 
 impl Policy for OnlinePolicy<'_> {
     fn actions(&mut self, reader: &BatchReader<'_>, rows: &[Row]) -> Vec<f32> {
-        host(self.0.predict(&reader.states(rows)))
+        rows.chunks(CHUNK).flat_map(|rows| host(self.0.predict(&reader.states(rows)))).collect()
     }
 }
 
@@ -92,6 +101,6 @@ pub struct TargetPolicy<'a>(pub &'a mut Actor);
 
 impl Policy for TargetPolicy<'_> {
     fn actions(&mut self, reader: &BatchReader<'_>, rows: &[Row]) -> Vec<f32> {
-        host(self.0.predict_target(&reader.states(rows)))
+        rows.chunks(CHUNK).flat_map(|rows| host(self.0.predict_target(&reader.states(rows)))).collect()
     }
 }

@@ -61,6 +61,13 @@ pub struct CriticStep {
     pub embedding_gradient_norm: f64,
 }
 
+impl CriticStep {
+    /// `Σ_k mean δ_k²`, whatever the importance weights; of the first of twins.
+    pub fn td_loss(&self) -> f64 {
+        self.tasks.iter().map(|task| task.loss).sum()
+    }
+}
+
 impl Critic {
     /// Untrained critics that start near `mean_returns` (one per task), their targets equal to them.
     ///

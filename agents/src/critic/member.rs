@@ -87,7 +87,7 @@ impl Member {
             target_network: network.valid(),
             encoder,
             network,
-            optimizer: AdamConfig::new().with_epsilon(1e-8).init(),
+            optimizer: optimizer(),
         }
     }
 
@@ -157,7 +157,11 @@ impl Member {
         self.network = weights::restore(self.network, &format!("{prefix}network"), from)?;
         self.target_table = TargetTable::new(&self.encoder.views[0].table, tau);
         self.target_network = self.network.valid();
-        self.optimizer = AdamConfig::new().with_epsilon(1e-8).init();
+        self.optimizer = optimizer();
         Ok(self)
     }
+}
+
+fn optimizer() -> ModuleOptimizer {
+    AdamConfig::new().with_epsilon(1e-8).init()
 }

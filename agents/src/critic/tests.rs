@@ -190,6 +190,30 @@ fn targets_move_with_soft_updates_alone_and_by_tau() {
 }
 
 #[test]
+fn table_rows_catch_up_with_the_target_before_they_change() {
+    let schema = schema(4);
+    let table = two_sessions(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let mut critic = critic(&schema, &CriticConfig { tau: 1.0, ..small() });
+    // Row 0 goes on to row 1, so both batches write what the other one reads.
+    let [transitions, others] = [&[0, 2][..], &[1, 2]].map(|rows| read(RULE, &reader, rows));
+    critic.step(&others, &mut Pass::evaluation(), false);
+    critic.soft_update();
+    let next = (&transitions.next_states, transitions.next_actions.clone());
+    let expected = host(critic.q_values(next.0, next.1.clone()));
+    // Nobody has read the target since: its rows are due when the next step writes the online ones.
+    critic.members[0].step(
+        &small(),
+        &others,
+        Tensor::zeros([2, 2], &Device::default()),
+        &mut Pass::evaluation(),
+        false,
+    );
+    assert_ne!(host(critic.q_values(next.0, next.1.clone())), expected);
+    assert_eq!(host(critic.members[0].target_q_values(next.0, next.1)), expected);
+}
+
+#[test]
 fn statistics_of_a_step_by_hand() {
     let schema = schema(4);
     let table = two_sessions(&schema);

@@ -13,7 +13,9 @@ use crate::stream::Stream;
 use prioritized::Priorities;
 
 pub use prioritized::PrioritizedConfig;
-pub use ring::{ReplayBuffer, Transition};
+pub use ring::Transition;
+
+use ring::ReplayBuffer;
 
 /// `[replay]` of a run file.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -22,7 +22,7 @@ pub(super) const EMPTY: &str = "sampling from an empty replay buffer: collect tr
 
 /// The last `capacity` transitions, in a ring of rows and a flat ring of actions: `4 + 4K` bytes each for `K` tasks,
 /// without an allocation per transition. Memory is committed as the buffer fills.
-pub struct ReplayBuffer {
+pub(super) struct ReplayBuffer {
     rows: HeapRb<Row>,
     /// `K` consecutive values per transition. Values enter and leave `K` at a time and the capacity is a multiple of
     /// `K`, so an action never straddles the ring's end.
@@ -32,7 +32,7 @@ pub struct ReplayBuffer {
 
 impl ReplayBuffer {
     /// An empty buffer for `capacity` transitions of `n_tasks` tasks.
-    pub fn new(capacity: usize, n_tasks: usize) -> Self {
+    pub(super) fn new(capacity: usize, n_tasks: usize) -> Self {
         assert!(capacity > 0, "a replay buffer holds at least one transition");
         assert!(n_tasks > 0, "an action has at least one task");
         let n_actions = capacity.checked_mul(n_tasks).expect("capacity · tasks fits the address space");
@@ -40,7 +40,7 @@ impl ReplayBuffer {
     }
 
     /// Adds a transition, in place of the oldest one if the buffer is full.
-    pub fn push(&mut self, transition: Transition<'_>) {
+    pub(super) fn push(&mut self, transition: Transition<'_>) {
         let found = transition.action.len();
         assert_eq!(found, self.n_tasks, "tasks of the action, and of the buffer");
         self.rows.push_overwrite(transition.row);
@@ -48,27 +48,28 @@ impl ReplayBuffer {
     }
 
     /// Number of transitions held.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.rows.occupied_len()
     }
 
     /// Whether it holds none.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// Number of transitions it can hold.
-    pub fn capacity(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
         self.rows.capacity().get()
     }
 
     /// Number of tasks of an action.
-    pub fn n_tasks(&self) -> usize {
+    pub(super) fn n_tasks(&self) -> usize {
         self.n_tasks
     }
 
     /// The transition at `index`, 0 being the oldest one held; exclusive because the ring hands out its slices so.
-    pub fn get(&mut self, index: usize) -> Transition<'_> {
+    pub(super) fn get(&mut self, index: usize) -> Transition<'_> {
         assert!(index < self.len(), "transition {index} of {}", self.len());
         let n_tasks = self.n_tasks;
         let row = *element(self.rows.as_slices(), index, 1).first().expect("one row");
@@ -79,7 +80,7 @@ impl ReplayBuffer {
     ///
     /// # Panics
     /// If the buffer is empty.
-    pub fn sample(
+    pub(super) fn sample(
         &mut self,
         batch_size: usize,
         stream: &mut Stream,

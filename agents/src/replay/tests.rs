@@ -64,21 +64,31 @@ fn corrected_draws_have_the_mean_of_uniform_ones_and_uncorrected_ones_do_not() {
 }
 
 #[test]
-fn overwritten_transitions_leave_their_priority_to_the_new_ones() {
+fn priorities_stay_with_their_transitions_when_the_ring_wraps() {
     let mut replay = replay(4, 4);
     let mut stream = Streams::new(1).named("replay");
-    hear(&mut replay, &mut stream, |_| 15.999); // p = 4
+    hear(&mut replay, &mut stream, |_| 0.249); // p = ½
     for row in 4..6 {
         replay.push(Transition { row: Row(row), action: &[row as f32] });
     }
     let mut batch = TransitionBatch::default();
-    replay.sample(400, 0.0, &mut stream, &mut batch);
-    for (row, action) in batch.rows.iter().zip(&batch.actions) {
-        assert!((2..6).contains(&row.0), "rows 0 and 1 are gone, found {row:?}");
-        assert_eq!(*action, row.0 as f32);
-    }
-    // New ones have the largest priority so far, so all four are alike.
-    assert!((2..6).all(|row| (99..=101).contains(&batch.rows.iter().filter(|found| found.0 == row).count())));
+    let mut shares = |replay: &mut Replay| {
+        replay.sample(1200, 0.0, &mut stream, &mut batch);
+        for (row, action) in batch.rows.iter().zip(&batch.actions) {
+            assert!((2..6).contains(&row.0), "rows 0 and 1 are gone, found {row:?}");
+            assert_eq!(*action, row.0 as f32);
+        }
+        [2, 3, 4, 5].map(|row| batch.rows.iter().filter(|found| found.0 == row).count())
+    };
+    let close = |found: [usize; 4], expected: [usize; 4]| {
+        assert!(found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= 2), "{found:?}, not {expected:?}");
+    };
+    // The new ones have the largest priority so far, the 1 that transitions start with.
+    close(shares(&mut replay), [200, 200, 400, 400]);
+    // p = 1, 2, 3 and 6 for rows 2 to 5.
+    let mut stream = Streams::new(2).named("replay");
+    hear(&mut replay, &mut stream, |row| [0.999, 3.999, 8.999, 35.999][row as usize - 2]);
+    close(shares(&mut replay), [100, 200, 300, 600]);
 }
 
 #[test]
