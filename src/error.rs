@@ -45,14 +45,16 @@ pub enum Error {
     Device(String),
     /// A loss that is not a number.
     #[error(
-        "{phase}, step {step}: the loss is {loss}, training stopped; {kept}. \
-         Try a lower `learning_rate`, or look at the gradient norms in TensorBoard"
+        "{phase}, step {step}: the loss is {loss} because of the {part}, training stopped; {kept}. \
+         Try a lower `{}`, or look at the losses and gradient norms in TensorBoard", part.rate()
     )]
     Diverged {
         /// The phase.
         phase: &'static str,
         /// Its step.
         step: u64,
+        /// Who has made it so.
+        part: Learner,
         /// The loss.
         loss: f64,
         /// Where the last good parameters are.
@@ -69,6 +71,34 @@ pub enum Error {
     /// Parts of the command line or the data that contradict one another.
     #[error("{0}")]
     Usage(String),
+}
+
+/// Who learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Learner {
+    /// The actor.
+    Actor,
+    /// The critics.
+    Critics,
+}
+
+impl Learner {
+    /// The key of its learning rate.
+    pub fn rate(self) -> &'static str {
+        match self {
+            Self::Actor => "optimizer.learning_rate",
+            Self::Critics => "critic.learning_rate",
+        }
+    }
+}
+
+impl std::fmt::Display for Learner {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Actor => "actor",
+            Self::Critics => "critics",
+        })
+    }
 }
 
 impl Error {

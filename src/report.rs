@@ -135,8 +135,8 @@ impl Report {
         line(format!("# {} with {} weights on {}\n", self.backbone, self.weighting, self.data.name));
         let explanation = match self.actors.equal_budget {
             Some(_) => {
-                " `baseline` is the pretrained actor, `equal budget` the same further training with all weights 1, \
-                        so that the effect of the weights, and not of extra epochs, is visible."
+                " `baseline` is the pretrained actor (where there is one), `equal budget` the same training with all weights \
+                 1 and without critics, so that the effect of the critics, and not of extra epochs, is visible."
             }
             None => "",
         };
@@ -218,7 +218,12 @@ fn critic_table(critics: &CriticSummary) -> Table {
 impl Comparison {
     /// The actors compared, with a name each.
     fn blocks<'a>(&'a self, weighting: &'a str) -> Vec<(&'a str, &'a TaskBlock)> {
-        let last = if self.baseline.is_some() { "RL-weighted" } else { weighting };
+        // What differs from the equal budget is either the critics' weights or the policy gradient.
+        let last = match (self.equal_budget.is_some() || self.baseline.is_some(), weighting) {
+            (true, "critic") => "RL-weighted",
+            (true, _) => "agent",
+            (false, _) => weighting,
+        };
         let blocks = [
             ("baseline", self.baseline.as_ref()),
             ("equal budget", self.equal_budget.as_ref()),

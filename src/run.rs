@@ -9,7 +9,7 @@ use rmtl_agents::weighting::{LossWeighting, WeightingConfig};
 use rmtl_envs::{Dataset, Schema, Split};
 
 use crate::config::RunFile;
-use crate::error::{Error, Result};
+use crate::error::{Error, Learner, Result};
 use crate::folder::RunFolder;
 use crate::interrupt::Interrupt;
 use crate::log::tags::{self, Phase};
@@ -73,15 +73,15 @@ impl<'a> Run<'a> {
     /// Fails where a loss is not a number.
     pub fn check_loss(
         &self,
-        phase: Phase,
-        step: u64,
+        part: Learner,
+        (phase, step): (Phase, u64),
         loss: f64,
         keep: impl FnOnce() -> String,
     ) -> Result<()> {
         if loss.is_finite() {
             return Ok(());
         }
-        Err(Error::Diverged { phase: phase.name(), step, loss, kept: keep() })
+        Err(Error::Diverged { phase: phase.name(), step, part, loss, kept: keep() })
     }
 
     /// Whether this step (counted from 1) is logged.

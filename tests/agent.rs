@@ -220,7 +220,12 @@ fn a_joint_run_that_no_number_comes_out_of_keeps_the_best_actor() {
         "schedule.joint.training.evaluations_per_epoch=9",
     ];
     let error = bench.try_train("run", &joint(&set)).unwrap_err();
-    assert!(matches!(error, rmtl::error::Error::Diverged { phase: "joint", .. }), "{error}");
+    let critics = rmtl::error::Learner::Critics;
+    assert!(
+        matches!(error, rmtl::error::Error::Diverged { phase: "joint", part, .. } if part == critics),
+        "{error}"
+    );
+    assert!(error.to_string().contains("`critic.learning_rate`"), "{error}");
     assert!(bench.path("run/model/baseline.safetensors").is_file());
 }
 
@@ -243,6 +248,12 @@ fn a_critic_that_diverges_is_reported() {
         ["critic.output=linear", "critic.learning_rate=3.0", "schedule.two_stage.pretrain.max_epochs=1"];
     let report = bench.train("run", &set);
     assert!(report.warnings.iter().any(|warning| warning.contains("has diverged")), "{:?}", report.warnings);
+    let collapsed = [
+        "critic={output=\"linear\", learning_rate=0.3, bottom=[32, 16], tower=[8]}",
+        "schedule.two_stage.critics={max_steps=200, patience=100}",
+    ];
+    let report = bench.train("collapsed", &collapsed);
+    assert!(report.warnings.iter().any(|warning| warning.contains("has collapsed")), "{:?}", report.warnings);
     let report = bench.train("tame", &["critic.output=linear", "schedule.two_stage.pretrain.max_epochs=1"]);
     assert!(!report.warnings.iter().any(|warning| warning.contains("diverge")), "{:?}", report.warnings);
 }

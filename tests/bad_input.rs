@@ -183,3 +183,11 @@ fn a_failed_preparation_leaves_no_run_folder() {
     assert!(found.contains("itm") && found.contains("item"), "{found}");
     assert!(!bench.path("run").exists() && !bench.path("prepared").exists());
 }
+
+#[test]
+fn a_mistake_is_told_once() {
+    let bench = Workbench::with(DATASET, &RUN.replace("seed = 5", "sed = 5"));
+    let output = crate::workbench::rmtl().arg("train").arg(bench.path("run.toml")).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(errors.matches("did you mean `seed`").count(), 1, "{errors}");
+}

@@ -96,3 +96,31 @@ fn a_run_counts_once_and_groups_never_share_a_name() {
     let (ok, message) = compare(&bench, &["runs", "again"]);
     assert!(!ok && message.contains("same seed 5"), "{message}");
 }
+
+#[test]
+fn an_unfinished_run_among_others_is_skipped_with_a_warning() {
+    let bench = Workbench::new();
+    bench.train("done", &["weighting.equal={}", "schedule.two_stage.pretrain.max_epochs=1"]);
+    std::fs::create_dir(bench.path("stopped")).unwrap();
+    let output = rmtl()
+        .current_dir(bench.path(""))
+        .args(["compare", "done", "stopped", "--base", "./done"])
+        .output()
+        .unwrap();
+    let [out, errors] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert!(output.status.success() && out.contains("RelaImpr over done"), "{out}{errors}");
+    assert!(errors.contains("warning: ") && errors.contains("stopped: no finished run"), "{errors}");
+}
+
+#[test]
+fn a_run_from_scratch_has_no_pretrained_actor_to_compare() {
+    let bench = Workbench::new();
+    let scratch = "schedule.joint.training={start_from=\"scratch\", max_epochs=1}";
+    bench.train("scratch", &[scratch]);
+    let (ok, table) = compare(&bench, &["scratch"]);
+    assert!(ok && table.contains("critics of buy"), "{table}");
+    let (ok, message) = compare(&bench, &["scratch", "--actor", "pretrained"]);
+    assert!(!ok && message.contains("no"), "{message}");
+    let (ok, table) = compare(&bench, &["scratch", "--actor", "equal-budget"]);
+    assert!(ok && !table.contains("critics of"), "critics are the final actor's alone: {table}");
+}

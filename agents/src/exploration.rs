@@ -18,14 +18,18 @@ pub enum Exploration {
     /// The actor's prediction plus independent normal noise.
     ActorNoise {
         /// Standard deviation of the noise.
+        #[serde(default = "small")]
         standard_deviation: f64,
     },
     /// The actor's prediction plus noise that wanders along a session, `x ← (1 − θ) x + σ ε`, 0 before its first row: the
-    /// Ornstein–Uhlenbeck process of DDPG (Lillicrap et al., ICLR 2016) at unit time steps. DDPG's values: θ 0.15, σ 0.2.
+    /// Ornstein–Uhlenbeck process of DDPG (Lillicrap et al., ICLR 2016) at unit time steps. DDPG's values are θ 0.15 and σ 0.2, for
+    /// actions in [−1, 1]; the default σ is the same share of [0, 1].
     OrnsteinUhlenbeck {
         /// θ, the share of the noise that is lost from row to row.
+        #[serde(default = "reversion")]
         reversion: f64,
         /// σ, the standard deviation of what is added at a row.
+        #[serde(default = "small")]
         standard_deviation: f64,
     },
     /// Uniform in [0, 1], whatever the state.
@@ -34,8 +38,16 @@ pub enum Exploration {
 
 impl Default for Exploration {
     fn default() -> Self {
-        Self::ActorNoise { standard_deviation: 0.1 }
+        Self::ActorNoise { standard_deviation: small() }
     }
+}
+
+fn small() -> f64 {
+    0.1
+}
+
+fn reversion() -> f64 {
+    0.15
 }
 
 impl Exploration {

@@ -3,12 +3,13 @@
 use comfy_table::presets;
 
 use super::CompareArguments;
-use super::output::print;
+use super::output::{complain, print};
 use crate::compare::{compare, seed_deviation, tables};
 use crate::error::Result;
 
 pub(super) fn command(arguments: &CompareArguments) -> Result<()> {
-    let groups = compare(&arguments.run_dirs, arguments.actor)?;
+    let groups =
+        compare(&arguments.run_dirs, arguments.actor, |error| complain(format_args!("warning: {error}")))?;
     if arguments.json {
         print(serde_json::to_string_pretty(&groups).expect("groups hold nothing JSON cannot say"));
         return Ok(());

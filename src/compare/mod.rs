@@ -23,7 +23,7 @@ pub enum Which {
     /// The final one.
     #[default]
     Final,
-    /// The pretrained one; the final one of a run that ended there.
+    /// The pretrained one, which is the final one of a run that ended there; runs that started from scratch are left out.
     Pretrained,
     /// The one trained on with all weights 1; runs without are left out.
     EqualBudget,
@@ -120,11 +120,12 @@ struct Finished {
 }
 
 /// Reads the finished runs in `folders` (run folders, or folders of them) and groups them, in the order given. A run named
-/// twice counts once.
+/// twice counts once; of a folder without a finished run `skipped` is told.
 ///
 /// # Errors
-/// A folder holds no finished run, the runs are not of one dataset, a seed was run twice, or no run has that actor.
-pub fn compare(folders: &[PathBuf], which: Which) -> Result<Vec<Group>> {
+/// There is no finished run, a report cannot be read, the runs are not of one dataset, a seed was run twice, or no run has
+/// that actor.
+pub fn compare(folders: &[PathBuf], which: Which, mut skipped: impl FnMut(Error)) -> Result<Vec<Group>> {
     let mut runs: Vec<Finished> = Vec::new();
     for folder in folders {
         let found = finished_below(folder)?;
@@ -132,13 +133,20 @@ pub fn compare(folders: &[PathBuf], which: Which) -> Result<Vec<Group>> {
             let reason = format!(
                 "no finished run in it: no {REPORT_FILE} beside a {RUN_FILE}, and none one folder below"
             );
-            return Err(Error::file("compare", folder, reason));
+            let error = Error::file("compare", folder, reason);
+            if folders.len() == 1 {
+                return Err(error);
+            }
+            skipped(error);
         }
         for run in found {
             if runs.iter().all(|other| other.path != run.path) {
                 runs.push(run);
             }
         }
+    }
+    if runs.is_empty() {
+        return Err(Error::Usage("none of these folders holds a finished run".into()));
     }
     if let Some(other) = runs.iter().find(|run| run.report.data != runs[0].report.data) {
         let of = |run: &Finished| format!("{} is of {}", run.path.display(), run.report.data.name);
@@ -187,7 +195,10 @@ fn finished(folder: &Path) -> Result<Option<Finished>> {
         return Ok(None);
     }
     let text = std::fs::read_to_string(&path).map_err(|error| Error::file("read", &path, error))?;
-    let report: Report = serde_json::from_str(&text).map_err(|error| Error::file("read", &path, error))?;
+    let report: Report = serde_json::from_str(&text).map_err(|error| {
+        let reason = format!("{error}; if another version of rmtl wrote it, train the run again");
+        Error::file("read", &path, reason)
+    })?;
     let actors = &report.actors;
     for block in
         [Some(&actors.tasks), actors.baseline.as_ref(), actors.equal_budget.as_ref()].into_iter().flatten()
@@ -266,7 +277,8 @@ impl Which {
         let actors = &report.actors;
         match self {
             Self::Final => Some(&actors.tasks),
-            Self::Pretrained => Some(actors.baseline.as_ref().unwrap_or(&actors.tasks)),
+            Self::Pretrained if report.critics.is_none() => Some(&actors.tasks),
+            Self::Pretrained => actors.baseline.as_ref(),
             Self::EqualBudget => actors.equal_budget.as_ref(),
         }
     }

@@ -13,7 +13,9 @@ use crate::metric::rela_impr;
 pub fn tables(groups: &[Group], base: Option<&str>) -> Result<Vec<(String, Table)>> {
     let base = base.map(|name| {
         let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
-        groups.iter().find(|group| group.name == name).ok_or_else(|| {
+        // A path is as good as its last part.
+        let last = std::path::Path::new(name).file_name().map_or(name.into(), |last| last.to_string_lossy());
+        groups.iter().find(|group| group.name == name || group.name == last).ok_or_else(|| {
             Error::Usage(format!("--base {name}: no such run; there are {}", names.join(", ")))
         })
     });
@@ -37,7 +39,9 @@ fn task_table(groups: &[Group], base: Option<&Group>, task: &str) -> Table {
     let auc = |group: &Group| group.tasks[task].get("AUC").map(|auc| auc.spread.mean);
     let rows = groups.iter().map(|group| {
         let of = |group: &Group, name: &str| group.tasks[task].get(name).cloned();
-        let metrics = METRICS.iter().map(|(name, _)| cell(of(group, name).map(|metric| metric.spread), 4));
+        let metrics = METRICS
+            .iter()
+            .map(|(name, _)| cell(of(group, name).map(|metric| metric.spread), 4, group.seeds.len()));
         let against_base = base.into_iter().flat_map(|base| {
             let value = auc(group).zip(auc(base)).and_then(|(auc, base)| rela_impr(auc, base));
             let improvement = value.map_or("undefined".into(), |value| format!("{:+.2} %", 100.0 * value));
@@ -67,8 +71,9 @@ fn critic_table<'a>(groups: impl Iterator<Item = &'a Group>, task: &str) -> Tabl
     let names = CRITIC_METRICS.iter().map(|(name, _)| (*name).to_owned());
     let rows = groups.map(|group| {
         let of_task = group.critics.get(task);
-        let cells =
-            CRITIC_METRICS.iter().map(|(name, _)| cell(of_task.and_then(|of| of.get(name).copied()), 3));
+        let cells = CRITIC_METRICS
+            .iter()
+            .map(|(name, _)| cell(of_task.and_then(|of| of.get(name).copied()), 3, group.seeds.len()));
         [group.name.clone()].into_iter().chain(cells).collect()
     });
     table(["run".to_owned()].into_iter().chain(names).collect(), rows)
@@ -104,12 +109,14 @@ fn difference(Spread { mean, std, .. }: Spread) -> String {
     }
 }
 
-fn cell(spread: Option<Spread>, digits: usize) -> String {
-    match spread {
-        None => "undefined".into(),
-        Some(Spread { mean, std: None, .. }) => format!("{mean:.digits$}"),
-        Some(Spread { mean, std: Some(std), .. }) => format!("{mean:.digits$} ± {std:.digits$}"),
-    }
+/// A metric of `n_seeds` runs; it says so where some of them have none.
+fn cell(spread: Option<Spread>, digits: usize, n_seeds: usize) -> String {
+    let Some(Spread { mean, std, n }) = spread else {
+        return "undefined".into();
+    };
+    let deviation = std.map(|std| format!(" ± {std:.digits$}")).unwrap_or_default();
+    let some = if n < n_seeds { format!(" ({n} of {n_seeds})") } else { String::new() };
+    format!("{mean:.digits$}{deviation}{some}")
 }
 
 /// The standard deviation between seeds of one metric, pooled over the groups: what of a difference is noise.

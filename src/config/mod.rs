@@ -135,7 +135,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// It is not a run file.
-    #[error("{0}")]
+    #[error(transparent)]
     Toml(#[from] TomlError),
     /// A `--set` does not fit.
     #[error(transparent)]

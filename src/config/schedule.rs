@@ -74,8 +74,9 @@ impl Schedule {
                 two_stage.critics.check()
             }
             Self::Joint(Joint { training, .. }) if training.critic_steps == 0 || training.n_lanes == 0 => {
+                let JointConfig { critic_steps, n_lanes, .. } = training;
                 Err(format!(
-                    "`training` needs `critic_steps` and `n_lanes` of at least 1; found {training:?}"
+                    "`training` needs `critic_steps` and `n_lanes` of at least 1; found {critic_steps} and {n_lanes}"
                 ))
             }
             Self::Joint(joint) => joint.training.fit().check("training"),
@@ -184,8 +185,10 @@ impl Default for FitConfig {
 impl FitConfig {
     fn check(&self, name: &str) -> Result<(), String> {
         if self.max_epochs == 0 || self.patience == 0 || self.evaluations_per_epoch == 0 {
+            let Self { max_epochs, patience, evaluations_per_epoch } = self;
             return Err(format!(
-                "`{name}` needs `max_epochs`, `patience` and `evaluations_per_epoch` of at least 1; found {self:?}"
+                "`{name}` needs `max_epochs`, `patience` and `evaluations_per_epoch` of at least 1; found {max_epochs}, \
+                 {patience} and {evaluations_per_epoch}"
             ));
         }
         Ok(())
@@ -269,8 +272,10 @@ impl Default for ConvergeConfig {
 impl ConvergeConfig {
     fn check(&self) -> Result<(), String> {
         if self.max_steps == 0 || self.window == 0 || self.patience == 0 || self.soft_update_every == 0 {
+            let Self { max_steps, window, patience, soft_update_every, .. } = self;
             return Err(format!(
-                "`critics` needs `max_steps`, `window`, `patience` and `soft_update_every` of at least 1; found {self:?}"
+                "`critics` needs `max_steps`, `window`, `patience` and `soft_update_every` of at least 1; found {max_steps}, \
+                 {window}, {patience} and {soft_update_every}"
             ));
         }
         if !(0.0..1.0).contains(&self.epsilon) {

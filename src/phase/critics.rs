@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::collect::Collected;
 use super::diagnose::{Diagnosis, TaskCriticSummary, log_calibration};
+use super::doubts::{Doubts, report_flat};
 use super::evaluate::Evaluator;
-use super::overfit::Overfit;
-use super::td::TdLearner;
+use super::td::{TdLearner, WindowMean};
 use crate::config::{ConvergeConfig, TwoStage};
 use crate::error::Result;
 use crate::log::tags::{self, Phase};
@@ -29,7 +29,7 @@ pub struct CriticSummary {
     pub soft_updates: u64,
     /// Updates of the actor meanwhile.
     pub actor_updates: u64,
-    /// TD loss, Σ_k mean δ_k²: the smallest mean of a window, or that of the last update beside the actor.
+    /// TD loss, Σ_k mean δ_k²: the smallest mean of a window, or that of the last window beside the actor.
     pub td_loss: f64,
     /// Task by task.
     pub tasks: IndexMap<String, TaskCriticSummary>,
@@ -53,7 +53,7 @@ pub fn critics(
     let mut progress = run.console.progress(phase.name(), config.max_steps * batch_size as u64);
     let mut clock = PhaseClock::start();
     let mut convergence = Convergence::new(config);
-    let mut overfit = Overfit::default();
+    let mut doubts = Doubts::default();
     let mut has_converged = false;
     let mut step = 0;
     while step < config.max_steps && !has_converged {
@@ -76,8 +76,8 @@ pub fn critics(
         }
         has_converged = convergence.hear(done.td_loss());
         // The end has a look of its own.
-        if convergence.n == 0 && step < config.max_steps && !has_converged {
-            overfit.hear(&diagnosis.measure(run, (phase, step), &td.critic, &validation, &predictions));
+        if convergence.window.is_new() && step < config.max_steps && !has_converged {
+            doubts.hear(&diagnosis.measure(run, (phase, step), &td.critic, &validation, &predictions));
         }
     }
     let summary = CriticSummary {
@@ -88,7 +88,7 @@ pub fn critics(
         td_loss: convergence.loss(),
         tasks: diagnosis.measure(run, (phase, step), &td.critic, &validation, &predictions),
     };
-    overfit.hear(&summary.tasks);
+    doubts.hear(&summary.tasks);
     log_calibration(run, phase, &summary.tasks);
     progress.message(if has_converged {
         format!("converged at TD loss {:.4}", summary.td_loss)
@@ -99,7 +99,8 @@ pub fn critics(
     run.finish_phase(phase, clock, step);
     td.report_alarms(run);
     convergence.check_end(run);
-    overfit.check_end(run);
+    doubts.check_end(run);
+    report_flat(run, &summary.tasks);
     Ok((td.critic, policy, summary))
 }
 
@@ -112,48 +113,44 @@ pub(super) fn message(done: &CriticStep) -> String {
 /// Compares the mean loss of each window with the best one so far.
 struct Convergence {
     config: ConvergeConfig,
-    sum: f64,
-    n: u64,
-    last: f64,
+    window: WindowMean,
     best: f64,
     windows_since: u32,
 }
 
 impl Convergence {
     fn new(config: ConvergeConfig) -> Self {
-        Self { config, sum: 0.0, n: 0, last: f64::INFINITY, best: f64::INFINITY, windows_since: 0 }
+        Self { config, window: WindowMean::new(config.window), best: f64::INFINITY, windows_since: 0 }
     }
 
     /// Hears the loss of one update; true once it has converged.
     fn hear(&mut self, loss: f64) -> bool {
-        self.sum += loss;
-        self.n += 1;
-        if self.n < self.config.window {
+        if !self.window.hear(loss) {
             return false;
         }
-        self.last = self.sum / self.n as f64;
-        (self.sum, self.n) = (0.0, 0);
-        if self.last < self.best * (1.0 - self.config.epsilon) {
+        let mean = self.window.mean();
+        if mean < self.best * (1.0 - self.config.epsilon) {
             self.windows_since = 0;
         } else {
             self.windows_since += 1;
         }
-        self.best = self.best.min(self.last);
+        self.best = self.best.min(mean);
         self.windows_since >= self.config.patience
     }
 
     /// The mean loss of the best window; of all updates where there were fewer.
     fn loss(&self) -> f64 {
-        if self.best.is_finite() { self.best } else { self.sum / self.n.max(1) as f64 }
+        if self.best.is_finite() { self.best } else { self.window.mean() }
     }
 
     /// A loss that has risen again was not learnt, whatever stopped it.
     fn check_end(&self, run: &mut Run<'_>) {
-        if self.best.is_finite() && self.last > 2.0 * self.best {
+        let last = self.window.mean();
+        if self.best.is_finite() && last > 2.0 * self.best {
             run.warn(format!(
                 "the TD loss has risen to {:.4} from {:.4}, its best window: the critics diverge; use a lower \
                  `critic.learning_rate` or `critic.tau`",
-                self.last, self.best
+                last, self.best
             ));
         }
     }

@@ -20,6 +20,9 @@ pub struct TaskCriticSummary {
     pub metrics: QMetrics,
     /// Share of validation rows with a dead Q.
     pub dead_share: f64,
+    /// Largest less smallest Q over the validation rows.
+    #[serde(default)]
+    pub q_range: f64,
     /// Mean Q and mean return of ten groups of validation rows, in the order of Q.
     pub calibration: Vec<CalibrationPoint>,
 }
@@ -67,7 +70,11 @@ impl<'a> Diagnosis<'a> {
                 rows.iter().filter(|row| row.q.abs() < f64::from(rmtl_agents::critic::DEAD_Q)).count();
             let QEvaluation { metrics, calibration, .. } = evaluation;
             let dead_share = n_dead as f64 / rows.len().max(1) as f64;
-            found.insert(name.clone(), TaskCriticSummary { metrics, dead_share, calibration });
+            let (low, high) = rows.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), row| {
+                (low.min(row.q), high.max(row.q))
+            });
+            let q_range = (high - low).max(0.0);
+            found.insert(name.clone(), TaskCriticSummary { metrics, dead_share, q_range, calibration });
         }
         found
     }

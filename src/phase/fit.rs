@@ -12,7 +12,7 @@ use rmtl_envs::{Row, Split};
 use super::joint::Companion;
 use super::validation::{Fitted, Validation};
 use crate::config::FitConfig;
-use crate::error::Result;
+use crate::error::{Learner, Result};
 use crate::log::tags::{self, Part, Phase};
 use crate::metric::correlation;
 use crate::run::{PhaseClock, Run};
@@ -88,7 +88,6 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
                 &mut Pass::training(&mut masks).at(now),
                 is_logged,
             );
-            run.check_loss(phase, step, done.loss, || validation.keep_best(run))?;
             if let Critics::Learning(companion) = &mut fit.critics {
                 companion.after_actor(&mut actor);
             }
@@ -101,6 +100,10 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
                 log_step(run, phase, step, &done, losses.names());
                 run.logger.scalar(&tags::rows_per_second(phase), step, clock.speed());
             }
+            // Weights are no numbers where the critics' values are none.
+            let part =
+                if done.weights.iter().all(|w| w.is_finite()) { Learner::Actor } else { Learner::Critics };
+            run.check_loss(part, (phase, step), done.loss, || validation.keep_best(run))?;
             let is_validated = is_validated(batch, n_batches, fit.config.evaluations_per_epoch);
             if is_validated {
                 validation.hear(run, (phase, step), &actor, fit.critics.get())?;

@@ -7,13 +7,17 @@ use rmtl_envs::{Sessions, Split};
 use super::collect::Collected;
 use super::critics::CriticSummary;
 use super::diagnose::log_calibration;
+use super::doubts::report_flat;
 use super::fit::{Critics, Fit, fit};
-use super::td::TdLearner;
+use super::td::{TdLearner, WindowMean};
 use super::walk::{Tally, Walk};
 use crate::config::{Joint, JointConfig};
 use crate::error::Result;
 use crate::log::tags::Phase;
 use crate::run::Run;
+
+/// Updates of the critics whose mean TD loss is reported.
+const WINDOW: u64 = 50;
 
 /// Critics that learn while the actor does, on transitions that it goes on collecting.
 ///
@@ -24,7 +28,7 @@ pub struct Companion<'a> {
     walk: Walk<'a>,
     critic_steps: u64,
     n_actor_updates: u64,
-    td_loss: f64,
+    td_loss: WindowMean,
 }
 
 impl Companion<'_> {
@@ -42,7 +46,6 @@ impl Companion<'_> {
         kept: impl Fn(&Run<'_>) -> String,
     ) -> Result<()> {
         let reader = run.reader(Split::Train);
-        let mut losses = 0.0;
         for critic_step in 0..self.critic_steps {
             if self.walk.rows().is_empty() {
                 self.walk.restart();
@@ -52,10 +55,9 @@ impl Companion<'_> {
             self.td.sample((step - 1) as f64 / planned as f64);
             self.td.redraw(&mut OnlinePolicy(actor));
             let is_logged = critic_step + 1 == self.critic_steps && run.is_logged(step);
-            losses +=
-                self.td.learn(run, (phase, step, is_logged), &mut TargetPolicy(actor), &kept)?.td_loss();
+            let done = self.td.learn(run, (phase, step, is_logged), &mut TargetPolicy(actor), &kept)?;
+            self.td_loss.hear(done.td_loss());
         }
-        self.td_loss = losses / self.critic_steps as f64;
         Ok(())
     }
 
@@ -79,7 +81,8 @@ pub fn joint(
     let sessions = Sessions::of(&run.dataset.train);
     let td = TdLearner::new(run, &actor, replay, &mean_returns);
     let walk = Walk::new(run, &sessions, n_lanes, "joint");
-    let mut companion = Companion { td, walk, critic_steps, n_actor_updates: 0, td_loss: f64::NAN };
+    let mut companion =
+        Companion { td, walk, critic_steps, n_actor_updates: 0, td_loss: WindowMean::new(WINDOW) };
     let weighting = run.weighting(&run.config.weighting);
     let tau = run.config.critic.tau;
     let fitted = fit(
@@ -96,13 +99,14 @@ pub fn joint(
     )?;
     let Companion { td, n_actor_updates, td_loss, .. } = companion;
     td.report_alarms(run);
+    report_flat(run, &fitted.critics);
     log_calibration(run, Phase::Joint, &fitted.critics);
     let summary = CriticSummary {
         converged: None,
         steps: td.n_updates,
         soft_updates: td.critic.n_soft_updates(),
         actor_updates: n_actor_updates,
-        td_loss,
+        td_loss: td_loss.mean(),
         tasks: fitted.critics,
     };
     Ok((fitted.actor, td.critic, summary))

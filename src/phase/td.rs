@@ -11,7 +11,7 @@ use rmtl_agents::transition::{Policy, TransitionRule};
 use rmtl_envs::Split;
 
 use super::alarm::Alarms;
-use crate::error::Result;
+use crate::error::{Learner, Result};
 use crate::log::tags::{self, Part, Phase};
 use crate::run::Run;
 
@@ -92,13 +92,13 @@ impl<'a> TdLearner<'a> {
     ) -> Result<CriticStep> {
         let transitions = self.rule.read(&self.reader, &self.sampled, policy, &mut self.smoothing);
         let done = self.critic.step(&transitions, &mut Pass::training(&mut self.masks), is_logged);
-        run.check_loss(phase, step, done.loss, || kept(run))?;
         self.replay.update(&self.sampled, &done.td_errors);
         self.n_updates += 1;
         self.alarms.hear(run, step, &done);
         if is_logged {
             self.log(run, phase, step, &done);
         }
+        run.check_loss(Learner::Critics, (phase, step), done.loss, || kept(run))?;
         Ok(done)
     }
 
@@ -130,5 +130,41 @@ impl<'a> TdLearner<'a> {
             logger.scalar(&tags::gradient_norm(phase, Part::CriticDense), step, norm);
         }
         logger.scalar(&tags::gradient_norm(phase, Part::CriticEmbedding), step, done.embedding_gradient_norm);
+    }
+}
+
+/// Mean of the losses of a window of updates, window by window.
+pub(super) struct WindowMean {
+    window: u64,
+    sum: f64,
+    n: u64,
+    last: Option<f64>,
+}
+
+impl WindowMean {
+    pub(super) fn new(window: u64) -> Self {
+        Self { window, sum: 0.0, n: 0, last: None }
+    }
+
+    /// Hears a loss; true at the end of a window.
+    pub(super) fn hear(&mut self, loss: f64) -> bool {
+        self.sum += loss;
+        self.n += 1;
+        let is_full = self.n == self.window;
+        if is_full {
+            self.last = Some(self.sum / self.n as f64);
+            (self.sum, self.n) = (0.0, 0);
+        }
+        is_full
+    }
+
+    /// Whether a window begins.
+    pub(super) fn is_new(&self) -> bool {
+        self.n == 0
+    }
+
+    /// The mean of the last whole window; of all losses where there were fewer.
+    pub(super) fn mean(&self) -> f64 {
+        self.last.unwrap_or(self.sum / self.n.max(1) as f64)
     }
 }

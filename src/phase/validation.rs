@@ -89,7 +89,10 @@ impl<'a> Validation<'a> {
     /// Saves the best actor of a training that cannot go on; tells where it is.
     pub(super) fn keep_best(&self, run: &Run<'_>) -> String {
         let Some(actor) = &self.best else {
-            return "nothing was validated yet".into();
+            return match run.folder.has_models() {
+                true => "nothing was validated yet, the models of the phases before are in the run folder's model/".into(),
+                false => "nothing was validated yet".into(),
+            };
         };
         match run.folder.save(Model::LastGood, &actor.weights()) {
             Ok(()) => format!(

@@ -1,18 +1,33 @@
-//! Critics that learn the training rows by heart.
+//! Critics that learn the training rows by heart, or nothing at all.
 
 use indexmap::IndexMap;
 
 use super::diagnose::TaskCriticSummary;
 use crate::run::Run;
 
+/// A range of Q below this tells no rows apart.
+const FLAT: f64 = 1e-5;
+
 /// Watches the validation TD loss of every task.
 #[derive(Default)]
-pub(super) struct Overfit {
+pub(super) struct Doubts {
     /// Per task: its name, the smallest and the latest loss.
     tasks: IndexMap<String, [f64; 2]>,
 }
 
-impl Overfit {
+/// Tells of the tasks whose Q is the same for every row.
+pub(super) fn report_flat(run: &mut Run<'_>, tasks: &IndexMap<String, TaskCriticSummary>) {
+    for (name, task) in tasks {
+        if task.q_range < FLAT {
+            run.warn(format!(
+                "the critic of task `{name}` has collapsed: its Q is the same for every row of the validation sessions, so it \
+                 tells none apart; use a lower `critic.learning_rate` or a larger critic"
+            ));
+        }
+    }
+}
+
+impl Doubts {
     pub(super) fn hear(&mut self, tasks: &IndexMap<String, TaskCriticSummary>) {
         for (name, task) in tasks {
             let Some(loss) = task.metrics.td_loss else { continue };
