@@ -38,7 +38,7 @@ critic() {
 }
 
 # Agents of the joint schedule. The policy gradient beside BCE, alone, and with TD3's and TD3+BC's options.
-agents='joint ddpg ddpg_alone td3 td3_bc'
+agents='joint ddpg ddpg_alone ddpg_alone_uniform td3 td3_bc bc'
 agent() {
     local bce='weighting.constant={weights=[1.0,1.0]}' silent='weighting.constant={weights=[0.0,0.0]}'
     local gradient='losses.policy_gradient={}' joint='schedule.joint={}'
@@ -47,8 +47,14 @@ agent() {
     joint) settings=("$joint") ;;
     ddpg) settings=("$joint" "$bce" "$gradient") ;;
     ddpg_alone) settings=("$joint" "$silent" "$gradient") ;;
+    # Actions from all over [0, 1], so that the critics know what they are asked about.
+    ddpg_alone_uniform)
+        settings=('schedule.joint={collect={policy="uniform"}}' 'replay.resample_actions=true' "$silent" "$gradient")
+        ;;
     td3) settings=("${td3[@]}" "$gradient") ;;
     td3_bc) settings=("${td3[@]}" 'losses={policy_gradient={strength=2.5,normalize=true},behaviour_cloning={}}') ;;
+    # What cloning does by itself.
+    bc) settings=("${td3[@]}" 'losses={policy_gradient={strength=1e-9},behaviour_cloning={}}') ;;
     esac
 }
 

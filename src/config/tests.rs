@@ -80,6 +80,19 @@ fn an_override_with_a_typo_names_itself() {
         found.contains("--set weighting.critic.lamda=0.3") && found.contains("did you mean `lambda`"),
         "{found}"
     );
+    // serde's own words for these are of no help.
+    for (set, expected) in [
+        ("schedule=joint", "write `name = {}`"),
+        ("schedule={}", "exactly one choice, found none"),
+        ("schedule={joint={}, two_stage={}}", "found several; keep one"),
+        ("replay=3", "expected a table of settings"),
+    ] {
+        let found = message(MINIMAL, &[set]);
+        assert!(
+            found.contains(expected) && found.contains("--set schedule") | found.contains("--set replay"),
+            "{found}"
+        );
+    }
     let found = message(MINIMAL, &["seed.x=1"]);
     assert!(found.contains("seed"), "{found}");
     assert!("seed".parse::<Override>().unwrap_err().to_string().contains("key=value"));

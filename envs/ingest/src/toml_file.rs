@@ -41,7 +41,34 @@ pub fn explain(message: &str) -> String {
             let likely = suggestion(nearest(name, names));
             format!("unknown {what} `{name}`{likely}; expected {expected}")
         }
-        None => message.trim().replace('\n', "; "),
+        None => in_words(&message.trim().replace('\n', "; ")),
+    }
+}
+
+/// serde's terms in those of people who write run files.
+fn in_words(message: &str) -> String {
+    const CHOICE: &str = "expected exactly one choice, found";
+    if message.contains("unit variant, expected") {
+        return "found a name where a table of settings is expected; write `name = {}` for its defaults"
+            .into();
+    }
+    if message.contains("wanted exactly 1 element, found 0") {
+        return format!("{CHOICE} none");
+    }
+    if message.contains("wanted exactly 1 element, more than 1") {
+        return format!("{CHOICE} several; keep one");
+    }
+    match message.split_once("expected ") {
+        Some((found, expected)) => {
+            let expected = match expected {
+                "usize" | "u64" | "u32" => "a whole number, not negative",
+                "f64" | "f32" => "a number",
+                structure if structure.starts_with("struct ") => "a table of settings",
+                other => other,
+            };
+            format!("{found}expected {expected}")
+        }
+        None => message.into(),
     }
 }
 
@@ -100,6 +127,32 @@ mod tests {
     fn a_key_is_not_found_within_another() {
         assert_eq!(find_word("kind = \"time_ratio\"\nratio = 1", "ratio"), Some(20));
         assert_eq!(find_word("time_ratio", "ratio"), None);
+    }
+
+    #[test]
+    fn what_serde_says_of_types_is_said_in_words() {
+        for (message, expected) in [
+            (
+                "invalid type: unit variant, expected newtype variant",
+                "found a name where a table of settings is expected; write `name = {}` for its defaults",
+            ),
+            ("wanted exactly 1 element, found 0 elements", "expected exactly one choice, found none"),
+            (
+                "wanted exactly 1 element, more than 1 element",
+                "expected exactly one choice, found several; keep one",
+            ),
+            (
+                "invalid type: integer `3`, expected struct ReplayConfig",
+                "invalid type: integer `3`, expected a table of settings",
+            ),
+            (
+                "invalid type: string \"many\", expected usize",
+                "invalid type: string \"many\", expected a whole number, not negative",
+            ),
+            ("missing field `dataset`", "missing field `dataset`"),
+        ] {
+            assert_eq!(explain(message), expected);
+        }
     }
 
     #[test]
