@@ -44,3 +44,42 @@ fn negative_control_features_of_another_row_teach_nothing() {
     assert!(actor[0] < 0.55, "AUC {} of features that know nothing", actor[0]);
     assert!(oracle[0] > 0.6, "the oracle still knows: {}", oracle[0]);
 }
+
+/// Click's AUC and logloss of an actor that has never seen a label: it follows critics, which have.
+fn led_by_critics(n_updates: u32, seed: u32) -> (f64, f64) {
+    let dataset = DATASET.replace("n_users = 200, n_items = 80, n_sessions = 700", LARGER);
+    let bench = Workbench::with(&dataset, RUN);
+    let schedule = format!(
+        "schedule.two_stage={{pretrain={{max_epochs=1}}, collect={{policy=\"uniform\"}}, \
+         critics={{max_steps={n_updates}, patience=100}}, \
+         weighted={{start_from=\"scratch\", max_epochs=12, patience=6, evaluations_per_epoch=1, equal_budget=false}}}}"
+    );
+    let seed = format!("seed={seed}");
+    let agent = [
+        "weighting.constant={weights=[0.0, 0.0, 0.0]}",
+        "losses.policy_gradient={}",
+        "replay.resample_actions=true",
+        "critic.gamma=0.0",
+        "critic.learning_rate=0.003",
+        "critic.embedding_learning_rate=0.003",
+        &schedule,
+        &seed,
+    ];
+    let report = bench.train("run", &[&TRAINING[1..], &agent].concat());
+    let click = &report.actors.tasks["click"];
+    (click.auc.unwrap(), click.logloss.unwrap())
+}
+
+#[test]
+fn an_actor_without_labels_learns_from_critics_that_have_learnt() {
+    for seed in [1, 2] {
+        let (auc, logloss) = led_by_critics(1500, seed);
+        assert!(auc > 0.62 && logloss < 0.65, "seed {seed}: AUC {auc}, logloss {logloss}");
+    }
+}
+
+#[test]
+fn negative_control_critics_that_know_nothing_teach_nothing() {
+    let (auc, logloss) = led_by_critics(1, 1);
+    assert!(auc < 0.59 && logloss > 1.0, "AUC {auc}, logloss {logloss}");
+}

@@ -38,7 +38,7 @@ critic() {
 }
 
 # Agents of the joint schedule. The policy gradient beside BCE, alone, and with TD3's and TD3+BC's options.
-agents='joint ddpg ddpg_alone ddpg_alone_uniform td3 td3_bc bc'
+agents='joint ddpg ddpg_alone ddpg_alone_uniform ddpg_alone_8 frozen_alone td3 td3_bc bc'
 agent() {
     local bce='weighting.constant={weights=[1.0,1.0]}' silent='weighting.constant={weights=[0.0,0.0]}'
     local gradient='losses.policy_gradient={}' joint='schedule.joint={}'
@@ -50,6 +50,16 @@ agent() {
     # Actions from all over [0, 1], so that the critics know what they are asked about.
     ddpg_alone_uniform)
         settings=('schedule.joint={collect={policy="uniform"}}' 'replay.resample_actions=true' "$silent" "$gradient")
+        ;;
+    # The same with eight updates of the critics to one of the actor.
+    ddpg_alone_8)
+        settings=('schedule.joint={collect={policy="uniform"},training={critic_steps=8}}'
+            'replay.resample_actions=true' "$silent" "$gradient")
+        ;;
+    # Critics of the row's own reward, trained before the actor follows them.
+    frozen_alone)
+        settings=('schedule.two_stage={collect={policy="uniform"},critics={max_steps=600}}'
+            'replay.resample_actions=true' critic.gamma=0.0 "$silent" "$gradient")
         ;;
     td3) settings=("${td3[@]}" "$gradient") ;;
     td3_bc) settings=("${td3[@]}" 'losses={policy_gradient={strength=2.5,normalize=true},behaviour_cloning={}}') ;;
@@ -81,7 +91,7 @@ for seed in $seeds; do
             run "$other" "lambda_$lambda" "$seed" "$(backbone "$other")" "weighting.critic.lambda=$lambda"
         done
     done
-    for name in ddpg ddpg_alone; do
+    for name in ddpg ddpg_alone ddpg_alone_8; do
         agent "$name"
         run ple "d_ple${name#ddpg}" "$seed" "$(backbone ple)" "${settings[@]}"
     done
@@ -102,7 +112,7 @@ tables() {
     for other in mmoe ple; do
         printf '## λ on %s\n\n' "$other"
         mapfile -t folders < <(of "$other" lambda_{0.0,0.7})
-        if [ "$other" = ple ]; then mapfile -t folders < <(of ple lambda_{0.0,0.7} d_ple d_ple_alone); fi
+        if [ "$other" = ple ]; then mapfile -t folders < <(of ple lambda_{0.0,0.7} d_ple d_ple_alone d_ple_alone_8); fi
         compare "${folders[@]}" --base lambda_0.0
     done
     printf '## γ\n\n'
