@@ -18,7 +18,7 @@
 
 use rmtl::report::{Report, TaskBlock};
 
-use crate::planted::{FIRST_SCORE, NOISE, OTHER_SCORE, Score, dataset, hash, likes};
+use crate::planted::{FIRST_SCORE, NOISE, ONE_UNIT, OTHER_SCORE, Score, dataset, hash, likes};
 use crate::workbench::Workbench;
 
 /// `a` is balanced, `b` likes 2 to 3 % of the rows.
@@ -35,25 +35,6 @@ fn with_a_noisy_task(score_of_b: Score) -> String {
     let b = format!("(({sharp}) <> ({} < 0.2))", hash(NOISE[2]));
     dataset(&a, &b, 9000)
 }
-
-const ONE_UNIT: &str = r#"
-batch_size = 512
-[data]
-dataset = "dataset.toml"
-[encoder]
-dim = 8
-[backbone.shared_bottom]
-bottom = [1]
-tower = [16]
-dropout = 0.0
-[weighting.equal]
-[optimizer]
-learning_rate = 0.005
-embedding_learning_rate = 0.005
-[schedule.two_stage.pretrain]
-max_epochs = 30
-patience = 4
-"#;
 
 const ONE_NUMBER_EACH: &str = r#"
 batch_size = 512

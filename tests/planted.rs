@@ -42,3 +42,23 @@ tables.log = {{ synthetic = {{ seed = 3, n_users = 150, n_items = 100, n_session
 "#
     )
 }
+
+/// Supervised training of a representation that is one unit wide.
+pub(crate) const ONE_UNIT: &str = r#"
+batch_size = 512
+[data]
+dataset = "dataset.toml"
+[encoder]
+dim = 8
+[backbone.shared_bottom]
+bottom = [1]
+tower = [16]
+dropout = 0.0
+[weighting.equal]
+[optimizer]
+learning_rate = 0.005
+embedding_learning_rate = 0.005
+[schedule.two_stage.pretrain]
+max_epochs = 30
+patience = 4
+"#;

@@ -5,29 +5,13 @@
 //! serve one of them only; backbones with experts serve both. In the control both tasks have the same score, so one
 //! unit is enough for everyone: were the margin that of a larger network, it would be there too.
 
-use crate::planted::{FIRST_SCORE, NOISE, OTHER_SCORE, Score, dataset, likes};
+use crate::planted::{FIRST_SCORE, NOISE, ONE_UNIT, OTHER_SCORE, Score, dataset, likes};
 use crate::workbench::Workbench;
 
 fn with_scores(score_of_b: Score) -> String {
     let a = likes(FIRST_SCORE, 1.0, 0.5, NOISE[0]);
     dataset(&a, &likes(score_of_b, 1.0, 0.5, NOISE[1]), 3000)
 }
-
-const RUN: &str = r#"
-batch_size = 512
-[data]
-dataset = "dataset.toml"
-[encoder]
-dim = 8
-[backbone.shared_bottom]
-[weighting.equal]
-[optimizer]
-learning_rate = 0.005
-embedding_learning_rate = 0.005
-[schedule.two_stage.pretrain]
-max_epochs = 30
-patience = 4
-"#;
 
 const SHARED_BOTTOM: &str = "backbone.shared_bottom={bottom=[1], tower=[16], dropout=0.0}";
 const MMOE: &str = "backbone.mmoe={n_experts=2, bottom=[1], tower=[16], dropout=0.0}";
@@ -36,7 +20,7 @@ const PLE: &str =
 
 /// Mean test AUC over tasks and two seeds, per backbone.
 fn mean_aucs(dataset: &str) -> [f64; 3] {
-    let bench = Workbench::with(dataset, RUN);
+    let bench = Workbench::with(dataset, ONE_UNIT);
     [SHARED_BOTTOM, MMOE, PLE].map(|backbone| {
         let of_seed = |seed: u32| {
             let out = format!("{}-{seed}", &backbone[..14]);
