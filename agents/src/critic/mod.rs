@@ -1,6 +1,8 @@
 //! Critics: per task, the expected discounted reward of a state and an action, Q_k(s, a_k).
 
 mod learner;
+#[cfg(test)]
+mod learning_tests;
 mod member;
 mod network;
 #[cfg(test)]

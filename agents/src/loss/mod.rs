@@ -239,6 +239,21 @@ mod tests {
         term.value(&input).into_scalar()
     }
 
+    /// Value and gradient, in the predictions `p` of two independent tasks, of a term of the agent.
+    pub(super) fn of_agent(term: &dyn LossTerm, p: Tensor<2>, agent: &AgentInput) -> (f32, Vec<f32>) {
+        let labels = Tensor::zeros(p.dims(), &Device::default());
+        let value = term.value(&LossInput {
+            predictions: &p.clone().into(),
+            labels: &labels,
+            losses: &task_bce(p.clone(), &labels),
+            fields: &[],
+            tasks: &TaskFacts { parents: vec![None, None], positive_rates: vec![0.5; 2] },
+            agent: Some(agent),
+        });
+        let gradients = value.clone().backward();
+        (value.into_scalar(), crate::encoder::host(p.grad(&gradients).unwrap()))
+    }
+
     #[test]
     fn bce_by_hand() {
         let device = Device::default();

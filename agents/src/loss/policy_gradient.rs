@@ -49,8 +49,8 @@ impl LossTerm for Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoder::host;
-    use crate::loss::{AgentInput, TaskFacts, task_bce};
+    use crate::loss::AgentInput;
+    use crate::loss::tests::of_agent;
     use burn::tensor::Device;
 
     /// Value and gradient in the prediction of two rows and two tasks, Q_1 = −p², Q_2 = −2 p.
@@ -59,21 +59,7 @@ mod tests {
         let p = Tensor::<2>::from_floats([[0.5, 0.25], [0.1, 0.75]], &device).require_grad();
         let (first, second) = (p.clone().narrow(1, 0, 1), p.clone().narrow(1, 1, 1));
         let q_values = Tensor::cat(vec![first.square().neg(), second * -2.0], 1);
-        let labels = Tensor::zeros([2, 2], &Device::default());
-        let losses = task_bce(p.clone(), &labels);
-        let predictions = p.clone().into();
-        let tasks = TaskFacts { parents: vec![None, None], positive_rates: vec![0.5; 2] };
-        let agent = AgentInput { q_values, pretrained: None };
-        let value = config.value(&LossInput {
-            predictions: &predictions,
-            labels: &labels,
-            losses: &losses,
-            fields: &[],
-            tasks: &tasks,
-            agent: Some(&agent),
-        });
-        let gradients = value.clone().backward();
-        (value.into_scalar(), host(p.grad(&gradients).unwrap()))
+        of_agent(config, p, &AgentInput { q_values, pretrained: None })
     }
 
     fn assert_close(found: &[f32], expected: &[f32]) {
