@@ -128,11 +128,12 @@ impl Explorer {
         }
     }
 
-    /// Where the sessions of the rows explored last go on; `None` = the session is over.
+    /// Where the sessions of the rows explored last go on; `None`, or the row itself, = no further row is walked.
     pub fn go_on(&mut self, rows: &[Row], next: &[Option<Row>]) {
         for (row, next) in rows.iter().zip(next) {
-            if let (Some(noise), Some(next)) = (self.noise.remove(row), next) {
-                self.noise.insert(*next, noise);
+            let noise = self.noise.remove(row);
+            if let (Some(noise), Some(next)) = (noise, next.filter(|next| next != row)) {
+                self.noise.insert(next, noise);
             }
         }
     }
@@ -187,8 +188,10 @@ mod tests {
         let first = step([0, 7], [Some(1), None]);
         let noise = [0.01 * draw(), 0.01 * draw()];
         close(first, noise);
-        let second = step([1, 8], [None, None]);
+        let second = step([1, 8], [Some(1), None]);
         close(second, [0.75 * noise[0] + 0.01 * draw(), 0.01 * draw()]);
+        // Row 1 was its session's last in the split: when it is met again, another walk begins.
+        close(step([1, 8], [None, None]), [0.01 * draw(), 0.01 * draw()]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use rand_distr::{Distribution, Normal};
-use rmtl_envs::{Reward, Row, SessionEnd};
+use rmtl_envs::{Reward, Row, Trajectory};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{BatchReader, StateBatch};
@@ -121,8 +121,7 @@ pub struct TransitionRule {
 impl TransitionRule {
     /// Reads label, reward, next state and terminal flag of every sampled pair from the table. `noise` is for smoothing.
     ///
-    /// # Panics
-    /// If a row's session goes on in another split: its next state must not be seen, so it is never replayed.
+    /// Where a session may go on beyond the split, the last row's own state stands for the unseen next one.
     pub fn read(
         &self,
         reader: &BatchReader<'_>,
@@ -132,30 +131,44 @@ impl TransitionRule {
     ) -> Transitions {
         let n = sampled.rows.len();
         let n_tasks = reader.table.n_tasks();
-        let paths: Vec<Path> = sampled.rows.iter().map(|&row| self.path(reader, row)).collect();
-        // The rows after the first and the one the critic is asked in, path by path: the policy is asked once.
-        let ahead: Vec<Row> = paths.iter().flat_map(Path::ahead).collect();
+        let gamma = self.gamma as f32;
+        let trajectories: Vec<Trajectory> =
+            sampled.rows.iter().map(|&row| Trajectory::new(reader.table, row, self.n_steps)).collect();
+        let next_rows: Vec<Row> = sampled
+            .rows
+            .iter()
+            .zip(&trajectories)
+            .map(|(&row, trajectory)| trajectory.bootstrap.unwrap_or(row))
+            .collect();
+        // The rows after the first and the one the critic is asked in, row by row: the policy is asked once.
+        let ahead: Vec<Row> = trajectories
+            .iter()
+            .zip(&next_rows)
+            .flat_map(|(trajectory, &next)| trajectory.rows().skip(1).chain([next]))
+            .collect();
         let ahead = policy.actions(reader, &ahead);
         let mut ahead = ahead.chunks_exact(n_tasks);
-        let mut discounts = Vec::with_capacity(n);
-        let mut rewards = Vec::with_capacity(n * n_tasks);
+        let mut rewards = vec![0.0; n * n_tasks];
         let mut next_actions = Vec::with_capacity(n * n_tasks);
-        for (path, action) in paths.iter().zip(sampled.actions.chunks_exact(n_tasks)) {
-            let start = rewards.len();
-            rewards.extend(self.reward_of(reader, path.first, action));
-            let mut discount = self.gamma as f32;
-            for (row, action) in path.between().zip(&mut ahead) {
-                let further = self.reward_of(reader, row, action);
-                rewards[start..].iter_mut().zip(further).for_each(|(sum, reward)| *sum += discount * reward);
-                discount *= self.gamma as f32;
+        for ((trajectory, replayed), sums) in trajectories
+            .iter()
+            .zip(sampled.actions.chunks_exact(n_tasks))
+            .zip(rewards.chunks_exact_mut(n_tasks))
+        {
+            let mut action = replayed;
+            for (row, discount) in trajectory.discounted_rows(gamma) {
+                let labels = reader.table.labels(row);
+                for ((sum, &action), &label) in sums.iter_mut().zip(action).zip(labels) {
+                    *sum += discount * self.reward.value(action, label);
+                }
+                action = ahead.next().expect("an action for every row ahead");
             }
-            next_actions.extend_from_slice(ahead.next().expect("an action for every row ahead"));
-            discounts.push(if path.terminated { 0.0 } else { discount });
+            next_actions.extend_from_slice(action);
         }
         if let Some(smoothing) = &self.smoothing {
             smoothing.smooth(&mut next_actions, noise);
         }
-        let next_rows: Vec<Row> = paths.iter().map(|path| path.next).collect();
+        let discounts = trajectories.iter().map(|trajectory| trajectory.bootstrap_discount(gamma)).collect();
         let weighted = !sampled.importance.is_empty();
         Transitions {
             states: reader.states(&sampled.rows),
@@ -166,56 +179,5 @@ impl TransitionRule {
             discounts: reader.tensor(discounts, n, 1),
             importance: weighted.then(|| reader.tensor(sampled.importance.clone(), n, 1)),
         }
-    }
-
-    /// The rows whose rewards count, and where the critic is asked.
-    fn path(&self, reader: &BatchReader<'_>, first: Row) -> Path {
-        let end = |row| reader.table.end(row);
-        let mut last = first;
-        for _ in 1..self.n_steps {
-            // A row that is cut by the split has a reward but no next state: it is where the critic is asked.
-            let next = Row(last.0 + 1);
-            if end(last) != SessionEnd::Continues || end(next) == SessionEnd::Cut {
-                break;
-            }
-            last = next;
-        }
-        match end(last) {
-            SessionEnd::Continues => Path { first, last, next: Row(last.0 + 1), terminated: false },
-            SessionEnd::Terminated => Path { first, last, next: last, terminated: true },
-            SessionEnd::Cut => panic!("row {} is cut by the split and must not be in the replay", last.0),
-        }
-    }
-
-    /// Every task's reward for `action` in `row`.
-    fn reward_of<'a>(
-        &'a self,
-        reader: &'a BatchReader<'_>,
-        row: Row,
-        action: &'a [f32],
-    ) -> impl Iterator<Item = f32> + 'a {
-        let labels = reader.table.labels(row);
-        action.iter().zip(labels).map(|(&action, &label)| self.reward.value(action, label))
-    }
-}
-
-/// The rows of one transition.
-struct Path {
-    first: Row,
-    /// The last whose reward counts.
-    last: Row,
-    /// Where the critic is asked; `last` stands in where the session has ended.
-    next: Row,
-    terminated: bool,
-}
-
-impl Path {
-    /// The rows after the first whose rewards count.
-    fn between(&self) -> impl Iterator<Item = Row> + use<> {
-        (self.first.0 + 1..=self.last.0).map(Row)
-    }
-
-    fn ahead(&self) -> impl Iterator<Item = Row> + use<> {
-        self.between().chain([self.next])
     }
 }

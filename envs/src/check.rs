@@ -95,7 +95,7 @@ pub enum Rule {
     Reward,
     /// `terminated` exactly where the session ended, `truncated` exactly where only the episode did.
     Flags,
-    /// `next` is the row after, inside the session; none where the session ends or leaves the split.
+    /// `next` is the row after, inside the session; none where the session ends, the row itself where it leaves the split.
     Next,
     /// Every row of every session in the order was acted on once.
     Visits,

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::reward::Reward;
 use crate::session::Sessions;
-use crate::table::{LogTable, Row, SessionEnd};
+use crate::table::{LogTable, Row};
+use crate::trajectory::bootstrap_state;
 
 /// How sessions are walked and paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +55,7 @@ pub struct SessionEnv<'a> {
 /// | --- | --- | --- | --- |
 /// | inside its session | no | no | the row after it |
 /// | its session's last | yes | no | none |
-/// | the last one of its session in this split | no | yes | none: another split must not be seen |
+/// | the last one of its session in this split | no | yes | the row itself: another split must not be seen |
 /// | the last one `max_session_rows` allows | no | yes | the row after it: bootstrap from there |
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step<'a> {
@@ -66,7 +67,7 @@ pub struct Step<'a> {
     pub terminated: &'a [bool],
     /// Whether the episode was cut although the session goes on: `[lane]`.
     pub truncated: &'a [bool],
-    /// The state that followed, where there is one that may be seen: `[lane]`.
+    /// The state to bootstrap from ([`bootstrap_state`]): `[lane]`.
     pub next: &'a [Option<Row>],
 }
 
@@ -186,10 +187,10 @@ impl<'a> SessionEnv<'a> {
         let episode_rows = lane.episode_rows + 1;
         let session_over = following.0 == lane.session_stop;
         let too_long = !session_over && self.config.max_session_rows == Some(episode_rows);
-        let terminated = session_over && self.table.end(row) == SessionEnd::Terminated;
-        self.terminated.push(terminated);
-        self.truncated.push(too_long || (session_over && !terminated));
-        self.next.push((!session_over).then_some(following));
+        let next = bootstrap_state(self.table, row);
+        self.terminated.push(next.is_none());
+        self.truncated.push(too_long || next == Some(row));
+        self.next.push(next);
         if session_over {
             self.take_session()
         } else {

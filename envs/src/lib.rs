@@ -41,14 +41,16 @@ mod schema;
 mod session;
 mod synthetic;
 mod table;
+mod trajectory;
 
 pub use check::{ContractViolation, Environment, Rule, WalkSummary, check_environment};
 pub use dataset::{Dataset, Split};
 pub use environment::{EnvironmentConfig, SessionEnv, Step};
 pub use error::EnvError;
-pub use manifest::{FORMAT_VERSION, MANIFEST_FILE, Manifest, SplitSummary, Warning};
+pub use manifest::{FORMAT_VERSION, MANIFEST_FILE, Manifest, SessionRule, SplitSummary, Warning};
 pub use reward::{MAX_ACTION, MIN_ACTION, Reward};
 pub use schema::{CategoricalField, NumericField, OUT_OF_VOCABULARY, PADDING, Schema, Task};
 pub use session::Sessions;
 pub use synthetic::{SyntheticConfig, generate};
 pub use table::{CHUNK_ROWS, LogTable, MAX_ROWS, Row, RowValues, SessionEnd, TableWriter};
+pub use trajectory::{Trajectory, bootstrap_state, bootstrap_values, discounted_returns};

@@ -21,10 +21,10 @@ pub struct Collected {
     pub mean_returns: Vec<f32>,
 }
 
-/// Walks the training sessions and keeps every transition whose next state may be seen.
+/// Walks the training sessions and keeps the transitions: one for every row, unless cut rows are left out.
 ///
 /// # Errors
-/// There is no such transition.
+/// There is no transition.
 pub fn collect(run: &mut Run<'_>, actor: &Actor) -> Result<Collected> {
     let phase = Phase::Collect;
     let n_rows = run.dataset.train.n_rows();
@@ -52,8 +52,8 @@ pub fn collect(run: &mut Run<'_>, actor: &Actor) -> Result<Collected> {
     run.finish_phase(phase, clock, step);
     if replay.is_empty() {
         return Err(Error::Usage(
-            "the replay is empty: every training session is cut by the split after its only row, so the critics have \
-             no transition to learn from; use another split, or a longer log"
+            "the replay is empty: every training session has one row and may go on after the split, and \
+             `replay.cut_rows = \"leave_out\"` keeps no transition of such rows; use `\"bootstrap\"`"
                 .into(),
         ));
     }

@@ -3,7 +3,7 @@
 use rand::seq::SliceRandom;
 use rmtl_agents::batch::BatchReader;
 use rmtl_agents::exploration::Explorer;
-use rmtl_agents::replay::{Replay, Transition};
+use rmtl_agents::replay::{CutRows, Replay, Transition};
 use rmtl_agents::stream::Stream;
 use rmtl_agents::transition::Policy;
 use rmtl_envs::{EnvironmentConfig, Row, SessionEnv, Sessions};
@@ -17,6 +17,7 @@ pub(super) struct Walk<'a> {
     order: Stream,
     explorer: Explorer,
     n_tasks: usize,
+    cut_rows: CutRows,
 }
 
 /// What a walk gave.
@@ -38,6 +39,7 @@ impl<'a> Walk<'a> {
             order: run.streams.named(&format!("{streams}/order")),
             explorer: Explorer::new(collect.policy, run.streams.named(&format!("{streams}/actions"))),
             n_tasks: run.schema().n_tasks(),
+            cut_rows: run.config.replay.cut_rows,
         };
         walk.restart();
         walk
@@ -55,8 +57,7 @@ impl<'a> Walk<'a> {
         self.environment.rows()
     }
 
-    /// Takes the actions of `policy`, with exploration, and keeps every transition whose next state may be seen. Gives the
-    /// number of rows walked.
+    /// Takes the actions of `policy`, with exploration, and keeps the transitions. Gives the number of rows walked.
     pub(super) fn step(
         &mut self,
         reader: &BatchReader<'_>,
@@ -68,8 +69,8 @@ impl<'a> Walk<'a> {
         self.explorer.explore(self.environment.rows(), &mut actions);
         let walked = self.environment.step(&actions);
         for (lane, action) in actions.chunks_exact(self.n_tasks).enumerate() {
-            // Cut by the split: the next state may not be seen.
-            if walked.terminated[lane] || walked.next[lane].is_some() {
+            let is_cut = walked.next[lane] == Some(walked.rows[lane]);
+            if !(is_cut && self.cut_rows == CutRows::LeaveOut) {
                 replay.push(Transition { row: walked.rows[lane], action });
                 tally.hear(&walked.rewards[lane * self.n_tasks..][..self.n_tasks], walked.terminated[lane]);
             }

@@ -134,7 +134,7 @@ fn n_step_returns_by_hand_stay_inside_sessions_and_splits() {
     for n_steps in [2, 5] {
         let found = read(rule(n_steps), &reader, &[0, 1, 2]);
         // Row 0 takes the replayed action (0.5, 0.25), row 1 behind it the policy's (0.8, 0.2) and ends the session; row 1
-        // is one step long. Row 2 stops before row 3, which has no next state.
+        // is one step long. Row 2 stops before row 3, whose state is the last one seen.
         let expected =
             [ln(0.5) + 0.5 * ln(0.2), ln(0.75) + 0.5 * ln(0.8), ln(0.5), ln(0.75), ln(0.5), ln(0.25)];
         close(host(found.rewards), &expected);
@@ -154,12 +154,18 @@ fn n_step_returns_by_hand_stay_inside_sessions_and_splits() {
 }
 
 #[test]
-#[should_panic(expected = "row 3 is cut by the split")]
-fn a_row_cut_by_the_split_has_no_transition() {
+fn a_row_cut_by_the_split_bootstraps_from_its_own_state() {
     let schema = schema(4);
     let table = two_sessions(&schema);
     let reader = BatchReader::new(&table, &schema, &Device::default());
-    read(RULE, &reader, &[3]);
+    for n_steps in [1, 3] {
+        let found = read(TransitionRule { n_steps, ..RULE }, &reader, &[3]);
+        assert_eq!((found.states.ids, found.next_states.ids), (vec![1], vec![1]));
+        assert_eq!(host(found.discounts), [0.5]);
+        for (found, expected) in host(found.next_actions).iter().zip([0.6, 0.4]) {
+            assert!((found - expected).abs() < 1e-6, "π(s) of the row itself");
+        }
+    }
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct ReplayConfig {
     /// Whether a transition's action is drawn anew at every sampling, as it was while collecting. The reward is known for
     /// any action, so this trains the critics on more actions than were taken; not in the papers.
     pub resample_actions: bool,
+    /// What becomes of the last row of a session that may go on beyond the split.
+    pub cut_rows: CutRows,
     /// Draws by priority; absent = uniform draws.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prioritized: Option<PrioritizedConfig>,
@@ -33,8 +35,19 @@ pub struct ReplayConfig {
 
 impl Default for ReplayConfig {
     fn default() -> Self {
-        Self { capacity: 2_000_000, resample_actions: false, prioritized: None }
+        Self { capacity: 2_000_000, resample_actions: false, cut_rows: CutRows::default(), prioritized: None }
     }
+}
+
+/// What becomes of the last row of a session that may go on beyond the split, where its next state must not be seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CutRows {
+    /// It is replayed, and its own state stands for the next one: `r + γ Q̃(s, π̃(s))`.
+    #[default]
+    Bootstrap,
+    /// It gives no transition. Critics are then asked for the value of states that no update ever moves.
+    LeaveOut,
 }
 
 impl ReplayConfig {

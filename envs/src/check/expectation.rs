@@ -72,7 +72,11 @@ impl<'a, 'o> Expectation<'a, 'o> {
             let too_long = self.config.max_session_rows == Some(remaining.episode_rows + 1);
             let flags = (terminated, !terminated && (is_last || too_long));
             check(Rule::Flags, step, lane, flags, (found.terminated[lane], found.truncated[lane]))?;
-            let next = (!is_last).then_some(Row(row.0 + 1));
+            let next = match (is_last, terminated) {
+                (false, _) => Some(Row(row.0 + 1)),
+                (true, true) => None,
+                (true, false) => Some(row),
+            };
             check(Rule::Next, step, lane, next, found.next[lane])?;
             for (task, &label) in self.table.labels(row).iter().enumerate() {
                 let index = lane * n_tasks + task;

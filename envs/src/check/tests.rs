@@ -130,6 +130,12 @@ fn a_transition_across_sessions_is_noticed() {
         }
     };
     assert_eq!(broken_rule(stops_at_length), Rule::Next, "no bootstrap through a cut by length");
+    let no_state_at_the_cut = |shown: &mut Recorded| {
+        for (next, row) in shown.next.iter_mut().zip(&shown.acted) {
+            next.take_if(|next| next == row);
+        }
+    };
+    assert_eq!(broken_rule(no_state_at_the_cut), Rule::Next, "a session cut by the split has not ended");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::fixture::table;
-use SessionEnd::{Cut, Terminated};
+use crate::table::SessionEnd::{Cut, Terminated};
 
 fn config(n_lanes: usize, max_session_rows: Option<u32>) -> EnvironmentConfig {
     EnvironmentConfig { n_lanes, reward: Reward::NegativeAbsoluteError, max_session_rows }
@@ -58,11 +58,11 @@ fn retiring_lanes_leave_no_gap() {
 }
 
 #[test]
-fn session_boundary_cut_by_the_split_has_no_next_state() {
+fn a_session_cut_by_the_split_bootstraps_from_its_last_state() {
     let table = table(1, &[(2, Cut), (1, Terminated)]);
     let expected = vec![
         (vec![0], vec![NO], vec![NO], vec![Some(1)]),
-        (vec![1], vec![NO], vec![YES], vec![None]),
+        (vec![1], vec![NO], vec![YES], vec![Some(1)]),
         (vec![2], vec![YES], vec![NO], vec![None]),
     ];
     assert_eq!(walk(&table, config(1, None), &[0, 1]), expected);
@@ -88,7 +88,7 @@ fn session_boundary_wins_over_the_longest_length() {
         (vec![0], vec![NO], vec![NO], vec![Some(1)]),
         (vec![1], vec![YES], vec![NO], vec![None]),
         (vec![2], vec![NO], vec![NO], vec![Some(3)]),
-        (vec![3], vec![NO], vec![YES], vec![None]),
+        (vec![3], vec![NO], vec![YES], vec![Some(3)]),
     ];
     assert_eq!(walk(&table, config(1, Some(2)), &[0, 1]), expected);
 }
