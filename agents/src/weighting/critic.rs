@@ -6,8 +6,13 @@
 //!
 //! `granularity` averages Q over the batch first: per `task`, so that weights balance tasks and tell no rows apart, or over
 //! rows and tasks (`batch`), which leaves one number per batch. The paper's is `sample`.
+//!
+//! Two controls: a negative λ prefers the rows that λ plays down, and `placebo = "permute"` gives every row the Q of another
+//! row of its batch, so that the weights have the same values and say nothing. An effect that either shows too is not
+//! one of what the critics know.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor, TensorData};
+use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use super::{LossWeighting, Settings, Signal, WeightingInput};
@@ -17,10 +22,21 @@ use crate::stream::Stream;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
-    /// Penalty λ; 0 gives equal weights.
+    /// Penalty λ; 0 gives equal weights, a negative one turns the preference round (a control).
     pub lambda: f64,
     /// What one weight stands for.
     pub granularity: Granularity,
+    /// What is done to Q so that it says nothing; absent = nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placebo: Option<Placebo>,
+}
+
+/// A control: what is done to Q so that it says nothing of its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placebo {
+    /// Every row gets the Q of another row of its batch, the same row for all tasks.
+    Permute,
 }
 
 /// What one weight stands for.
@@ -38,24 +54,44 @@ pub enum Granularity {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { lambda: 0.7, granularity: Granularity::Sample }
+        Self { lambda: 0.7, granularity: Granularity::Sample, placebo: None }
     }
 }
 
 impl Settings for Config {
-    fn init(&self, _n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
-        Box::new(Critic(self.clone()))
+    fn init(&self, _n_tasks: usize, stream: Stream) -> Box<dyn LossWeighting> {
+        Box::new(Critic { config: self.clone(), stream })
     }
 
     fn check(&self) -> Result<(), String> {
-        if (0.0..=1e6).contains(&self.lambda) {
+        if (-1e6..=1e6).contains(&self.lambda) {
             return Ok(());
         }
-        Err(format!("`lambda` must be a number from 0 to 1e6; found {}", self.lambda))
+        Err(format!("`lambda` must be a number from -1e6 to 1e6; found {}", self.lambda))
     }
 }
 
-struct Critic(Config);
+struct Critic {
+    config: Config,
+    /// Draws the placebo's rows.
+    stream: Stream,
+}
+
+impl Critic {
+    /// The Q of another row for every row.
+    fn permuted(&mut self, q_values: Tensor<2>) -> Tensor<2> {
+        let n_rows = q_values.dims()[0];
+        let mut cycle: Vec<i32> = (0..n_rows as i32).collect();
+        cycle.shuffle(&mut self.stream);
+        // Along one cycle through all rows, so that no row keeps its own.
+        let mut sources = vec![0; n_rows];
+        for (at, &row) in cycle.iter().enumerate() {
+            sources[row as usize] = cycle[(at + 1) % n_rows];
+        }
+        let device = q_values.device();
+        q_values.select(0, Tensor::<1, Int>::from_data(TensorData::new(sources, [n_rows]), &device))
+    }
+}
 
 impl LossWeighting for Critic {
     fn signal(&self) -> Signal {
@@ -65,31 +101,65 @@ impl LossWeighting for Critic {
     fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
         let q_values = input.q_values.clone().expect("asked for by `signal`");
         let shape = q_values.dims();
-        let q_values = match self.0.granularity {
+        let q_values = match self.config.placebo {
+            Some(Placebo::Permute) => self.permuted(q_values),
+            None => q_values,
+        };
+        let q_values = match self.config.granularity {
             Granularity::Sample => q_values,
             Granularity::Task => q_values.mean_dim(0).expand(shape),
             Granularity::Batch => q_values.mean().unsqueeze::<2>().expand(shape),
         };
-        q_values * -self.0.lambda + 1.0
+        q_values * -self.config.lambda + 1.0
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::Streams;
     use burn::tensor::Device;
+
+    fn weights(config: Config, q_values: &[[f32; 2]]) -> Vec<f32> {
+        let data: Vec<f32> = q_values.concat();
+        let q_values = Tensor::from_data(TensorData::new(data, [q_values.len(), 2]), &Device::default());
+        let input = WeightingInput { losses: q_values.zeros_like(), q_values: Some(q_values), gram: None };
+        crate::encoder::host(config.init(2, Streams::new(3).named("weighting")).weights(&input))
+    }
+
+    const Q: [[f32; 2]; 2] = [[-1.0, -0.5], [0.0, -2.5]];
 
     #[test]
     fn weights_by_hand() {
-        let of = |granularity| {
-            let device = Device::default();
-            let q_values = Tensor::from_floats([[-1.0, -0.5], [0.0, -2.5]], &device);
-            let losses = Tensor::zeros([2, 2], &device);
-            let input = WeightingInput { losses, q_values: Some(q_values), gram: None };
-            crate::encoder::host(Critic(Config { lambda: 0.5, granularity }).weights(&input))
-        };
+        let of = |granularity| weights(Config { lambda: 0.5, granularity, ..Config::default() }, &Q);
         assert_eq!(of(Granularity::Sample), [1.5, 1.25, 1.0, 2.25]);
         assert_eq!(of(Granularity::Task), [1.25, 1.75, 1.25, 1.75]);
         assert_eq!(of(Granularity::Batch), [1.5, 1.5, 1.5, 1.5]);
+    }
+
+    #[test]
+    fn a_negative_lambda_turns_the_preference_round() {
+        let config = Config { lambda: -0.5, ..Config::default() };
+        config.check().unwrap();
+        assert_eq!(weights(config, &Q), [0.5, 0.75, 1.0, -0.25]);
+        assert!(Config { lambda: f64::NAN, ..Config::default() }.check().is_err());
+    }
+
+    #[test]
+    fn the_placebo_gives_every_row_the_weights_of_another_one() {
+        let q_values: Vec<[f32; 2]> = (0..50).map(|row| [-row as f32, -2.0 * row as f32]).collect();
+        let config = Config { lambda: 1.0, placebo: Some(Placebo::Permute), ..Config::default() };
+        let found = weights(config, &q_values);
+        let mut sources = Vec::new();
+        for (row, weights) in found.chunks_exact(2).enumerate() {
+            let source = weights[0] - 1.0;
+            assert_ne!(source, row as f32, "no row keeps its own");
+            assert_eq!(weights[1] - 1.0, 2.0 * source, "one row for all tasks");
+            sources.push(source as u32);
+        }
+        sources.sort_unstable();
+        assert_eq!(sources, (0..50).collect::<Vec<_>>(), "the batch has the same weights as before");
+        let single = Config { lambda: 1.0, placebo: Some(Placebo::Permute), ..Config::default() };
+        assert_eq!(weights(single, &[[-1.0, -2.0]]), [2.0, 3.0], "a batch of one row has no other row");
     }
 }
