@@ -10,7 +10,7 @@ use crate::config::{FitConfig, Joint, JointConfig, Schedule, StartFrom, TwoStage
 use crate::error::Result;
 use crate::folder::Model;
 use crate::log::tags::{self, Phase};
-use crate::phase::{CriticSummary, Critics, Evaluator, Fit, collect, critics, fit, joint};
+use crate::phase::{CriticSummary, Critics, Evaluator, Fit, Fitted, collect, critics, fit, joint};
 use crate::report::{
     Comparison, DataSummary, INFERENCE, Parameters, PhaseTiming, Report, TaskBlock, task_block,
 };
@@ -57,7 +57,7 @@ fn two_stage(run: &mut Run<'_>, schedule: &TwoStage) -> Result<Trained> {
     let pretrained = pretrain(run, &equal_weights())?;
     run.folder.save(Model::Baseline, &pretrained.weights())?;
     let collected = collect(run, &pretrained)?;
-    let (critic, policy, summary) = critics(run, &pretrained, collected, schedule)?;
+    let (critic, policy, mut summary) = critics(run, &pretrained, collected, schedule)?;
     run.folder.save(Model::Critic, &critic.weights())?;
     let WeightedConfig { start_from, equal_budget, .. } = schedule.weighted;
     let start = match start_from {
@@ -72,7 +72,8 @@ fn two_stage(run: &mut Run<'_>, schedule: &TwoStage) -> Result<Trained> {
         critics: Critics::Frozen(&critic),
         pretrained: Some(&policy),
     };
-    let actor = fit(run, start.clone(), weighted)?.actor;
+    let Fitted { actor, weights, .. } = fit(run, start.clone(), weighted)?;
+    summary.weights = weights;
     run.folder.save(Model::Actor, &actor.weights())?;
     let equal_budget =
         equal_budget.then(|| self::equal_budget(run, start, schedule.weighted.fit())).transpose()?;

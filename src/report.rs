@@ -9,7 +9,7 @@ use rmtl_envs::{Manifest, Split};
 use serde::{Deserialize, Serialize};
 
 use crate::metric::TaskMetrics;
-use crate::phase::{CriticSummary, Scores};
+use crate::phase::{CriticSummary, Scores, WeightsBySegment};
 
 /// Metrics per task name, in the order of the tasks.
 pub type TaskBlock = IndexMap<String, TaskMetrics>;
@@ -176,7 +176,21 @@ impl Report {
                 critics.steps, critics.soft_updates, critics.td_loss
             ));
             line("\n## Critics on validation sessions\n".into());
+            let dead: Vec<String> = critics
+                .tasks
+                .iter()
+                .map(|(task, of)| format!("{task} {:.0} %", 100.0 * of.dead_share))
+                .collect();
+            line(format!(
+                "A return is known in sessions that end in this split, and far enough before the cut of one that goes on. Dead \
+                 Q values: {}.\n",
+                dead.join(", ")
+            ));
             line(critic_table(critics).load_style(presets::ASCII_MARKDOWN).to_string());
+        }
+        if let Some(weights) = self.critics.as_ref().and_then(|critics| critics.weights.as_ref()) {
+            line("\n## Mean loss weights by segment of the training rows\n".into());
+            line(segment_table(weights).load_style(presets::ASCII_MARKDOWN).to_string());
         }
         if !self.warnings.is_empty() {
             line("\n## Warnings\n".into());
@@ -186,31 +200,46 @@ impl Report {
     }
 }
 
-/// Q against the returns of the actor's predictions.
+/// Q against the returns of the actor's predictions, sessions that end apart from those that go on.
 fn critic_table(critics: &CriticSummary) -> Table {
     let mut table = Table::new();
     table.set_header([
         "task",
+        "sessions that",
         "correlation of Q and return",
         "bias Q − return",
-        "rows",
-        "validation TD loss",
-        "dead Q",
+        "known returns: rows (sessions)",
+        "TD loss",
+        "rows (sessions)",
         "mean Q : mean return by decile of Q",
     ]);
     let number = |value: Option<f64>| value.map_or("undefined".into(), |value| format!("{value:.3}"));
     for (task, of) in &critics.tasks {
-        let points: Vec<String> =
-            of.calibration.iter().map(|point| format!("{:.2} : {:.2}", point.q, point.value)).collect();
-        table.add_row([
-            task.clone(),
-            number(of.metrics.correlation),
-            number(of.metrics.bias),
-            of.metrics.return_rows.to_string(),
-            number(of.metrics.td_loss),
-            format!("{:.0} %", 100.0 * of.dead_share),
-            points.join(", "),
-        ]);
+        for (kind, of) in [("end", &of.evaluation.terminated), ("go on", &of.evaluation.cut)] {
+            let points: Vec<String> =
+                of.calibration.iter().map(|point| format!("{:.2} : {:.2}", point.q, point.value)).collect();
+            table.add_row([
+                task.clone(),
+                kind.to_owned(),
+                number(of.correlation),
+                number(of.bias),
+                format!("{} ({})", of.return_rows, of.return_sessions),
+                number(of.td_loss),
+                format!("{} ({})", of.rows, of.sessions),
+                points.join(", "),
+            ]);
+        }
+    }
+    table
+}
+
+/// Tasks down, segments across.
+fn segment_table(weights: &WeightsBySegment) -> Table {
+    let mut table = Table::new();
+    let segments = weights.values().next().into_iter().flat_map(|of_task| of_task.keys().cloned());
+    table.set_header(["task".to_owned()].into_iter().chain(segments.map(|name| name.replace('_', " "))));
+    for (task, segments) in weights {
+        table.add_row([task.clone()].into_iter().chain(segments.values().map(|mean| format!("{mean:.3}"))));
     }
     table
 }

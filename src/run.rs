@@ -52,6 +52,14 @@ impl<'a> Run<'a> {
         BatchReader::new(self.dataset.split(split), &self.dataset.manifest.schema, &self.device)
     }
 
+    /// Where the ids of a row hold the session's key, if it is a categorical feature.
+    pub fn key_slot(&self) -> Option<usize> {
+        let schema = self.schema();
+        let field =
+            schema.categorical.iter().position(|field| field.name == self.dataset.manifest.session.key)?;
+        Some(schema.slots(field).start)
+    }
+
     /// A weighting at its first step, within the bounds of the run file.
     pub fn weighting(&self, config: &WeightingConfig) -> Box<dyn LossWeighting> {
         self.config.weights.around(config.init(self.schema().n_tasks(), self.streams.named("weighting")))

@@ -40,7 +40,7 @@ fn a_joint_run_leaves_a_complete_folder() {
         "joint/q_mean/buy",
         "joint/learning_rate/critic_dense",
         "joint/validation_auc/buy",
-        "joint/validation_q_correlation/buy",
+        "joint/validation_q_correlation/buy/terminated",
     ] {
         assert!(metrics.contains(&format!("\"{tag}\"")), "{tag} is not logged");
     }

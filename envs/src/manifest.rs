@@ -28,6 +28,8 @@ pub struct Manifest {
     pub name: String,
     /// Hash of everything the tables were made from; equal hashes, equal tables.
     pub content_hash: String,
+    /// How sessions were told apart.
+    pub session: SessionRule,
     /// The tables' columns.
     pub schema: Schema,
     /// Whether the tables hold the true probabilities (synthetic logs).
@@ -36,6 +38,16 @@ pub struct Manifest {
     pub splits: Vec<SplitSummary>,
     /// What was found odd in the raw log.
     pub warnings: Vec<Warning>,
+}
+
+/// How sessions were told apart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionRule {
+    /// The raw log's column with the key; where it is a categorical feature, the field's name.
+    pub key: String,
+    /// A longer pause, in milliseconds of the log's clock, begins a new session; without one no session is known to end.
+    pub gap: Option<i64>,
 }
 
 /// The size of one split.

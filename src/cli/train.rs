@@ -58,6 +58,7 @@ fn train_in(folder: &RunFolder, config: &RunFile, console: Console, interrupt: I
         let data = prepare::for_run(&config.data, &console)?;
         let dataset = Dataset::open(&data.directory)?;
         config.check(&dataset.manifest.schema)?;
+        config.check_sessions(&dataset.manifest)?;
         interrupt.check(Phase::Pretrain, 0)?;
         folder.write(DATASET_FILE, &data.dataset_file)?;
         folder.write(RUN_FILE, &RunFile { data: data.config, ..config.clone() }.to_toml()?)?;

@@ -106,9 +106,9 @@ const METRICS: [Metric; 3] =
 type CriticMetric = (&'static str, fn(&TaskCriticSummary) -> Option<f64>);
 
 const CRITIC_METRICS: [CriticMetric; 4] = [
-    ("correlation of Q and return", |of| of.metrics.correlation),
-    ("bias Q − return", |of| of.metrics.bias),
-    ("validation TD loss", |of| of.metrics.td_loss),
+    ("correlation of Q and return, sessions that end", |of| of.evaluation.terminated.correlation),
+    ("bias Q − return, sessions that end", |of| of.evaluation.terminated.bias),
+    ("validation TD loss, sessions that go on", |of| of.evaluation.cut.td_loss),
     ("share of dead Q", |of| Some(of.dead_share)),
 ];
 

@@ -14,9 +14,9 @@ use rmtl_agents::critic::CriticConfig;
 use rmtl_agents::encoder::EncoderConfig;
 use rmtl_agents::loss::{LossesConfig, Setting};
 use rmtl_agents::optimizer::OptimizerConfig;
-use rmtl_agents::replay::ReplayConfig;
+use rmtl_agents::replay::{CutRows, ReplayConfig};
 use rmtl_agents::weighting::{Signal, WeightBounds, WeightingConfig};
-use rmtl_envs::Schema;
+use rmtl_envs::{Manifest, Schema, Split};
 use rmtl_ingest::toml_file::{self, TomlError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -244,6 +244,20 @@ impl RunFile {
             let backbone = self.backbone.name();
             return Err(section(&format!("backbone.{backbone}"))(format!(
                 "`{backbone}` needs its loss term; add `[losses.{needed}]` (or `--set losses.{needed}={{}}`)"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Refuses what cannot be learnt from the sessions of this log.
+    pub fn check_sessions(&self, manifest: &Manifest) -> Result<(), ConfigError> {
+        let training = manifest.summary(Split::Train);
+        let endless = training.cut_sessions > 0 && self.replay.cut_rows == CutRows::Bootstrap;
+        if self.has_critics() && endless && self.critic.gamma >= 1.0 {
+            return Err(section("critic")(format!(
+                "`gamma = 1` gives {} of {} training sessions no finite return: they may go on after the split, and their last \
+                 row bootstraps from its own state; use a gamma below 1, or `replay.cut_rows = \"leave_out\"`",
+                training.cut_sessions, training.sessions
             )));
         }
         Ok(())

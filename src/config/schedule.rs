@@ -79,7 +79,12 @@ impl Schedule {
                     "`training` needs `critic_steps` and `n_lanes` of at least 1; found {critic_steps} and {n_lanes}"
                 ))
             }
-            Self::Joint(joint) => joint.training.fit().check("training"),
+            Self::Joint(joint) => {
+                if let Some(tau) = joint.training.actor_tau.filter(|tau| !(*tau > 0.0 && *tau <= 1.0)) {
+                    return Err(format!("`training.actor_tau` is a rate in (0, 1]; found {tau}"));
+                }
+                joint.training.fit().check("training")
+            }
         }
     }
 }
@@ -134,6 +139,11 @@ pub struct JointConfig {
     pub start_from: StartFrom,
     /// Whether the actor's training is repeated with all weights 1 and without critics, for comparison.
     pub equal_budget: bool,
+    /// Updates of the critics alone before the actor moves for the first time.
+    pub critic_warmup_steps: u64,
+    /// Soft update rate of the actor's target network; absent = the critics' `tau`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor_tau: Option<f64>,
     /// Updates of the critics before each update of the actor, after which all targets move (TD3's delay).
     pub critic_steps: u64,
     /// Sessions walked on side by side, a row each before every update of the critics: its new transitions.
@@ -150,6 +160,8 @@ impl Default for JointConfig {
             evaluations_per_epoch,
             start_from,
             equal_budget,
+            critic_warmup_steps: 0,
+            actor_tau: None,
             critic_steps: 1,
             n_lanes: 64,
         }

@@ -121,6 +121,9 @@ tags! {
     /// Histogram of the loss weights.
     weight(phase: Phase, task: &str) = "{phase}/weight/{task}";
 
+    /// Mean of the loss weights of the rows of one segment.
+    weight_mean_by_segment(phase: Phase, task: &str, segment: &str) = "{phase}/weight_mean_by_segment/{task}/{segment}";
+
     /// Pearson correlation of a row's weight with its unweighted loss.
     weight_loss_correlation(phase: Phase, task: &str) = "{phase}/weight_loss_correlation/{task}";
 
@@ -141,18 +144,18 @@ tags! {
     /// Mean reward of the actions taken.
     reward_mean(phase: Phase, task: &str) = "{phase}/reward_mean/{task}";
 
-    /// Pearson correlation of Q with the Monte-Carlo return on validation sessions.
-    validation_q_correlation(phase: Phase, task: &str) = "{phase}/validation_q_correlation/{task}";
+    /// Pearson correlation of Q with the Monte-Carlo return on validation sessions, `terminated` or `cut` ones.
+    validation_q_correlation(phase: Phase, task: &str, sessions: &str) = "{phase}/validation_q_correlation/{task}/{sessions}";
     /// Mean of Q less the Monte-Carlo return.
-    validation_q_bias(phase: Phase, task: &str) = "{phase}/validation_q_bias/{task}";
+    validation_q_bias(phase: Phase, task: &str, sessions: &str) = "{phase}/validation_q_bias/{task}/{sessions}";
     /// Histogram of Q less the Monte-Carlo return.
-    validation_q_error(phase: Phase, task: &str) = "{phase}/validation_q_error/{task}";
+    validation_q_error(phase: Phase, task: &str, sessions: &str) = "{phase}/validation_q_error/{task}/{sessions}";
     /// Mean Q of ten groups of validation rows in the order of Q, the step being the group.
-    calibration_q(phase: Phase, task: &str) = "{phase}/calibration_q/{task}";
+    calibration_q(phase: Phase, task: &str, sessions: &str) = "{phase}/calibration_q/{task}/{sessions}";
     /// Mean Monte-Carlo return of the same groups.
-    calibration_return(phase: Phase, task: &str) = "{phase}/calibration_return/{task}";
+    calibration_return(phase: Phase, task: &str, sessions: &str) = "{phase}/calibration_return/{task}/{sessions}";
     /// Mean squared TD error of the actor's own predictions on the validation split.
-    validation_td_loss(phase: Phase, task: &str) = "{phase}/validation_td_loss/{task}";
+    validation_td_loss(phase: Phase, task: &str, sessions: &str) = "{phase}/validation_td_loss/{task}/{sessions}";
     /// Mean absolute TD error there, of rows with that label.
     validation_td_error_by_label(phase: Phase, task: &str, label: &str) = "{phase}/validation_td_error_by_label/{task}/{label}";
     /// Mean absolute TD error there, by the row's position in its session.

@@ -4,6 +4,7 @@ use std::iter::zip;
 use std::ops::Range;
 
 use rayon::prelude::*;
+use rmtl_envs::{bootstrap_values, discounted_returns};
 use serde::{Deserialize, Serialize};
 
 use super::correlation::{Mean, correlation, mean};
@@ -35,15 +36,22 @@ pub struct QScored<'a> {
     pub rows: &'a [QRow],
     /// Row ranges of the sessions.
     pub sessions: &'a [Range<u32>],
-    /// Per session: `false` where it is cut, its next row being in another split and not to be looked at.
+    /// Per session: `false` where it is cut, so that what follows its last row is unknown.
     pub terminated: &'a [bool],
     /// Discount γ, 0 and 1 included.
     pub gamma: f64,
 }
 
-/// What a critic's values are worth. `None` is "undefined on these rows", also because a value is not finite.
+/// What a critic's values are worth on the sessions of one kind. `None` is "undefined on these rows", also because a value is
+/// not finite.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QMetrics {
+    /// Sessions of this kind: what `td_loss` rests on.
+    pub sessions: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Sessions with a row whose discounted return is known: what `correlation` and `bias` rest on.
+    pub return_sessions: u64,
     /// Rows whose discounted return `G_t = r_t + γ G_{t+1}` is known to within 1 %: all rows of terminated
     /// sessions, and of cut ones those with `γ^left ≤ 0.01`, `left` the session's rows from this one on.
     pub return_rows: u64,
@@ -52,13 +60,15 @@ pub struct QMetrics {
     pub correlation: Option<f64>,
     /// Mean `Q − G` over the same rows; undefined without any.
     pub bias: Option<f64>,
-    /// Mean `δ²`, with `δ_t = r_t + γ Q_{t+1} − Q_t` and `Q = 0` after the end of a terminated session. The
-    /// last row of a cut session is left out, whatever γ. Undefined without other rows.
+    /// Mean `δ²`, with `δ_t = r_t + γ Q_{t+1} − Q_t`. After the last row of a terminated session stands 0, after that of a
+    /// cut one its own Q, as in the critics' targets.
     pub td_loss: Option<f64>,
-    /// Mean `|δ|` of the rows with label 0 and with label 1.
-    pub td_error_by_label: [Option<f64>; 2],
-    /// Mean `|δ|` by the row's position in its session (the part of it in this split), see [`POSITIONS`].
-    pub td_error_by_position: [Option<f64>; POSITIONS.len()],
+    /// The rows with a known return in ascending order of Q (equal ones in the table's order), cut into ten
+    /// groups of (nearly) equal size; fewer rows make groups of one. Empty when a value is not finite.
+    pub calibration: Vec<CalibrationPoint>,
+    /// `Q − G` of the rows with a known return, in the table's order; for a histogram.
+    #[serde(skip)]
+    pub errors: Vec<f32>,
 }
 
 /// Rows of neighbouring Q values.
@@ -70,16 +80,18 @@ pub struct CalibrationPoint {
     pub value: f64,
 }
 
-/// All that [`evaluate_q`] finds.
-#[derive(Clone, Debug, PartialEq)]
+/// All that [`evaluate_q`] finds. The kinds of sessions are told apart: a critic cannot know where a session will end, so its
+/// error on those that do is partly theirs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QEvaluation {
-    /// The numbers of a report.
-    pub metrics: QMetrics,
-    /// The rows with a known return in ascending order of Q (equal ones in the table's order), cut into ten
-    /// groups of (nearly) equal size; fewer rows make groups of one. Empty when a value is not finite.
-    pub calibration: Vec<CalibrationPoint>,
-    /// `Q − G` of the rows with a known return, in the table's order; for a histogram.
-    pub errors: Vec<f32>,
+    /// Sessions known to end in this split.
+    pub terminated: QMetrics,
+    /// Sessions that may go on.
+    pub cut: QMetrics,
+    /// Mean `|δ|` of the rows with label 0 and with label 1, of all sessions.
+    pub td_error_by_label: [Option<f64>; 2],
+    /// Mean `|δ|` by the row's position in its session (the part of it in this split), see [`POSITIONS`]; of all sessions.
+    pub td_error_by_position: [Option<f64>; POSITIONS.len()],
 }
 
 /// Compares one task's Q values with the returns that followed and with each other.
@@ -87,77 +99,81 @@ pub fn evaluate_q(scored: &QScored<'_>) -> QEvaluation {
     let QScored { sessions, terminated, gamma, .. } = *scored;
     assert_eq!(sessions.len(), terminated.len(), "one flag per session");
     assert!((0.0..=1.0).contains(&gamma), "a discount in [0, 1], not {gamma}");
-    let (qs, returns) = known_returns(scored);
+    let mut errors = TdErrors::default();
+    QEvaluation {
+        terminated: metrics(scored, true, &mut errors),
+        cut: metrics(scored, false, &mut errors),
+        td_error_by_label: errors.by_label.map(Mean::value),
+        td_error_by_position: errors.by_position.map(Mean::value),
+    }
+}
+
+/// Of the sessions of one kind; |δ| by label and position goes to `errors`.
+fn metrics(scored: &QScored<'_>, terminated: bool, errors: &mut TdErrors) -> QMetrics {
+    let mut known = KnownReturns::default();
+    let mut squared = Mean::default();
+    let (mut n_sessions, mut n_rows) = (0, 0);
+    for (session, _) in zip(scored.sessions, scored.terminated).filter(|(_, found)| **found == terminated) {
+        let rows = &scored.rows[session.start as usize..session.end as usize];
+        known.add(rows, terminated, scored.gamma);
+        errors.add(rows, terminated, scored.gamma, &mut squared);
+        n_sessions += 1;
+        n_rows += rows.len() as u64;
+    }
+    let KnownReturns { qs, returns, sessions } = known;
     let errors = || zip(&qs, &returns).map(|(q, value)| q - value);
-    let td = TdErrors::of(scored);
-    let metrics = QMetrics {
+    QMetrics {
+        sessions: n_sessions,
+        rows: n_rows,
+        return_sessions: sessions,
         return_rows: qs.len() as u64,
         correlation: correlation(&qs, &returns),
         bias: mean(errors()),
-        td_loss: td.squared.value(),
-        td_error_by_label: td.by_label.map(Mean::value),
-        td_error_by_position: td.by_position.map(Mean::value),
-    };
-    QEvaluation {
-        metrics,
+        td_loss: squared.value(),
         calibration: calibration_curve(&qs, &returns),
         errors: errors().map(|error| error as f32).collect(),
     }
 }
 
-impl<'a> QScored<'a> {
-    /// Rows of each session, and whether it terminated.
-    fn walks(&self) -> impl Iterator<Item = (&'a [QRow], bool)> {
-        let rows = self.rows;
-        zip(self.sessions, self.terminated).map(move |(session, &terminated)| {
-            (&rows[session.start as usize..session.end as usize], terminated)
-        })
-    }
+/// Q values and returns of the rows that have a known return.
+#[derive(Default)]
+struct KnownReturns {
+    qs: Vec<f64>,
+    returns: Vec<f64>,
+    sessions: u64,
 }
 
-/// Q values and returns of the rows that have a known return.
-fn known_returns(scored: &QScored<'_>) -> (Vec<f64>, Vec<f64>) {
-    let (mut qs, mut returns) = (Vec::new(), Vec::new());
-    for (rows, terminated) in scored.walks() {
-        let first = qs.len();
-        let mut value = 0.0;
-        let mut unseen = if terminated { 0.0 } else { 1.0 };
-        for row in rows.iter().rev() {
-            value = row.reward + scored.gamma * value;
-            unseen *= scored.gamma;
-            if unseen <= MOST_UNSEEN {
-                qs.push(row.q);
-                returns.push(value);
+impl KnownReturns {
+    fn add(&mut self, rows: &[QRow], terminated: bool, gamma: f64) {
+        let before = self.qs.len();
+        let rewards: Vec<f64> = rows.iter().map(|row| row.reward).collect();
+        for (index, value) in discounted_returns(&rewards, gamma).into_iter().enumerate() {
+            let n_left = i32::try_from(rows.len() - index).expect("rows of a session fit 31 bits");
+            if terminated || gamma.powi(n_left) <= MOST_UNSEEN {
+                self.qs.push(rows[index].q);
+                self.returns.push(value);
             }
         }
-        qs[first..].reverse();
-        returns[first..].reverse();
+        self.sessions += u64::from(self.qs.len() > before);
     }
-    (qs, returns)
 }
 
 #[derive(Default)]
 struct TdErrors {
-    squared: Mean,
     by_label: [Mean; 2],
     by_position: [Mean; POSITIONS.len()],
 }
 
 impl TdErrors {
-    fn of(scored: &QScored<'_>) -> Self {
-        let mut errors = Self::default();
-        for (rows, terminated) in scored.walks() {
-            let after_last = terminated.then_some(0.0);
-            for (index, row) in rows.iter().enumerate() {
-                let Some(next_q) = rows.get(index + 1).map(|next| next.q).or(after_last) else { break };
-                let error = row.reward + scored.gamma * next_q - row.q;
-                errors.squared.add(error * error);
-                errors.by_label[usize::from(row.label != 0)].add(error.abs());
-                let begun = POSITIONS.partition_point(|&(_, first)| first <= index + 1);
-                errors.by_position[begun - 1].add(error.abs());
-            }
+    fn add(&mut self, rows: &[QRow], terminated: bool, gamma: f64, squared: &mut Mean) {
+        let qs: Vec<f64> = rows.iter().map(|row| row.q).collect();
+        for (index, (row, after)) in zip(rows, bootstrap_values(&qs, terminated)).enumerate() {
+            let error = row.reward + gamma * after - row.q;
+            squared.add(error * error);
+            self.by_label[usize::from(row.label != 0)].add(error.abs());
+            let begun = POSITIONS.partition_point(|&(_, first)| first <= index + 1);
+            self.by_position[begun - 1].add(error.abs());
         }
-        errors
     }
 }
 
@@ -185,9 +201,11 @@ mod tests {
         rows.iter().map(|&(q, reward, label)| QRow { q, reward, label }).collect()
     }
 
-    fn one_session(rows: &[QRow], terminated: bool, gamma: f64) -> QEvaluation {
+    /// One session: what is found of its kind.
+    fn one_session(rows: &[QRow], terminated: bool, gamma: f64) -> QMetrics {
         let session = 0..rows.len() as u32;
-        evaluate_q(&QScored { rows, sessions: &[session], terminated: &[terminated], gamma })
+        let found = evaluate_q(&QScored { rows, sessions: &[session], terminated: &[terminated], gamma });
+        if terminated { found.terminated } else { found.cut }
     }
 
     /// Terminated, with the returns −2, −16; cut, with −6 and an unknown one (γ = 1/16, γ² < 0.01 < γ).
@@ -201,35 +219,53 @@ mod tests {
             let gamma = 1.0 / 16.0;
             evaluate_q(&QScored { rows: &rows, sessions: &[0..2, 2..4], terminated, gamma })
         };
-        let QEvaluation { metrics, calibration, errors } = scored(&[true, false]);
-        // Deviations of Q 14/3, −19/3, 5/3 and of the returns 6, −8, 2: 82 / √(582/9 · 104).
-        let correlation = metrics.correlation.expect("defined");
-        assert!((correlation - 246.0 / 60_528_f64.sqrt()).abs() < 1e-12, "{correlation}");
-        // δ: −1 − 12/16 + 1, −16 + 12, −4 − 16/16 + 4, left out.
-        let expected = QMetrics {
-            return_rows: 3,
-            correlation: Some(correlation),
-            bias: Some(7.0 / 3.0),
-            td_loss: Some((0.5625 + 16.0 + 1.0) / 3.0),
-            td_error_by_label: [Some(1.0), Some(2.375)],
-            td_error_by_position: [Some(0.875), Some(4.0), None, None],
+        let found = scored(&[true, false]);
+        // δ: −1 − 12/16 + 1 and −16 + 12; −4 − 16/16 + 4 and, its own Q standing for the next one, −32 − 16/16 + 16.
+        let point = |q, value| CalibrationPoint { q, value };
+        let terminated = QMetrics {
+            sessions: 1,
+            rows: 2,
+            return_sessions: 1,
+            return_rows: 2,
+            correlation: Some(1.0),
+            bias: Some(2.5),
+            td_loss: Some((0.5625 + 16.0) / 2.0),
+            calibration: vec![point(-12.0, -16.0), point(-1.0, -2.0)],
+            errors: vec![1.0, 4.0],
         };
-        assert_eq!(metrics, expected);
-        assert_eq!(errors, [1.0, 4.0, 2.0]);
-        let points = [(-12.0, -16.0), (-4.0, -6.0), (-1.0, -2.0)];
-        assert_eq!(calibration, points.map(|(q, value)| CalibrationPoint { q, value }));
-        // Had the second session ended, its last row would count: G = −32, δ = −32 + 16.
+        assert_eq!(found.terminated, terminated);
+        let cut = QMetrics {
+            sessions: 1,
+            rows: 2,
+            return_sessions: 1,
+            return_rows: 1,
+            correlation: None,
+            bias: Some(2.0),
+            td_loss: Some((1.0 + 289.0) / 2.0),
+            calibration: vec![point(-4.0, -6.0)],
+            errors: vec![2.0],
+        };
+        assert_eq!(found.cut, cut);
+        assert_eq!(found.td_error_by_label, [Some(1.0), Some((0.75 + 4.0 + 17.0) / 3.0)]);
+        assert_eq!(found.td_error_by_position, [Some(0.875), Some(10.5), None, None]);
+        // Had the second session ended, its last row would count: G = −32, δ = −32 + 16. Deviations of Q 29/4, −15/4, 17/4, −31/4
+        // and of the returns 12, −2, 8, −18.
         let ended = scored(&[true, true]);
-        assert_eq!(ended.errors, [1.0, 4.0, 2.0, 16.0]);
-        assert_eq!(ended.metrics.td_loss, Some((0.5625 + 16.0 + 1.0 + 256.0) / 4.0));
+        assert_eq!((ended.cut.sessions, ended.cut.td_loss), (0, None));
+        assert_eq!(ended.terminated.errors, [1.0, 4.0, 2.0, 16.0]);
+        assert_eq!(ended.terminated.td_loss, Some((0.5625 + 16.0 + 1.0 + 256.0) / 4.0));
+        let correlation = ended.terminated.correlation.expect("defined");
+        assert!((correlation - 268.0 / (144.75_f64 * 536.0).sqrt()).abs() < 1e-12, "{correlation}");
     }
 
     #[test]
     fn of_a_cut_session_the_rows_far_from_the_cut_are_known() {
         let rows = rows(&[(0.0, -1.0, 0); 5]);
-        let known = |terminated, gamma| one_session(&rows, terminated, gamma).metrics.return_rows;
+        let known = |terminated, gamma| one_session(&rows, terminated, gamma).return_rows;
         assert_eq!([1.0, 0.9, 0.1, 0.01, 0.0].map(|gamma| known(false, gamma)), [0, 0, 4, 5, 5]);
         assert_eq!([1.0, 0.9, 0.1, 0.01, 0.0].map(|gamma| known(true, gamma)), [5; 5]);
+        let sessions = |gamma| one_session(&rows, false, gamma).return_sessions;
+        assert_eq!((sessions(0.9), sessions(0.1)), (0, 1));
     }
 
     #[test]
@@ -238,7 +274,7 @@ mod tests {
         assert_eq!(one_session(&rows, true, 1.0).errors, [7.0, 6.0, 4.0]);
         let immediate = one_session(&rows, false, 0.0);
         assert_eq!(immediate.errors, [1.0, 2.0, 4.0]);
-        assert_eq!(immediate.metrics.td_loss, Some(2.5), "the last row of a cut session is left out");
+        assert_eq!(immediate.td_loss, Some(7.0));
     }
 
     #[test]
@@ -246,9 +282,15 @@ mod tests {
         // |δ| is the position.
         let rows: Vec<QRow> =
             (1..=25).map(|position| QRow { q: 0.0, reward: -f64::from(position), label: 0 }).collect();
-        let metrics = one_session(&rows, true, 0.5).metrics;
-        assert_eq!(metrics.td_error_by_position, [Some(1.0), Some(3.5), Some(13.0), Some(23.0)]);
-        assert_eq!(metrics.td_error_by_label, [Some(13.0), None]);
+        let scored = QScored {
+            rows: &rows,
+            sessions: std::slice::from_ref(&(0..25)),
+            terminated: &[true],
+            gamma: 0.5,
+        };
+        let found = evaluate_q(&scored);
+        assert_eq!(found.td_error_by_position, [Some(1.0), Some(3.5), Some(13.0), Some(23.0)]);
+        assert_eq!(found.td_error_by_label, [Some(13.0), None]);
     }
 
     #[test]
@@ -258,7 +300,7 @@ mod tests {
         let critic = |qs: [f64; 5]| {
             let rows: Vec<QRow> = zip(qs, rewards).map(|(q, reward)| QRow { q, reward, label: 0 }).collect();
             let (sessions, terminated) = (&[0..3, 3..5], &[true, true]);
-            evaluate_q(&QScored { rows: &rows, sessions, terminated, gamma: 0.5 }).metrics
+            evaluate_q(&QScored { rows: &rows, sessions, terminated, gamma: 0.5 }).terminated
         };
         let values = |metrics: QMetrics| (metrics.correlation, metrics.bias, metrics.td_loss);
         let returns = [-3.0, -4.0, -4.0, -1.0, -2.0];
@@ -275,12 +317,16 @@ mod tests {
     #[test]
     fn undefined_without_rows_or_with_nan() {
         let none = one_session(&[], true, 0.9);
-        assert_eq!((none.metrics.return_rows, none.metrics.bias, none.metrics.td_loss), (0, None, None));
+        assert_eq!((none.return_rows, none.bias, none.td_loss), (0, None, None));
         assert!(none.calibration.is_empty() && none.errors.is_empty());
-        let diverged = one_session(&rows(&[(f64::NAN, -1.0, 1), (-1.0, -2.0, 0)]), true, 0.5);
-        let QMetrics { correlation, bias, td_loss, td_error_by_label, .. } = diverged.metrics;
-        assert_eq!((correlation, bias, td_loss, td_error_by_label), (None, None, None, [Some(1.0), None]));
-        assert!(diverged.calibration.is_empty() && diverged.errors[0].is_nan());
+        let rows = rows(&[(f64::NAN, -1.0, 1), (-1.0, -2.0, 0)]);
+        let scored =
+            QScored { rows: &rows, sessions: std::slice::from_ref(&(0..2)), terminated: &[true], gamma: 0.5 };
+        let found = evaluate_q(&scored);
+        let QMetrics { correlation, bias, td_loss, .. } = found.terminated;
+        assert_eq!((correlation, bias, td_loss), (None, None, None));
+        assert_eq!(found.td_error_by_label, [Some(1.0), None]);
+        assert!(found.terminated.calibration.is_empty() && found.terminated.errors[0].is_nan());
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub(super) struct Alarms {
     share: f64,
     /// Smallest return there can be; −∞ where there is no bound.
     lowest: f64,
+    /// Smallest reward there can be.
+    worst: f64,
     tasks: Vec<String>,
     /// Per task, what is wrong in the latest update.
     now: Vec<Option<String>>,
@@ -22,13 +24,14 @@ impl Alarms {
         let table = &run.dataset.train;
         let sessions = Sessions::of(table);
         let longest = sessions.iter().map(|rows| rows.len()).max().unwrap_or(0);
-        // A session that is cut goes on for who knows how long.
+        // A cut row bootstraps from its own state: a session without end.
         let is_cut = sessions.iter().any(|rows| table.end(Row(rows.end - 1)) == SessionEnd::Cut);
         let longest = if is_cut { f64::INFINITY } else { longest as f64 };
         let worst = f64::from(run.config.schedule.reward().value(0.0, 1));
         let tasks: Vec<String> = run.schema().tasks.iter().map(|task| task.name.clone()).collect();
         Self {
             share: run.config.critic.alarm_share,
+            worst,
             lowest: lowest_return(worst, run.config.critic.gamma, longest),
             now: vec![None; tasks.len()],
             told: vec![false; tasks.len()],
@@ -36,8 +39,8 @@ impl Alarms {
         }
     }
 
-    /// Hears an update; tells people of what is new.
-    pub(super) fn hear(&mut self, run: &Run<'_>, step: u64, done: &CriticStep) {
+    /// Takes in an update; tells people of what is new.
+    pub(super) fn update(&mut self, run: &Run<'_>, step: u64, done: &CriticStep) {
         let outside = self.outside_shares(done);
         for (task, name) in self.tasks.iter().enumerate() {
             let dead = done.tasks[task].dead_share;
@@ -70,9 +73,10 @@ impl Alarms {
         self.now.iter().flatten().map(String::as_str)
     }
 
-    /// Per task, the share of Q values that no return can have, a tenth of the range allowed for.
+    /// Per task, the share of Q values that no return can have: more than a tenth below the smallest, or above 0 by more than
+    /// a tenth of the worst reward, however long sessions are.
     pub(super) fn outside_shares(&self, done: &CriticStep) -> Vec<f64> {
-        let (low, high) = (1.1 * self.lowest, -0.1 * self.lowest);
+        let (low, high) = (1.1 * self.lowest, -0.1 * self.worst);
         let n_tasks = self.tasks.len();
         let is_outside = |q: &&f32| !(low..=high).contains(&f64::from(**q));
         let share = |task: usize| {
@@ -110,12 +114,13 @@ mod tests {
         let alarms = Alarms {
             share: 0.5,
             lowest: -10.0,
+            worst: -8.0,
             tasks: vec!["a".into(), "b".into()],
             now: vec![],
             told: vec![],
         };
-        // Task a: −5, −11, 0.9 are possible but for rounding, −12 and 1.1 are not; task b is fine.
-        let q_values = vec![-5.0, -1.0, -11.0, -1.0, -12.0, -1.0, 1.1, -1.0];
+        // Task a: −5 and −11 are possible but for rounding, −12 and 0.9 are not; task b is fine.
+        let q_values = vec![-5.0, -1.0, -11.0, 0.7, -12.0, -1.0, 0.9, -1.0];
         let done = CriticStep {
             loss: 0.0,
             tasks: vec![],

@@ -8,10 +8,11 @@ use rmtl_envs::Split;
 use serde::{Deserialize, Serialize};
 
 use super::collect::Collected;
+use super::critic_health::CriticHealth;
 use super::diagnose::{Diagnosis, TaskCriticSummary, log_calibration};
-use super::doubts::{Doubts, report_flat};
 use super::evaluate::Evaluator;
-use super::td::{TdLearner, WindowMean};
+use super::segments::WeightsBySegment;
+use super::td::TdLearner;
 use crate::config::{ConvergeConfig, TwoStage};
 use crate::error::Result;
 use crate::log::tags::{self, Phase};
@@ -33,6 +34,9 @@ pub struct CriticSummary {
     pub td_loss: f64,
     /// Task by task.
     pub tasks: IndexMap<String, TaskCriticSummary>,
+    /// Mean loss weights of the training beside them, by task and segment of the rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsBySegment>,
 }
 
 /// Trains new critics until their TD loss has converged or the step budget ends. Gives the frozen actor's actions back.
@@ -45,7 +49,7 @@ pub fn critics(
     let phase = Phase::Critics;
     let config = schedule.critics;
     let Collected { replay, mut policy, mean_returns } = collected;
-    let mut td = TdLearner::new(run, actor, replay, &mean_returns);
+    let mut td = TdLearner::new(run, actor, replay, &mean_returns, config.window);
     let validation = Evaluator::new(run.reader(Split::Validation), run.schema().parents());
     let diagnosis = Diagnosis::new(run, &validation);
     let predictions = validation.predict(actor);
@@ -53,7 +57,7 @@ pub fn critics(
     let mut progress = run.console.progress(phase.name(), config.max_steps * batch_size as u64);
     let mut clock = PhaseClock::start();
     let mut convergence = Convergence::new(config);
-    let mut doubts = Doubts::default();
+    let mut health = CriticHealth::default();
     let mut has_converged = false;
     let mut step = 0;
     while step < config.max_steps && !has_converged {
@@ -74,10 +78,10 @@ pub fn critics(
             run.logger.scalar(&tags::rows_per_second(phase), step, clock.speed());
             progress.message(message(&done));
         }
-        has_converged = convergence.hear(done.td_loss());
+        has_converged = td.trend.is_new() && convergence.has_converged_at(td.trend.mean());
         // The end has a look of its own.
-        if convergence.window.is_new() && step < config.max_steps && !has_converged {
-            doubts.hear(&diagnosis.measure(run, (phase, step), &td.critic, &validation, &predictions));
+        if td.trend.is_new() && step < config.max_steps && !has_converged {
+            health.update(&diagnosis.measure(run, (phase, step), &td.critic, &validation, &predictions));
         }
     }
     let summary = CriticSummary {
@@ -85,10 +89,11 @@ pub fn critics(
         steps: td.n_updates,
         soft_updates: td.critic.n_soft_updates(),
         actor_updates: 0,
-        td_loss: convergence.loss(),
+        td_loss: td.trend.best(),
         tasks: diagnosis.measure(run, (phase, step), &td.critic, &validation, &predictions),
+        weights: None,
     };
-    doubts.hear(&summary.tasks);
+    health.update(&summary.tasks);
     log_calibration(run, phase, &summary.tasks);
     progress.message(if has_converged {
         format!("converged at TD loss {:.4}", summary.td_loss)
@@ -97,10 +102,8 @@ pub fn critics(
     });
     progress.finish();
     run.finish_phase(phase, clock, step);
-    td.report_alarms(run);
-    convergence.check_end(run);
-    doubts.check_end(run);
-    report_flat(run, &summary.tasks);
+    td.finish(run);
+    health.finish(run);
     Ok((td.critic, policy, summary))
 }
 
@@ -113,22 +116,17 @@ pub(super) fn message(done: &CriticStep) -> String {
 /// Compares the mean loss of each window with the best one so far.
 struct Convergence {
     config: ConvergeConfig,
-    window: WindowMean,
     best: f64,
     windows_since: u32,
 }
 
 impl Convergence {
     fn new(config: ConvergeConfig) -> Self {
-        Self { config, window: WindowMean::new(config.window), best: f64::INFINITY, windows_since: 0 }
+        Self { config, best: f64::INFINITY, windows_since: 0 }
     }
 
-    /// Hears the loss of one update; true once it has converged.
-    fn hear(&mut self, loss: f64) -> bool {
-        if !self.window.hear(loss) {
-            return false;
-        }
-        let mean = self.window.mean();
+    /// Takes in the mean loss of a window; true once it has converged.
+    fn has_converged_at(&mut self, mean: f64) -> bool {
         if mean < self.best * (1.0 - self.config.epsilon) {
             self.windows_since = 0;
         } else {
@@ -136,23 +134,6 @@ impl Convergence {
         }
         self.best = self.best.min(mean);
         self.windows_since >= self.config.patience
-    }
-
-    /// The mean loss of the best window; of all updates where there were fewer.
-    fn loss(&self) -> f64 {
-        if self.best.is_finite() { self.best } else { self.window.mean() }
-    }
-
-    /// A loss that has risen again was not learnt, whatever stopped it.
-    fn check_end(&self, run: &mut Run<'_>) {
-        let last = self.window.mean();
-        if self.best.is_finite() && last > 2.0 * self.best {
-            run.warn(format!(
-                "the TD loss has risen to {:.4} from {:.4}, its best window: the critics diverge; use a lower \
-                 `critic.learning_rate` or `critic.tau`",
-                last, self.best
-            ));
-        }
     }
 }
 
@@ -162,12 +143,12 @@ mod tests {
 
     #[test]
     fn convergence_needs_patience_windows_without_improvement() {
-        let config = ConvergeConfig { window: 2, epsilon: 0.1, patience: 2, ..ConvergeConfig::default() };
+        let config = ConvergeConfig { epsilon: 0.1, patience: 2, ..ConvergeConfig::default() };
         let mut convergence = Convergence::new(config);
-        // Window means 1.0, 0.5, 0.48 (under 10 % better), 0.2 (better), 0.2, 0.19: converged at the last.
-        let losses = [1.0, 1.0, 0.4, 0.6, 0.48, 0.48, 0.2, 0.2, 0.2, 0.2, 0.19, 0.19];
-        let found: Vec<bool> = losses.iter().map(|&loss| convergence.hear(loss)).collect();
-        assert_eq!(found.iter().position(|&converged| converged), Some(11));
+        // 0.48 is under 10 % better than 0.5, 0.2 is better, then nothing is.
+        let means = [1.0, 0.5, 0.48, 0.2, 0.2, 0.19];
+        let found = means.map(|mean| convergence.has_converged_at(mean));
+        assert_eq!(found, [false, false, false, false, false, true]);
         assert!((convergence.best - 0.19).abs() < 1e-12);
     }
 }

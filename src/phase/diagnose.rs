@@ -9,22 +9,19 @@ use serde::{Deserialize, Serialize};
 
 use super::evaluate::{BATCH, Evaluator};
 use crate::log::tags::{self, Phase};
-use crate::metric::{CalibrationPoint, POSITIONS, QEvaluation, QMetrics, QRow, QScored, evaluate_q};
+use crate::metric::{POSITIONS, QEvaluation, QMetrics, QRow, QScored, evaluate_q};
 use crate::run::Run;
 
 /// What a report says of one task's critic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskCriticSummary {
-    /// Q and the returns on validation sessions.
+    /// Q and the returns on validation sessions, those that end apart from those that go on.
     #[serde(flatten)]
-    pub metrics: QMetrics,
+    pub evaluation: QEvaluation,
     /// Share of validation rows with a dead Q.
     pub dead_share: f64,
     /// Largest less smallest Q over the validation rows.
-    #[serde(default)]
     pub q_range: f64,
-    /// Mean Q and mean return of ten groups of validation rows, in the order of Q.
-    pub calibration: Vec<CalibrationPoint>,
 }
 
 /// Compares critics with the validation sessions.
@@ -68,13 +65,12 @@ impl<'a> Diagnosis<'a> {
             log(run, phase, step, name, &evaluation);
             let n_dead =
                 rows.iter().filter(|row| row.q.abs() < f64::from(rmtl_agents::critic::DEAD_Q)).count();
-            let QEvaluation { metrics, calibration, .. } = evaluation;
             let dead_share = n_dead as f64 / rows.len().max(1) as f64;
             let (low, high) = rows.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), row| {
                 (low.min(row.q), high.max(row.q))
             });
             let q_range = (high - low).max(0.0);
-            found.insert(name.clone(), TaskCriticSummary { metrics, dead_share, q_range, calibration });
+            found.insert(name.clone(), TaskCriticSummary { evaluation, dead_share, q_range });
         }
         found
     }
@@ -102,33 +98,44 @@ impl<'a> Diagnosis<'a> {
     }
 }
 
+/// The kinds of sessions, by their names in tags.
+fn kinds(evaluation: &QEvaluation) -> [(&'static str, &QMetrics); 2] {
+    [("terminated", &evaluation.terminated), ("cut", &evaluation.cut)]
+}
+
 /// Logs the calibration curves at the end of a phase, as two curves over the groups.
 pub(super) fn log_calibration(run: &mut Run<'_>, phase: Phase, tasks: &IndexMap<String, TaskCriticSummary>) {
     for (task, summary) in tasks {
-        for (group, point) in (1..).zip(&summary.calibration) {
-            run.logger.scalar(&tags::calibration_q(phase, task), group, point.q);
-            run.logger.scalar(&tags::calibration_return(phase, task), group, point.value);
+        for (kind, metrics) in kinds(&summary.evaluation) {
+            for (group, point) in (1..).zip(&metrics.calibration) {
+                run.logger.scalar(&tags::calibration_q(phase, task, kind), group, point.q);
+                run.logger.scalar(&tags::calibration_return(phase, task, kind), group, point.value);
+            }
         }
     }
 }
 
 fn log(run: &mut Run<'_>, phase: Phase, step: u64, task: &str, evaluation: &QEvaluation) {
-    let QEvaluation { metrics, errors, .. } = evaluation;
-    let scalars = [
-        (tags::validation_q_correlation(phase, task), metrics.correlation),
-        (tags::validation_q_bias(phase, task), metrics.bias),
-        (tags::validation_td_loss(phase, task), metrics.td_loss),
-    ];
-    let by_label = metrics.td_error_by_label.iter().zip(["0", "1"]);
-    let by_label =
-        by_label.map(|(value, label)| (tags::validation_td_error_by_label(phase, task, label), *value));
-    let by_position = metrics.td_error_by_position.iter().zip(POSITIONS);
-    let by_position = by_position
-        .map(|(value, (position, _))| (tags::validation_td_error_by_position(phase, task, position), *value));
-    for (tag, value) in scalars.into_iter().chain(by_label).chain(by_position) {
+    let mut scalars = Vec::new();
+    for (kind, metrics) in kinds(evaluation) {
+        scalars.extend([
+            (tags::validation_q_correlation(phase, task, kind), metrics.correlation),
+            (tags::validation_q_bias(phase, task, kind), metrics.bias),
+            (tags::validation_td_loss(phase, task, kind), metrics.td_loss),
+        ]);
+        if !metrics.errors.is_empty() {
+            run.logger.histogram(&tags::validation_q_error(phase, task, kind), step, &metrics.errors);
+        }
+    }
+    for (value, label) in evaluation.td_error_by_label.iter().zip(["0", "1"]) {
+        scalars.push((tags::validation_td_error_by_label(phase, task, label), *value));
+    }
+    for (value, (position, _)) in evaluation.td_error_by_position.iter().zip(POSITIONS) {
+        scalars.push((tags::validation_td_error_by_position(phase, task, position), *value));
+    }
+    for (tag, value) in scalars {
         if let Some(value) = value {
             run.logger.scalar(&tag, step, value);
         }
     }
-    run.logger.histogram(&tags::validation_q_error(phase, task), step, errors);
 }

@@ -10,6 +10,7 @@ use rmtl_agents::weighting::LossWeighting;
 use rmtl_envs::{Row, Split};
 
 use super::joint::Companion;
+use super::segments::Segments;
 use super::validation::{Fitted, Validation};
 use crate::config::FitConfig;
 use crate::error::{Learner, Result};
@@ -50,6 +51,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     let train = run.reader(Split::Train);
     let mut validation = Validation::new(run, fit.config.patience);
     let losses = bind_losses(run, &fit.critics);
+    let mut segments = fit.critics.get().map(|_| Segments::new(train.table, run.key_slot()));
     let mut shuffle = run.streams.named(&format!("{}/shuffle", fit.streams));
     let mut masks = run.streams.named(&format!("{}/dropout", fit.streams));
     let mut order: Vec<Row> = train.table.rows().collect();
@@ -98,6 +100,9 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             progress.advance(rows.len() as u64);
             if is_logged {
                 log_step(run, phase, step, &done, losses.names());
+                if let Some(segments) = &mut segments {
+                    segments.log(run, (phase, step), rows, &done.weights);
+                }
                 run.logger.scalar(&tags::rows_per_second(phase), step, clock.speed());
             }
             // Weights are no numbers where the critics' values are none.
@@ -119,7 +124,9 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     }
     progress.finish();
     run.finish_phase(phase, clock, step);
-    Ok(validation.into_fitted(actor))
+    let tasks = run.schema().tasks.iter().map(|task| task.name.clone());
+    let weights = segments.map(|segments| segments.means(tasks));
+    Ok(Fitted { weights, ..validation.into_fitted(actor) })
 }
 
 impl Critics<'_, '_> {

@@ -2,39 +2,67 @@
 
 use rmtl_agents::actor::{Actor, OnlinePolicy, TargetPolicy};
 use rmtl_agents::critic::Critic;
+use rmtl_agents::transition::FrozenPolicy;
 use rmtl_envs::{Sessions, Split};
 
 use super::collect::Collected;
-use super::critics::CriticSummary;
+use super::critics::{CriticSummary, message};
 use super::diagnose::log_calibration;
-use super::doubts::report_flat;
 use super::fit::{Critics, Fit, fit};
-use super::td::{TdLearner, WindowMean};
+use super::td::TdLearner;
 use super::walk::{Tally, Walk};
 use crate::config::{Joint, JointConfig};
 use crate::error::Result;
 use crate::log::tags::Phase;
-use crate::run::Run;
+use crate::run::{PhaseClock, Run};
 
 /// Updates of the critics whose mean TD loss is reported.
 const WINDOW: u64 = 50;
 
 /// Critics that learn while the actor does, on transitions that it goes on collecting.
 ///
-/// An update is: `critic_steps` times (a step through the sessions with the actor's predictions and exploration, an update of
+/// First the critics may learn alone for `critic_warmup_steps` updates. Then an update is: `critic_steps` times (a step through the sessions with the actor's predictions and exploration, an update of
 /// the critics by TD), then the actor's on its weighted loss, then the soft updates of critics and actor.
 pub struct Companion<'a> {
     td: TdLearner<'a>,
     walk: Walk<'a>,
     critic_steps: u64,
     n_actor_updates: u64,
-    td_loss: WindowMean,
 }
 
 impl Companion<'_> {
     /// The critics as they are.
     pub(super) fn critic(&self) -> &Critic {
         &self.td.critic
+    }
+
+    /// The critics alone, before the actor moves: updates towards the targets of the actor as it is, logged as the phase `critics`.
+    fn warm_up(&mut self, run: &mut Run<'_>, policy: &mut FrozenPolicy, steps: u64) -> Result<()> {
+        if steps == 0 {
+            return Ok(());
+        }
+        let phase = Phase::Critics;
+        let rows = self.td.batch_size();
+        let mut progress = run.console.progress(phase.name(), steps * rows as u64);
+        let mut clock = PhaseClock::start();
+        for step in 1..=steps {
+            run.interrupt.check(phase, step - 1)?;
+            self.td.sample(0.0);
+            self.td.redraw(policy);
+            let is_logged = run.is_logged(step);
+            let done = self.td.learn(run, (phase, step, is_logged), policy, |_| {
+                "the actor has not moved yet; a pretrained one is in the run folder's model/".into()
+            })?;
+            self.td.critic.soft_update();
+            clock.advance(rows);
+            progress.advance(rows as u64);
+            if is_logged {
+                progress.message(message(&done));
+            }
+        }
+        progress.finish();
+        run.finish_phase(phase, clock, steps);
+        Ok(())
     }
 
     /// The critics' part of update `step` (from 1) of `planned` in all.
@@ -55,8 +83,7 @@ impl Companion<'_> {
             self.td.sample((step - 1) as f64 / planned as f64);
             self.td.redraw(&mut OnlinePolicy(actor));
             let is_logged = critic_step + 1 == self.critic_steps && run.is_logged(step);
-            let done = self.td.learn(run, (phase, step, is_logged), &mut TargetPolicy(actor), &kept)?;
-            self.td_loss.hear(done.td_loss());
+            self.td.learn(run, (phase, step, is_logged), &mut TargetPolicy(actor), &kept)?;
         }
         Ok(())
     }
@@ -76,15 +103,15 @@ pub fn joint(
     collected: Collected,
     schedule: &Joint,
 ) -> Result<(Actor, Critic, CriticSummary)> {
-    let JointConfig { critic_steps, n_lanes, .. } = schedule.training;
-    let Collected { replay, policy, mean_returns } = collected;
+    let JointConfig { critic_steps, critic_warmup_steps, actor_tau, n_lanes, .. } = schedule.training;
+    let Collected { replay, mut policy, mean_returns } = collected;
     let sessions = Sessions::of(&run.dataset.train);
-    let td = TdLearner::new(run, &actor, replay, &mean_returns);
+    let td = TdLearner::new(run, &actor, replay, &mean_returns, WINDOW);
     let walk = Walk::new(run, &sessions, n_lanes, "joint");
-    let mut companion =
-        Companion { td, walk, critic_steps, n_actor_updates: 0, td_loss: WindowMean::new(WINDOW) };
+    let mut companion = Companion { td, walk, critic_steps, n_actor_updates: 0 };
+    companion.warm_up(run, &mut policy, critic_warmup_steps)?;
     let weighting = run.weighting(&run.config.weighting);
-    let tau = run.config.critic.tau;
+    let tau = actor_tau.unwrap_or(run.config.critic.tau);
     let fitted = fit(
         run,
         actor.with_target(tau),
@@ -97,17 +124,18 @@ pub fn joint(
             pretrained: Some(&policy),
         },
     )?;
-    let Companion { td, n_actor_updates, td_loss, .. } = companion;
-    td.report_alarms(run);
-    report_flat(run, &fitted.critics);
+    let Companion { td, n_actor_updates, .. } = companion;
+    td.finish(run);
+    fitted.critic_health.finish(run);
     log_calibration(run, Phase::Joint, &fitted.critics);
     let summary = CriticSummary {
         converged: None,
         steps: td.n_updates,
         soft_updates: td.critic.n_soft_updates(),
         actor_updates: n_actor_updates,
-        td_loss: td_loss.mean(),
+        td_loss: td.trend.mean(),
         tasks: fitted.critics,
+        weights: fitted.weights,
     };
     Ok((fitted.actor, td.critic, summary))
 }

@@ -2,12 +2,13 @@
 
 mod alarm;
 mod collect;
+mod critic_health;
 mod critics;
 mod diagnose;
-mod doubts;
 mod evaluate;
 mod fit;
 mod joint;
+mod segments;
 mod td;
 mod validation;
 mod walk;
@@ -18,4 +19,5 @@ pub use diagnose::TaskCriticSummary;
 pub use evaluate::{Evaluator, Scores};
 pub use fit::{Critics, Fit, fit};
 pub use joint::{Companion, joint};
+pub use segments::WeightsBySegment;
 pub use validation::Fitted;

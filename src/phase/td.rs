@@ -30,11 +30,18 @@ pub(super) struct TdLearner<'a> {
     sampled: TransitionBatch,
     batch_size: usize,
     alarms: Alarms,
+    pub(super) trend: TdTrend,
 }
 
 impl<'a> TdLearner<'a> {
-    /// New critics over `replay`, beside an actor whose tables they may copy.
-    pub(super) fn new(run: &Run<'a>, actor: &Actor, replay: Replay, mean_returns: &[f32]) -> Self {
+    /// New critics over `replay`, beside an actor whose tables they may copy. The TD loss is averaged over `window` updates.
+    pub(super) fn new(
+        run: &Run<'a>,
+        actor: &Actor,
+        replay: Replay,
+        mean_returns: &[f32],
+        window: u64,
+    ) -> Self {
         let (config, schedule) = (&run.config.critic, &run.config.schedule);
         let CriticConfig { gamma, n_steps, smoothing, .. } = *config;
         let stream = |name: &str| run.streams.named(&format!("critics/{name}"));
@@ -60,6 +67,7 @@ impl<'a> TdLearner<'a> {
             batch_size: run.config.batch_size.min(replay.len()),
             replay,
             alarms: Alarms::new(run),
+            trend: TdTrend::new(window),
         }
     }
 
@@ -94,7 +102,8 @@ impl<'a> TdLearner<'a> {
         let done = self.critic.step(&transitions, &mut Pass::training(&mut self.masks), is_logged);
         self.replay.update(&self.sampled, &done.td_errors);
         self.n_updates += 1;
-        self.alarms.hear(run, step, &done);
+        self.alarms.update(run, step, &done);
+        self.trend.add(done.td_loss());
         if is_logged {
             self.log(run, phase, step, &done);
         }
@@ -103,8 +112,9 @@ impl<'a> TdLearner<'a> {
     }
 
     /// What is still wrong at the end belongs in the report: a critic may recover before.
-    pub(super) fn report_alarms(&self, run: &mut Run<'_>) {
+    pub(super) fn finish(&self, run: &mut Run<'_>) {
         run.warnings.extend(self.alarms.now().map(str::to_owned));
+        self.trend.complaint().into_iter().for_each(|complaint| run.warn(complaint));
     }
 
     fn log(&self, run: &mut Run<'_>, phase: Phase, step: u64, done: &CriticStep) {
@@ -133,32 +143,32 @@ impl<'a> TdLearner<'a> {
     }
 }
 
-/// Mean of the losses of a window of updates, window by window.
-pub(super) struct WindowMean {
+/// The TD loss, window by window of updates.
+pub(super) struct TdTrend {
     window: u64,
     sum: f64,
     n: u64,
     last: Option<f64>,
+    best: f64,
 }
 
-impl WindowMean {
-    pub(super) fn new(window: u64) -> Self {
-        Self { window, sum: 0.0, n: 0, last: None }
+impl TdTrend {
+    fn new(window: u64) -> Self {
+        Self { window, sum: 0.0, n: 0, last: None, best: f64::INFINITY }
     }
 
-    /// Hears a loss; true at the end of a window.
-    pub(super) fn hear(&mut self, loss: f64) -> bool {
+    fn add(&mut self, loss: f64) {
         self.sum += loss;
         self.n += 1;
-        let is_full = self.n == self.window;
-        if is_full {
-            self.last = Some(self.sum / self.n as f64);
+        if self.n == self.window {
+            let mean = self.sum / self.n as f64;
+            self.last = Some(mean);
+            self.best = self.best.min(mean);
             (self.sum, self.n) = (0.0, 0);
         }
-        is_full
     }
 
-    /// Whether a window begins.
+    /// Whether a window begins: the one before has just ended.
     pub(super) fn is_new(&self) -> bool {
         self.n == 0
     }
@@ -166,5 +176,44 @@ impl WindowMean {
     /// The mean of the last whole window; of all losses where there were fewer.
     pub(super) fn mean(&self) -> f64 {
         self.last.unwrap_or(self.sum / self.n.max(1) as f64)
+    }
+
+    /// The smallest mean of a window; that of all losses where there were fewer.
+    pub(super) fn best(&self) -> f64 {
+        if self.best.is_finite() { self.best } else { self.mean() }
+    }
+
+    /// A loss that has risen again was not learnt, whatever stopped it.
+    fn complaint(&self) -> Option<String> {
+        (self.mean() > 2.0 * self.best()).then(|| {
+            format!(
+                "the TD loss has risen to {:.4} from {:.4}, its best window: the critics diverge; use a lower \
+                 `critic.learning_rate` or `critic.tau`",
+                self.mean(),
+                self.best()
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trend_of_the_td_loss_by_hand() {
+        let mut trend = TdTrend::new(2);
+        trend.add(3.0);
+        assert_eq!((trend.mean(), trend.best(), trend.is_new()), (3.0, 3.0, false));
+        for loss in [1.0, 0.5, 0.3] {
+            trend.add(loss);
+        }
+        assert_eq!((trend.mean(), trend.best(), trend.is_new()), (0.4, 0.4, true));
+        trend.add(0.75);
+        trend.add(0.75);
+        assert_eq!((trend.mean(), trend.best(), trend.complaint()), (0.75, 0.4, None));
+        trend.add(0.9);
+        trend.add(0.9);
+        assert!(trend.complaint().is_some_and(|text| text.contains("to 0.9000 from 0.4000")));
     }
 }

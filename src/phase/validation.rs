@@ -5,8 +5,10 @@ use rmtl_agents::actor::Actor;
 use rmtl_agents::critic::Critic;
 use rmtl_envs::Split;
 
+use super::critic_health::CriticHealth;
 use super::diagnose::{Diagnosis, TaskCriticSummary};
 use super::evaluate::{Evaluator, Scores};
+use super::segments::WeightsBySegment;
 use crate::error::Result;
 use crate::folder::Model;
 use crate::log::tags::{self, Phase};
@@ -18,6 +20,10 @@ pub struct Fitted {
     pub actor: Actor,
     /// The critics at the last validation, task by task.
     pub critics: IndexMap<String, TaskCriticSummary>,
+    /// What all validations say of them.
+    pub(super) critic_health: CriticHealth,
+    /// Mean loss weights by segment of the rows, where there are critics.
+    pub weights: Option<WeightsBySegment>,
 }
 
 /// The validation split, and what it has said so far.
@@ -25,6 +31,7 @@ pub(super) struct Validation<'a> {
     split: Evaluator<'a>,
     diagnosis: Diagnosis<'a>,
     critics: IndexMap<String, TaskCriticSummary>,
+    critic_health: CriticHealth,
     best: Option<Actor>,
     auc: Option<f64>,
     /// Evaluations since the best one.
@@ -39,6 +46,7 @@ impl<'a> Validation<'a> {
             diagnosis: Diagnosis::new(run, &split),
             split,
             critics: IndexMap::new(),
+            critic_health: CriticHealth::default(),
             best: None,
             auc: None,
             evaluations_since: 0,
@@ -61,6 +69,7 @@ impl<'a> Validation<'a> {
         log(run, phase, step, &scores);
         if let Some(critic) = critic {
             self.critics = self.diagnosis.measure(run, (phase, step), critic, &self.split, &predictions);
+            self.critic_health.update(&self.critics);
         }
         let auc = run.stop_value(&scores);
         if auc.is_none() && self.best.is_none() {
@@ -105,7 +114,8 @@ impl<'a> Validation<'a> {
 
     /// What the training gave; `last` where nothing was validated.
     pub(super) fn into_fitted(self, last: Actor) -> Fitted {
-        Fitted { actor: self.best.unwrap_or(last), critics: self.critics }
+        let Self { best, critics, critic_health, .. } = self;
+        Fitted { actor: best.unwrap_or(last), critics, weights: None, critic_health }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
-use rmtl_envs::{FORMAT_VERSION, Manifest};
+use rmtl_envs::{FORMAT_VERSION, Manifest, SessionRule};
 
 use crate::boundary::{self, Boundaries};
 use crate::columns::Columns;
@@ -126,6 +126,7 @@ async fn build(
         format_version: FORMAT_VERSION,
         name: file.name.clone(),
         content_hash,
+        session: SessionRule { key: file.session.clone(), gap: None },
         schema: encoder.schema().clone(),
         oracle: encoder.has_oracle(),
         warnings: warnings::all(file, &findings, &oddities, &encoder, &splits),

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::fixture::{rows, schema};
-use crate::manifest::{FORMAT_VERSION, MANIFEST_FILE, SplitSummary, Warning};
+use crate::manifest::{FORMAT_VERSION, MANIFEST_FILE, SessionRule, SplitSummary, Warning};
 use crate::table::{SessionEnd, TableWriter};
 use SessionEnd::{Cut, Terminated};
 
@@ -24,6 +24,7 @@ fn write_dataset(folder: &Path) -> Manifest {
         format_version: FORMAT_VERSION,
         name: "fixture".into(),
         content_hash: "abc".into(),
+        session: SessionRule { key: "user".into(), gap: Some(1000) },
         schema: schema(2),
         oracle: true,
         splits,
