@@ -46,7 +46,19 @@ pub enum Model {
 }
 
 impl Model {
-    fn file_name(self) -> &'static str {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Actor => "actor",
+            Self::Baseline => "baseline",
+            Self::EqualBudget => "equal_budget",
+            Self::Critic => "critic",
+            Self::LastGood => "last_good",
+        }
+    }
+
+    /// The name of its file in `model/`.
+    pub fn file_name(self) -> &'static str {
         match self {
             Self::Actor => "actor.safetensors",
             Self::Baseline => "baseline.safetensors",

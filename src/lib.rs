@@ -18,3 +18,4 @@ pub mod phase;
 pub mod pipeline;
 pub mod report;
 pub mod run;
+pub mod selection;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::metric::TaskMetrics;
 use crate::phase::{CriticSummary, Scores, WeightsBySegment};
+use crate::selection::Selection;
 
 /// Metrics per task name, in the order of the tasks.
 pub type TaskBlock = IndexMap<String, TaskMetrics>;
@@ -22,9 +23,13 @@ pub const INFERENCE: &str = "inference";
 pub struct Report {
     /// The log.
     pub data: DataSummary,
-    /// The actors compared.
+    /// The actors compared on the test split.
     #[serde(flatten)]
     pub actors: Comparison,
+    /// The same on the validation split, each where its training was best.
+    pub validation: Comparison,
+    /// Which actor did best on the validation split, and where each was kept.
+    pub selection: Selection,
     /// How the training of the critics ended, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub critics: Option<CriticSummary>,
@@ -46,7 +51,7 @@ pub struct Report {
     pub device: String,
 }
 
-/// The actors of a run on the test split.
+/// The actors of a run on one split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The final actor.
@@ -142,6 +147,11 @@ impl Report {
         };
         line(format!("Test split.{explanation}\n"));
         line(self.actors.table(&self.weighting).load_style(presets::ASCII_MARKDOWN).to_string());
+        line("\n## Validation split\n".into());
+        line("Where each training was best; choose by these, not by the test split.\n".into());
+        line(self.validation.table(&self.weighting).load_style(presets::ASCII_MARKDOWN).to_string());
+        line(String::new());
+        self.selection.lines().for_each(&mut line);
         line("\n## Data\n".into());
         for (split, rows) in &self.data.rows {
             let positives = &self.data.positives[split];

@@ -8,13 +8,12 @@ use rmtl_agents::stream::Streams;
 use rmtl_agents::weighting::{LossWeighting, WeightingConfig};
 use rmtl_envs::{Dataset, Schema, Split};
 
-use crate::config::RunFile;
+use crate::config::{Criterion, RunFile};
 use crate::error::{Error, Learner, Result};
 use crate::folder::RunFolder;
 use crate::interrupt::Interrupt;
 use crate::log::tags::{self, Phase};
 use crate::log::{Console, Logger};
-use crate::phase::Scores;
 use crate::report::PhaseTiming;
 
 /// A run: its settings, its data, and where its numbers go.
@@ -66,10 +65,15 @@ impl<'a> Run<'a> {
     }
 
     /// What the early stop looks at.
-    pub fn stop_value(&self, scores: &Scores) -> Option<f64> {
+    pub fn criterion(&self) -> Criterion {
         let tasks: Vec<&str> = self.schema().tasks.iter().map(|task| task.name.as_str()).collect();
-        let aucs: Vec<Option<f64>> = scores.tasks.iter().map(|task| task.auc).collect();
-        self.config.early_stop.value(&tasks, &aucs)
+        let validation = self.dataset.manifest.summary(Split::Validation);
+        let has_auc: Vec<bool> = validation
+            .positives
+            .iter()
+            .map(|&positives| positives > 0 && positives < validation.rows)
+            .collect();
+        self.config.early_stop.criterion(&tasks, &has_auc)
     }
 
     /// Tells people now, and readers of the report later.

@@ -76,7 +76,7 @@ fn the_updates_of_every_schedule_are_as_many_as_it_says() {
     assert_eq!(counts(&report), (n, n, n), "critics, targets and actor in turn");
     assert_eq!((report.phases["joint"].steps, report.phases["equal_budget"].steps), (n, n));
 
-    let report = bench.train("delayed", &joint(&["schedule.joint.training.critic_steps=3"]));
+    let report = bench.train("delayed", &joint(&["schedule.joint.critic_steps=3"]));
     assert_eq!(counts(&report), (3 * n, n, n), "three updates of the critics to one of actor and targets");
 }
 
@@ -104,13 +104,7 @@ fn every_agent_trains_and_repeats_itself() {
         ("d_ple_alone", vec![ple, SILENT, follow]),
         (
             "td3",
-            vec![
-                SILENT,
-                follow,
-                "critic.twins=true",
-                "critic.smoothing={}",
-                "schedule.joint.training.critic_steps=2",
-            ],
+            vec![SILENT, follow, "critic.twins=true", "critic.smoothing={}", "schedule.joint.critic_steps=2"],
         ),
         (
             "td3_bc",

@@ -25,7 +25,7 @@ fn runs_are_averaged_over_their_seeds_and_set_in_relation_to_a_base() {
     assert_eq!(groups.as_array().unwrap().len(), 2);
     assert_eq!((groups[0]["name"].as_str(), groups[1]["name"].as_str()), (Some("esmm"), Some("shared")));
     assert_eq!(groups[0]["seeds"], serde_json::json!([1, 2]));
-    let auc = |report: &rmtl::report::Report| report.actors.tasks["click"].auc.unwrap();
+    let auc = |report: &rmtl::report::Report| report.validation.tasks["click"].auc.unwrap();
     let found = groups[0]["tasks"]["click"]["AUC"]["mean"].as_f64().unwrap();
     assert!((found - (auc(&a) + auc(&b)) / 2.0).abs() < 1e-12);
     assert_eq!(groups[0]["dense_parameters"], a.parameters.dense);
@@ -41,16 +41,23 @@ fn runs_are_averaged_over_their_seeds_and_set_in_relation_to_a_base() {
 fn every_actor_of_a_critic_run_can_be_compared() {
     let bench = Workbench::new();
     let report = bench.train("run", &[]);
-    for (which, block) in [
-        ("final", &report.actors.tasks),
-        ("pretrained", report.actors.baseline.as_ref().unwrap()),
-        ("equal-budget", report.actors.equal_budget.as_ref().unwrap()),
-    ] {
-        let (ok, json) = compare(&bench, &["run", "--actor", which, "--json"]);
-        assert!(ok, "{json}");
-        let groups: Value = serde_json::from_str(&json).unwrap();
-        assert_eq!(groups[0]["tasks"]["buy"]["AUC"]["mean"].as_f64(), block["buy"].auc, "{which}");
+    for (split, actors) in [(&[][..], &report.validation), (&["--split", "test"], &report.actors)] {
+        for (which, block) in [
+            ("final", &actors.tasks),
+            ("pretrained", actors.baseline.as_ref().unwrap()),
+            ("equal-budget", actors.equal_budget.as_ref().unwrap()),
+        ] {
+            let (ok, json) = compare(&bench, &[&["run", "--actor", which, "--json"], split].concat());
+            assert!(ok, "{json}");
+            let groups: Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(
+                groups[0]["tasks"]["buy"]["AUC"]["mean"].as_f64(),
+                block["buy"].auc,
+                "{which} {split:?}"
+            );
+        }
     }
+    assert_ne!(report.validation.tasks["buy"].auc, report.actors.tasks["buy"].auc, "the splits differ");
 }
 
 #[test]

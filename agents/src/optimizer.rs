@@ -17,6 +17,15 @@ pub struct OptimizerConfig {
     pub epsilon: f32,
 }
 
+/// The learning rates of one update.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LearningRates {
+    /// Of the dense parameters.
+    pub dense: f64,
+    /// Of the embedding tables.
+    pub embedding: f64,
+}
+
 impl Default for OptimizerConfig {
     fn default() -> Self {
         Self { learning_rate: 1e-3, embedding_learning_rate: 1e-3, epsilon: 1e-8 }

@@ -42,7 +42,7 @@ agents='joint ddpg ddpg_alone ddpg_alone_uniform ddpg_alone_8 frozen_alone td3 t
 agent() {
     local bce='weighting.constant={weights=[1.0,1.0]}' silent='weighting.constant={weights=[0.0,0.0]}'
     local gradient='losses.policy_gradient={}' joint='schedule.joint={}'
-    local td3=("$silent" 'critic.twins=true' 'critic.smoothing={}' 'schedule.joint={training={critic_steps=2}}')
+    local td3=("$silent" 'critic.twins=true' 'critic.smoothing={}' 'schedule.joint={critic_steps=2}')
     case $1 in
     joint) settings=("$joint") ;;
     ddpg) settings=("$joint" "$bce" "$gradient") ;;
@@ -53,7 +53,7 @@ agent() {
         ;;
     # The same with eight updates of the critics to one of the actor.
     ddpg_alone_8)
-        settings=('schedule.joint={collect={policy="uniform"},training={critic_steps=8}}'
+        settings=('schedule.joint={collect={policy="uniform"},critic_steps=8}'
             'replay.resample_actions=true' "$silent" "$gradient")
         ;;
     # Critics of the row's own reward, trained before the actor follows them.

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::compare::Which;
+use crate::compare::{On, Which};
 use crate::config::Override;
 use crate::error::Error;
 use crate::interrupt::EXIT_STATUS;
@@ -97,6 +97,9 @@ struct CompareArguments {
     /// Which actor of each run.
     #[arg(long, value_enum, default_value_t)]
     actor: Which,
+    /// Which split's metrics: choose on validation, look at test once.
+    #[arg(long, value_enum, default_value_t)]
+    split: On,
     /// Print Markdown.
     #[arg(long)]
     markdown: bool,

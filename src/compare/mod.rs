@@ -29,6 +29,16 @@ pub enum Which {
     EqualBudget,
 }
 
+/// Which split's metrics are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum On {
+    /// Where choices are made.
+    #[default]
+    Validation,
+    /// To be looked at once, when the choices are made.
+    Test,
+}
+
 /// Runs that differ in their seed alone.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Group {
@@ -125,7 +135,12 @@ struct Finished {
 /// # Errors
 /// There is no finished run, a report cannot be read, the runs are not of one dataset, a seed was run twice, or no run has
 /// that actor.
-pub fn compare(folders: &[PathBuf], which: Which, mut skipped: impl FnMut(Error)) -> Result<Vec<Group>> {
+pub fn compare(
+    folders: &[PathBuf],
+    which: Which,
+    on: On,
+    mut skipped: impl FnMut(Error),
+) -> Result<Vec<Group>> {
     let mut runs: Vec<Finished> = Vec::new();
     for folder in folders {
         let found = finished_below(folder)?;
@@ -168,7 +183,7 @@ pub fn compare(folders: &[PathBuf], which: Which, mut skipped: impl FnMut(Error)
     groups.iter().try_for_each(|runs| check_seeds(runs))?;
     let names = names(&groups);
     let with_actor: Vec<Group> =
-        names.into_iter().zip(&groups).filter_map(|(name, runs)| Group::of(name, runs, which)).collect();
+        names.into_iter().zip(&groups).filter_map(|(name, runs)| Group::of(name, runs, which, on)).collect();
     if with_actor.is_empty() {
         return Err(Error::Usage(format!(
             "none of the {} runs has such an actor: it is made by runs with `[weighting.critic]` and `equal_budget = true`",
@@ -199,10 +214,10 @@ fn finished(folder: &Path) -> Result<Option<Finished>> {
         let reason = format!("{error}; if another version of rmtl wrote it, train the run again");
         Error::file("read", &path, reason)
     })?;
-    let actors = &report.actors;
-    for block in
-        [Some(&actors.tasks), actors.baseline.as_ref(), actors.equal_budget.as_ref()].into_iter().flatten()
-    {
+    let blocks = [&report.actors, &report.validation]
+        .into_iter()
+        .flat_map(|actors| [Some(&actors.tasks), actors.baseline.as_ref(), actors.equal_budget.as_ref()]);
+    for block in blocks.flatten() {
         let tasks = report.data.positives.values().next();
         if tasks.is_some_and(|tasks| !tasks.keys().eq(block.keys())) {
             return Err(Error::file("read", &path, "its actors do not have the tasks of its data"));
@@ -273,8 +288,11 @@ fn common_name(runs: impl Iterator<Item = (String, u64)>) -> String {
 }
 
 impl Which {
-    fn block(self, report: &Report) -> Option<&TaskBlock> {
-        let actors = &report.actors;
+    fn block(self, report: &Report, on: On) -> Option<&TaskBlock> {
+        let actors = match on {
+            On::Validation => &report.validation,
+            On::Test => &report.actors,
+        };
         match self {
             Self::Final => Some(&actors.tasks),
             Self::Pretrained if report.critics.is_none() => Some(&actors.tasks),
@@ -285,9 +303,9 @@ impl Which {
 }
 
 impl Group {
-    fn of(name: String, runs: &[Finished], which: Which) -> Option<Self> {
+    fn of(name: String, runs: &[Finished], which: Which, on: On) -> Option<Self> {
         let blocks: Vec<&TaskBlock> =
-            runs.iter().map(|run| which.block(&run.report)).collect::<Option<_>>()?;
+            runs.iter().map(|run| which.block(&run.report, on)).collect::<Option<_>>()?;
         let over_seeds = |task: &String, metric: fn(&TaskMetrics) -> Option<f64>| {
             let of_run =
                 |(run, block): (&Finished, &&TaskBlock)| Some((run.report.seed, metric(&block[task])?));

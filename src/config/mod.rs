@@ -5,6 +5,7 @@
 mod early_stop;
 mod overrides;
 mod schedule;
+mod training;
 
 use std::path::{Path, PathBuf};
 
@@ -21,12 +22,10 @@ use rmtl_ingest::toml_file::{self, TomlError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use early_stop::EarlyStop;
+pub use early_stop::{Criterion, EarlyStop};
 pub use overrides::{Override, OverrideError};
-pub use schedule::{
-    CollectConfig, ConvergeConfig, FitConfig, Joint, JointConfig, Schedule, StartFrom, TwoStage,
-    WeightedConfig,
-};
+pub use schedule::{CollectConfig, ConvergeConfig, Joint, Schedule, TwoStage};
+pub use training::{FitConfig, FurtherConfig, StartFrom};
 
 /// A run file, `configs/**/*.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

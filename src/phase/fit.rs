@@ -4,6 +4,7 @@ use rand::seq::SliceRandom;
 use rmtl_agents::actor::{Actor, ActorBatch, ActorStep};
 use rmtl_agents::critic::Critic;
 use rmtl_agents::loss::{Losses, TaskFacts};
+use rmtl_agents::optimizer::LearningRates;
 use rmtl_agents::pass::{Pass, Progress};
 use rmtl_agents::transition::FrozenPolicy;
 use rmtl_agents::weighting::LossWeighting;
@@ -24,8 +25,10 @@ pub struct Fit<'a, 'b> {
     pub phase: Phase,
     /// Prefix of its random streams. Phases that are to be compared share one, and so see the same batches and masks.
     pub streams: &'static str,
-    /// Epochs and early stop.
+    /// Epochs, early stop and learning rates.
     pub config: FitConfig,
+    /// Whether the actor as it is, before the first step, may be the best.
+    pub start_counts: bool,
     /// The loss weights.
     pub weighting: Box<dyn LossWeighting>,
     /// What the weighting and the agent's loss terms ask.
@@ -49,7 +52,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     let phase = fit.phase;
     let schema = run.schema();
     let train = run.reader(Split::Train);
-    let mut validation = Validation::new(run, fit.config.patience);
+    let mut validation = Validation::new(run, phase, fit.config.patience);
     let losses = bind_losses(run, &fit.critics);
     let mut segments = fit.critics.get().map(|_| Segments::new(train.table, run.key_slot()));
     let mut shuffle = run.streams.named(&format!("{}/shuffle", fit.streams));
@@ -62,6 +65,9 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     let mut clock = PhaseClock::start();
     let planned_steps = u64::from(max_epochs) * n_batches;
     let mut step = 0;
+    if fit.start_counts {
+        validation.record(run, (phase, step), &actor, fit.critics.get())?;
+    }
     'epochs: for epoch in 1..=max_epochs {
         order.shuffle(&mut shuffle);
         let mut epoch_losses = vec![0.0; schema.n_tasks()];
@@ -83,6 +89,8 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
                 pretrained: pretrained.map(|policy| policy.tensor(&train, rows)),
             };
             let now = Progress { step: step - 1, planned_steps };
+            let rates = fit.config.learning_rates(&run.config.optimizer, step);
+            actor.set_learning_rates(rates);
             let done = actor.step(
                 batch_of_actor,
                 fit.weighting.as_mut(),
@@ -99,7 +107,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             clock.advance(rows.len());
             progress.advance(rows.len() as u64);
             if is_logged {
-                log_step(run, phase, step, &done, losses.names());
+                log_step(run, (phase, step), &done, losses.names(), rates);
                 if let Some(segments) = &mut segments {
                     segments.log(run, (phase, step), rows, &done.weights);
                 }
@@ -111,10 +119,10 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             run.check_loss(part, (phase, step), done.loss, || validation.keep_best(run))?;
             let is_validated = is_validated(batch, n_batches, fit.config.evaluations_per_epoch);
             if is_validated {
-                validation.hear(run, (phase, step), &actor, fit.critics.get())?;
+                validation.record(run, (phase, step), &actor, fit.critics.get())?;
             }
             if is_logged || is_validated {
-                progress.message(message(epoch, max_epochs, &done.task_losses, validation.best_auc()));
+                progress.message(message(epoch, max_epochs, &done.task_losses, validation.best_so_far()));
             }
             if validation.is_over() {
                 break 'epochs;
@@ -126,7 +134,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     run.finish_phase(phase, clock, step);
     let tasks = run.schema().tasks.iter().map(|task| task.name.clone());
     let weights = segments.map(|segments| segments.means(tasks));
-    Ok(Fitted { weights, ..validation.into_fitted(actor) })
+    Ok(Fitted { weights, ..validation.into_fitted() })
 }
 
 impl Critics<'_, '_> {
@@ -155,14 +163,19 @@ fn is_validated(batch: u64, n_batches: u64, parts: u32) -> bool {
     part(batch) > part(batch - 1)
 }
 
-fn message(epoch: u32, max_epochs: u32, losses: &[f64], auc: Option<f64>) -> String {
+fn message(epoch: u32, max_epochs: u32, losses: &[f64], best: Option<String>) -> String {
     let losses: Vec<String> = losses.iter().map(|loss| format!("{loss:.4}")).collect();
-    let auc = auc.map(|auc| format!("  best AUC {auc:.4}")).unwrap_or_default();
-    format!("epoch {epoch}/{max_epochs}  loss {}{auc}", losses.join(" "))
+    let best = best.map(|best| format!("  {best}")).unwrap_or_default();
+    format!("epoch {epoch}/{max_epochs}  loss {}{best}", losses.join(" "))
 }
 
-fn log_step(run: &mut Run<'_>, phase: Phase, step: u64, done: &ActorStep, terms: &[&str]) {
-    let optimizer = run.config.optimizer;
+fn log_step(
+    run: &mut Run<'_>,
+    (phase, step): (Phase, u64),
+    done: &ActorStep,
+    terms: &[&str],
+    rates: LearningRates,
+) {
     let logger = &mut run.logger;
     logger.per_task(tags::task_loss, phase, step, done.task_losses.iter().copied());
     logger.per_task(tags::weighted_loss, phase, step, done.weighted_losses.iter().copied());
@@ -181,8 +194,8 @@ fn log_step(run: &mut Run<'_>, phase: Phase, step: u64, done: &ActorStep, terms:
     for (name, values) in &done.diagnostics {
         logger.histogram(&tags::backbone_diagnostic(phase, name), step, values);
     }
-    logger.scalar(&tags::learning_rate(phase, Part::ActorDense), step, optimizer.learning_rate);
-    logger.scalar(&tags::learning_rate(phase, Part::ActorEmbedding), step, optimizer.embedding_learning_rate);
+    logger.scalar(&tags::learning_rate(phase, Part::ActorDense), step, rates.dense);
+    logger.scalar(&tags::learning_rate(phase, Part::ActorEmbedding), step, rates.embedding);
     if let Some(norm) = done.dense_gradient_norm {
         logger.scalar(&tags::gradient_norm(phase, Part::ActorDense), step, norm);
     }

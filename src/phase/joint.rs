@@ -10,8 +10,9 @@ use super::critics::{CriticSummary, message};
 use super::diagnose::log_calibration;
 use super::fit::{Critics, Fit, fit};
 use super::td::TdLearner;
+use super::validation::Kept;
 use super::walk::{Tally, Walk};
-use crate::config::{Joint, JointConfig};
+use crate::config::Joint;
 use crate::error::Result;
 use crate::log::tags::Phase;
 use crate::run::{PhaseClock, Run};
@@ -102,8 +103,8 @@ pub fn joint(
     actor: Actor,
     collected: Collected,
     schedule: &Joint,
-) -> Result<(Actor, Critic, CriticSummary)> {
-    let JointConfig { critic_steps, critic_warmup_steps, actor_tau, n_lanes, .. } = schedule.training;
+) -> Result<(Kept, Critic, CriticSummary)> {
+    let Joint { critic_steps, critic_warmup_steps, actor_tau, n_lanes, .. } = *schedule;
     let Collected { replay, mut policy, mean_returns } = collected;
     let sessions = Sessions::of(&run.dataset.train);
     let td = TdLearner::new(run, &actor, replay, &mean_returns, WINDOW);
@@ -118,7 +119,8 @@ pub fn joint(
         Fit {
             phase: Phase::Joint,
             streams: "weighted",
-            config: schedule.training.fit(),
+            config: schedule.training.fit(&schedule.pretrain),
+            start_counts: true,
             weighting,
             critics: Critics::Learning(&mut companion),
             pretrained: Some(&policy),
@@ -137,5 +139,5 @@ pub fn joint(
         tasks: fitted.critics,
         weights: fitted.weights,
     };
-    Ok((fitted.actor, td.critic, summary))
+    Ok((fitted.best, td.critic, summary))
 }

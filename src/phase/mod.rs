@@ -20,4 +20,4 @@ pub use evaluate::{Evaluator, Scores};
 pub use fit::{Critics, Fit, fit};
 pub use joint::{Companion, joint};
 pub use segments::WeightsBySegment;
-pub use validation::Fitted;
+pub use validation::{Fitted, Kept};

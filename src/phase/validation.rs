@@ -9,6 +9,7 @@ use super::critic_health::CriticHealth;
 use super::diagnose::{Diagnosis, TaskCriticSummary};
 use super::evaluate::{Evaluator, Scores};
 use super::segments::WeightsBySegment;
+use crate::config::Criterion;
 use crate::error::Result;
 use crate::folder::Model;
 use crate::log::tags::{self, Phase};
@@ -17,7 +18,7 @@ use crate::run::Run;
 /// What a training gave.
 pub struct Fitted {
     /// The parameters that did best on the validation split.
-    pub actor: Actor,
+    pub best: Kept,
     /// The critics at the last validation, task by task.
     pub critics: IndexMap<String, TaskCriticSummary>,
     /// What all validations say of them.
@@ -26,36 +27,58 @@ pub struct Fitted {
     pub weights: Option<WeightsBySegment>,
 }
 
+/// The parameters that did best on the validation split.
+#[derive(Clone)]
+pub struct Kept {
+    /// The actor, optimisers included.
+    pub actor: Actor,
+    /// The phase that trained it.
+    pub phase: Phase,
+    /// The step after which it was validated; 0 is the start of a further training.
+    pub step: u64,
+    /// The early stop's value there.
+    pub value: Option<f64>,
+    /// Its metrics on the validation split.
+    pub scores: Scores,
+}
+
 /// The validation split, and what it has said so far.
 pub(super) struct Validation<'a> {
     split: Evaluator<'a>,
     diagnosis: Diagnosis<'a>,
+    criterion: Criterion,
     critics: IndexMap<String, TaskCriticSummary>,
     critic_health: CriticHealth,
-    best: Option<Actor>,
-    auc: Option<f64>,
+    best: Option<Kept>,
     /// Evaluations since the best one.
     evaluations_since: u32,
     patience: u32,
 }
 
 impl<'a> Validation<'a> {
-    pub(super) fn new(run: &Run<'a>, patience: u32) -> Self {
+    pub(super) fn new(run: &mut Run<'a>, phase: Phase, patience: u32) -> Self {
         let split = Evaluator::new(run.reader(Split::Validation), run.schema().parents());
+        let criterion = run.criterion();
+        if let Some(task) = &criterion.instead_of_auc_of {
+            run.warn(format!(
+                "{phase}: task `{task}` lacks one of its labels in the validation split, so it has no AUC; the early stop looks at \
+                 the logloss instead"
+            ));
+        }
         Self {
             diagnosis: Diagnosis::new(run, &split),
             split,
+            criterion,
             critics: IndexMap::new(),
             critic_health: CriticHealth::default(),
             best: None,
-            auc: None,
             evaluations_since: 0,
             patience,
         }
     }
 
     /// Evaluates and logs the actor, and its critics where it has any; keeps it if it is the best so far.
-    pub(super) fn hear(
+    pub(super) fn record(
         &mut self,
         run: &mut Run<'_>,
         (phase, step): (Phase, u64),
@@ -71,15 +94,10 @@ impl<'a> Validation<'a> {
             self.critics = self.diagnosis.measure(run, (phase, step), critic, &self.split, &predictions);
             self.critic_health.update(&self.critics);
         }
-        let auc = run.stop_value(&scores);
-        if auc.is_none() && self.best.is_none() {
-            run.warn(format!(
-                "{phase}: a task lacks both labels in the validation split, so there is no AUC to stop by; the first \
-                 validated parameters are kept"
-            ));
-        }
-        if self.best.is_none() || auc > self.auc {
-            (self.best, self.auc, self.evaluations_since) = (Some(actor.without_target()), auc, 0);
+        let value = self.criterion.value(&scores.tasks);
+        if self.best.is_none() || self.criterion.improves(value, self.best_value()) {
+            self.best = Some(Kept { actor: actor.without_target(), phase, step, value, scores });
+            self.evaluations_since = 0;
         } else {
             self.evaluations_since += 1;
         }
@@ -91,19 +109,24 @@ impl<'a> Validation<'a> {
         self.evaluations_since >= self.patience
     }
 
-    pub(super) fn best_auc(&self) -> Option<f64> {
-        self.auc
+    fn best_value(&self) -> Option<f64> {
+        self.best.as_ref().and_then(|best| best.value)
+    }
+
+    /// The best value so far, for people.
+    pub(super) fn best_so_far(&self) -> Option<String> {
+        self.best_value().map(|value| format!("best {} {value:.4}", self.criterion.name()))
     }
 
     /// Saves the best actor of a training that cannot go on; tells where it is.
     pub(super) fn keep_best(&self, run: &Run<'_>) -> String {
-        let Some(actor) = &self.best else {
+        let Some(best) = &self.best else {
             return match run.folder.has_models() {
                 true => "nothing was validated yet, the models of the phases before are in the run folder's model/".into(),
                 false => "nothing was validated yet".into(),
             };
         };
-        match run.folder.save(Model::LastGood, &actor.weights()) {
+        match run.folder.save(Model::LastGood, &best.actor.weights()) {
             Ok(()) => format!(
                 "the best parameters so far are in {}",
                 run.folder.model_path(Model::LastGood).display()
@@ -112,10 +135,14 @@ impl<'a> Validation<'a> {
         }
     }
 
-    /// What the training gave; `last` where nothing was validated.
-    pub(super) fn into_fitted(self, last: Actor) -> Fitted {
+    /// What the training gave.
+    ///
+    /// # Panics
+    /// If nothing was validated: every epoch ends with a validation.
+    pub(super) fn into_fitted(self) -> Fitted {
         let Self { best, critics, critic_health, .. } = self;
-        Fitted { actor: best.unwrap_or(last), critics, weights: None, critic_health }
+        let best = best.expect("every epoch ends with a validation");
+        Fitted { best, critics, critic_health, weights: None }
     }
 }
 

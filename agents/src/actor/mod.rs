@@ -13,7 +13,7 @@ use crate::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions}
 use crate::batch::StateBatch;
 use crate::encoder::{EncoderConfig, StateEncoder, n_fields};
 use crate::numeric::NumericField;
-use crate::optimizer::OptimizerConfig;
+use crate::optimizer::{LearningRates, OptimizerConfig};
 use crate::pass::Pass;
 use crate::stream::Streams;
 use crate::weights::{self, NamedTensors, WeightsError};
@@ -95,6 +95,12 @@ impl Actor {
     pub fn predict(&self, states: &StateBatch) -> Tensor<2> {
         let fields = self.encoder.fields(states);
         self.network.valid().forward(fields, states, &mut Pass::evaluation()).probabilities
+    }
+
+    /// The learning rates of the updates that follow.
+    pub fn set_learning_rates(&mut self, rates: LearningRates) {
+        self.config.learning_rate = rates.dense;
+        self.config.embedding_learning_rate = rates.embedding;
     }
 
     /// The same parameters with fresh optimisers.

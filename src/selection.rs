@@ -1,0 +1,67 @@
+//! Which actor of a run did best on the validation split, and where it is kept.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Criterion;
+use crate::folder::Model;
+use crate::phase::Kept;
+
+/// The actors of a run as validation ranks them. Test rows have no part in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Selection {
+    /// What the early stop looked at, and the ranking with it.
+    pub criterion: String,
+    /// The name of the best actor; of equal ones the one that took less training.
+    pub best: String,
+    /// Every actor by name.
+    pub actors: IndexMap<String, Selected>,
+}
+
+/// Where an actor was kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Selected {
+    /// Its file in the run folder.
+    pub file: String,
+    /// The phase that trained it.
+    pub phase: String,
+    /// The step of that phase; 0 = the actor it started from, which nothing after it surpassed.
+    pub step: u64,
+    /// The early stop's value on the validation split.
+    pub value: Option<f64>,
+}
+
+impl Selection {
+    /// Ranks `actors`, given from the one that took least training to the one that took most.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn of<'a>(criterion: &Criterion, actors: impl IntoIterator<Item = (Model, &'a Kept)>) -> Self {
+        let mut best: Option<(Model, Option<f64>)> = None;
+        let mut selected = IndexMap::new();
+        for (model, kept) in actors {
+            if best.is_none_or(|(_, value)| criterion.improves(kept.value, value)) {
+                best = Some((model, kept.value));
+            }
+            let of = Selected {
+                file: format!("model/{}", model.file_name()),
+                phase: kept.phase.name().into(),
+                step: kept.step,
+                value: kept.value,
+            };
+            selected.insert(model.name().into(), of);
+        }
+        let (model, _) = best.expect("a run has an actor");
+        Self { criterion: criterion.name().into(), best: model.name().into(), actors: selected }
+    }
+
+    /// The same as lines of a Markdown list.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.actors.iter().map(|(name, of)| {
+            let value = of.value.map_or("undefined".into(), |value| format!("{value:.4}"));
+            let mark = if *name == self.best { ", the best" } else { "" };
+            let Selected { file, phase, step, .. } = of;
+            format!("* `{file}`: {} {value}{mark}; kept at step {step} of {phase}", self.criterion)
+        })
+    }
+}
