@@ -1,5 +1,7 @@
 //! What the passes over the query's rows found: mistakes that end it, and oddities worth a warning.
 
+use rmtl_envs::Warning;
+
 use crate::dataset_file::DatasetFile;
 use crate::{IngestError, OffendingValue};
 
@@ -18,6 +20,8 @@ pub(crate) struct Findings {
     pub(crate) missing_numeric: Vec<u64>,
     /// Names of numeric fields with one value in all training rows; known once they are fitted.
     pub(crate) constant_numeric: Vec<String>,
+    /// Labels that become 1 too late to count, already in words; known once the splits are.
+    pub(crate) late_labels: Vec<Warning>,
 }
 
 /// Values of one column that are not allowed.
@@ -58,15 +62,20 @@ impl Findings {
         }
     }
 
+    /// That there is a row at all.
+    pub(crate) fn check_rows(&self, file: &DatasetFile) -> Result<(), IngestError> {
+        match self.rows {
+            0 => Err(IngestError::NoRows { path: file.path().to_owned() }),
+            _ => Ok(()),
+        }
+    }
+
     /// The first mistake, as an error; `names` are the columns of the query's result.
-    pub(crate) fn check(&self, file: &DatasetFile, names: &[String]) -> Result<(), IngestError> {
+    pub(crate) fn check_values(&self, file: &DatasetFile, names: &[String]) -> Result<(), IngestError> {
         let Some(Offence { use_of_column: Expectation { key, column, expected }, found, place, rows }) =
             self.offences.first()
         else {
-            return match self.rows {
-                0 => Err(IngestError::NoRows { path: file.path().to_owned() }),
-                _ => Ok(()),
-            };
+            return Ok(());
         };
         Err(IngestError::Value(Box::new(OffendingValue {
             path: file.path().to_owned(),

@@ -57,7 +57,7 @@ fn the_manifest_tells_what_is_in_the_tables() {
     let dataset = Case::with_log(LOG).dataset(FILE);
     let tables = [&dataset.train, &dataset.validation, &dataset.test];
     for (summary, table) in dataset.manifest.splits.iter().zip(tables) {
-        assert_eq!(*summary, SplitSummary::of(summary.split, table));
+        assert_eq!(*summary, SplitSummary::of(summary.split, table, summary.boundary));
     }
     assert_eq!(dataset.manifest.splits[0].cut_sessions, 2);
     assert_eq!(dataset.manifest.name, "tiny");
