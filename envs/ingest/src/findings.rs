@@ -62,20 +62,15 @@ impl Findings {
         }
     }
 
-    /// That there is a row at all.
-    pub(crate) fn check_rows(&self, file: &DatasetFile) -> Result<(), IngestError> {
-        match self.rows {
-            0 => Err(IngestError::NoRows { path: file.path().to_owned() }),
-            _ => Ok(()),
-        }
-    }
-
     /// The first mistake, as an error; `names` are the columns of the query's result.
-    pub(crate) fn check_values(&self, file: &DatasetFile, names: &[String]) -> Result<(), IngestError> {
+    pub(crate) fn check(&self, file: &DatasetFile, names: &[String]) -> Result<(), IngestError> {
         let Some(Offence { use_of_column: Expectation { key, column, expected }, found, place, rows }) =
             self.offences.first()
         else {
-            return Ok(());
+            return match self.rows {
+                0 => Err(IngestError::NoRows { path: file.path().to_owned() }),
+                _ => Ok(()),
+            };
         };
         Err(IngestError::Value(Box::new(OffendingValue {
             path: file.path().to_owned(),

@@ -42,9 +42,8 @@ pub(crate) async fn materialise(
     let mut findings = Findings::new(file);
     let written = write(query, &canonical, staging, &mut findings, progress).await;
     written.map_err(|error| run_error(file, staging, &error))?;
-    findings.check_rows(file)?;
     if purpose == Purpose::Dataset {
-        findings.check_values(file, &names)?;
+        findings.check(file, &names)?;
     }
     Ok(findings)
 }
