@@ -6,7 +6,7 @@ use std::path::Path;
 use rmtl_envs::Split;
 use rmtl_ingest::{DatasetFile, Difference, LEAKAGE_RUNS, LeakageTest, Variant};
 
-use crate::case::{Case, FILE, assert_says, message};
+use crate::case::{Case, FILE, assert_says, gzipped, message};
 use crate::datasets::{dataset_file, real_log};
 use crate::miniature::{logs, shipped_files};
 
@@ -86,6 +86,28 @@ fn truncated_files_give_the_same_bytes_for_every_shipped_file() {
             }
         }
     }
+}
+
+#[test]
+fn negative_control_shipped_files_that_forget_when_labels_are_known_leak() {
+    let logs = logs();
+    let mut forgetful = 0;
+    for mut file in shipped_files() {
+        let times: Vec<String> = file.tasks.iter_mut().filter_map(|task| task.known_at.take()).collect();
+        if times.is_empty() {
+            continue;
+        }
+        file.ignore.extend(times);
+        let test = leakage_test(&file, logs.path());
+        for until in [Split::Train, Split::Validation] {
+            let by_copies = run(&test, until, Variant::Removed);
+            assert_says(&by_copies[0].to_string(), &[".arrow (first in row ", ": label of "]);
+            let by_files = against_files(&test, &file.time, logs.path(), until, Variant::Removed);
+            assert_eq!(by_files, by_copies, "{} until {until:?}", file.name);
+        }
+        forgetful += 1;
+    }
+    assert_eq!(forgetful, 2);
 }
 
 #[test]
@@ -195,6 +217,19 @@ fn a_query_that_leaves_its_rows_to_chance_is_told_apart() {
     let file = FILE.replace("SELECT *", "SELECT * EXCEPT (price, buy_time), random() AS price");
     let found = found(&file, &late_log(), Split::Test, Variant::Unchanged);
     assert_says(&found[0], &["train.arrow (first in row 0, at time 0: price)"]);
+}
+
+#[test]
+fn gzipped_files_are_tampered_with_as_well() {
+    let leak = FILE
+        .replace("SELECT *", "SELECT * EXCEPT (buy_time), count(*) OVER (PARTITION BY item) AS shown")
+        .replace("\"item\"]", "\"item\", \"shown\"]")
+        .replace("log.csv", "log.csv.gz");
+    let case = Case::new().with("log.csv.gz", gzipped(&late_log()));
+    let file = DatasetFile::parse(&leak, Path::new("tiny.toml")).unwrap();
+    let test = leakage_test(&file, &case.root());
+    assert_eq!(run(&test, Split::Test, Variant::Unchanged), []);
+    assert_ne!(run(&test, Split::Train, Variant::Removed), []);
 }
 
 fn refused(file: &str) -> String {
