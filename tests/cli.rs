@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::workbench::{Workbench, rmtl};
+use crate::workbench::{DATASET, Workbench, rmtl};
 
 fn stdout(command: &mut std::process::Command) -> String {
     let output = command.output().unwrap();
@@ -53,6 +53,45 @@ fn prepare_then_train_reuses_the_prepared_dataset() {
     let before = std::fs::metadata(&manifest).unwrap().modified().unwrap();
     bench.train("run", &["weighting.equal={}", "schedule.two_stage.pretrain.max_epochs=1"]);
     assert_eq!(std::fs::metadata(&manifest).unwrap().modified().unwrap(), before, "prepared again");
+}
+
+#[test]
+fn check_finds_what_later_rows_change_and_says_what_to_do() {
+    let check = |dataset: &str, leakage: bool| {
+        let bench = Workbench::with(dataset, "");
+        let mut command = rmtl();
+        command
+            .arg("check")
+            .arg(bench.path("dataset.toml"))
+            .arg("--quiet")
+            .args(leakage.then_some("--leakage"));
+        let output = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let (status, stdout, stderr) = check(DATASET, true);
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert!(stdout.contains("% of them cut"), "{stdout}");
+    assert_eq!(stdout.lines().filter(|line| line.ends_with(" same")).count(), 7, "{stdout}");
+    let leak = DATASET
+        .replace("SELECT * FROM log", "SELECT *, count(*) OVER (PARTITION BY item) AS shown FROM log")
+        .replace("\"position\"]", "\"position\", \"shown\"]");
+    let (status, stdout, stderr) = check(&leak, true);
+    assert_eq!(status, Some(1), "{stderr}");
+    assert!(
+        stdout.contains("rows after train removed") && stdout.contains("DIFFERS: train.arrow"),
+        "{stdout}"
+    );
+    assert!(
+        stderr.contains("earlier rows depend on later ones") && stderr.contains("1 PRECEDING"),
+        "{stderr}"
+    );
+
+    let (status, stdout, stderr) = check(&leak, false);
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(stdout.contains("its query and columns fit the log"), "{stdout}");
+    let (status, _, stderr) = check(&leak.replace("\"shown\"]", "\"shwon\"]"), false);
+    assert!(status == Some(1) && stderr.contains("did you mean `shown`?"), "{stderr}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(crate) fn dataset(a: &str, b: &str, n_sessions: u32) -> String {
         r#"
 name = "planted"
 query = """SELECT session, time, "user", item, CAST({a} AS INT) AS a, CAST({b} AS INT) AS b FROM log"""
-session = "session"
+session = {{ key = "session", gap = 3_600_000 }}
 time = "time"
 categorical = ["user", "item"]
 tasks = [{{ name = "a", label = "a" }}, {{ name = "b", label = "b" }}]

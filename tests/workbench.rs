@@ -15,7 +15,7 @@ use tempfile::TempDir;
 pub(crate) const DATASET: &str = r#"
 name = "small"
 query = "SELECT * FROM log"
-session = "session"
+session = { key = "session", gap = 3_600_000 }
 time = "time"
 categorical = ["user", "user_group", "item", "category", "position"]
 numeric = ["quality"]

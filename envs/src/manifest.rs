@@ -13,7 +13,7 @@ use crate::session::Sessions;
 use crate::table::{LogTable, Row, SessionEnd};
 
 /// Version of the layout of a prepared dataset; another version must be prepared again.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Name of the manifest inside a dataset's folder.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -58,9 +58,9 @@ pub struct SplitSummary {
     pub split: Split,
     /// Number of rows.
     pub rows: u64,
-    /// Number of sessions with a row in this split.
+    /// Number of sessions, each of rows of this split alone.
     pub sessions: u64,
-    /// Of these, the sessions that go on in another split.
+    /// Of these, the sessions whose end is not known: the split ends before it would show.
     pub cut_sessions: u64,
     /// Rows with label 1, per task.
     pub positives: Vec<u64>,
@@ -68,6 +68,10 @@ pub struct SplitSummary {
     pub first_time: i64,
     /// Latest time, in milliseconds of the log's clock; 0 of an empty split.
     pub last_time: i64,
+    /// The split's end, which with the split's own rows is all its table is made from. Splits by time: the time at
+    /// which the next one begins, itself no longer in this one. The last split, and all splits by other rules: the
+    /// last time among its own rows.
+    pub boundary: i64,
 }
 
 /// Rows of the raw log that were not as expected.
@@ -136,8 +140,13 @@ impl Manifest {
 }
 
 impl SplitSummary {
-    /// Counts the rows of `table`, in one pass.
-    pub fn of(split: Split, table: &LogTable) -> Self {
+    /// Share of sessions whose end is not known; 0 of an empty split.
+    pub fn cut_share(&self) -> f64 {
+        self.cut_sessions as f64 / self.sessions.max(1) as f64
+    }
+
+    /// Counts the rows of `table`, which ends at `boundary`, in one pass.
+    pub fn of(split: Split, table: &LogTable, boundary: i64) -> Self {
         let mut positives = vec![0; table.n_tasks()];
         let mut cut_sessions = 0;
         for row in table.rows() {
@@ -155,6 +164,7 @@ impl SplitSummary {
             positives,
             first_time: table.rows().map(time).min().unwrap_or(0),
             last_time: table.rows().map(time).max().unwrap_or(0),
+            boundary,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::table::{LogTable, SessionEnd};
 
 /// The sessions of one table, as contiguous row ranges in the table's order.
 ///
-/// A session that goes on in another split counts as one session of each.
+/// A session is of rows of one split: where its log goes on in another, that is a session of the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sessions {
     /// First row of every session, then the number of rows.

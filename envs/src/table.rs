@@ -38,7 +38,7 @@ pub enum SessionEnd {
     Continues = 0,
     /// The session is over.
     Terminated = 1,
-    /// The session goes on in another split.
+    /// The split ends, and nobody knows whether the session does.
     Cut = 2,
 }
 

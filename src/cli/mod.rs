@@ -1,5 +1,6 @@
 //! The command line.
 
+mod check;
 mod compare;
 mod evaluate;
 mod list;
@@ -39,6 +40,8 @@ enum Command {
     Compare(CompareArguments),
     /// Turn raw logs into a prepared dataset.
     Prepare(PrepareArguments),
+    /// Check a dataset file against its log, and whether earlier rows depend on later ones.
+    Check(CheckArguments),
     /// List what can be named in run files.
     List {
         /// What to list.
@@ -123,6 +126,22 @@ struct PrepareArguments {
     quiet: bool,
 }
 
+#[derive(Debug, clap::Args)]
+struct CheckArguments {
+    /// The dataset file.
+    dataset_file: PathBuf,
+    /// Prepare the log again and again with its later rows removed, permuted and changed: the training rows, and then the
+    /// validation rows as well, must come out the same. Without this, only the file is checked, against the log's columns.
+    #[arg(long)]
+    leakage: bool,
+    /// Folder with the raw log files; the default is the folder of the dataset file.
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Show the result only.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
 /// Parses the command line and runs it.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -130,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::command(&arguments),
         Command::Compare(arguments) => compare::command(&arguments),
         Command::Prepare(arguments) => prepare::command(&arguments),
+        Command::Check(arguments) => check::command(&arguments),
         Command::List { kind, json } => list::command(kind, json),
     };
     let Err(error) = result else {

@@ -18,21 +18,26 @@ pub(super) fn command(arguments: &PrepareArguments) -> Result<()> {
     let file = DatasetFile::read(&arguments.dataset_file)?;
     let out = arguments.out.clone().unwrap_or_else(|| default_folder(&file));
     let prepared = prepared(&file, arguments.root.as_deref(), &out, &console)?;
-    let manifest = &prepared.manifest;
+    print_splits(&prepared.manifest);
+    let state = if prepared.reused { "unchanged" } else { "written" };
+    print(format_args!("{:<11} {} ({state})", "dataset", prepared.directory.display()));
+    Ok(())
+}
+
+/// A line per split.
+pub(super) fn print_splits(manifest: &Manifest) {
     for (split, summary) in Split::ALL.into_iter().zip(&manifest.splits) {
         let positives = manifest.schema.tasks.iter().zip(&summary.positives);
         let positives: Vec<String> = positives.map(|(task, n)| format!("{} {n}", task.name)).collect();
         print(format_args!(
-            "{:<11} {:>10} rows  {:>9} sessions  positives: {}",
+            "{:<11} {:>10} rows  {:>9} sessions, {:>5.1} % of them cut  positives: {}",
             split.name(),
             summary.rows,
             summary.sessions,
+            100.0 * summary.cut_share(),
             positives.join(", ")
         ));
     }
-    let state = if prepared.reused { "unchanged" } else { "written" };
-    print(format_args!("{:<11} {} ({state})", "dataset", prepared.directory.display()));
-    Ok(())
 }
 
 /// The data of a run.
@@ -85,9 +90,9 @@ pub(super) fn for_run(data: &DataConfig, console: &Console) -> Result<RunData> {
 }
 
 fn prepared(file: &DatasetFile, root: Option<&Path>, out: &Path, console: &Console) -> Result<Prepared> {
-    let shown = RefCell::new(Shown { console, stage: None });
+    let shown = RefCell::new(Shown::on(console));
     let prepared = rmtl_ingest::prepare(file, root, out, &|stage| shown.borrow_mut().hear(&stage))?;
-    shown.into_inner().finish();
+    shown.into_inner().finish_stage();
     if !prepared.reused {
         for warning in &prepared.manifest.warnings {
             console.warn(&warning.message);
@@ -101,14 +106,18 @@ fn default_folder(file: &DatasetFile) -> PathBuf {
 }
 
 /// The stages of a preparation as progress bars.
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     console: &'a Console,
     /// Name, bar and rows of the current stage.
     stage: Option<(&'static str, Progress, u64)>,
 }
 
-impl Shown<'_> {
-    fn hear(&mut self, stage: &Stage) {
+impl<'a> Shown<'a> {
+    pub(super) fn on(console: &'a Console) -> Self {
+        Self { console, stage: None }
+    }
+
+    pub(super) fn hear(&mut self, stage: &Stage) {
         match stage {
             Stage::Querying { rows } => self.advance("query", *rows, 0),
             Stage::Writing { rows, total } => self.advance("write", *rows, *total),
@@ -134,13 +143,9 @@ impl Shown<'_> {
         }
     }
 
-    fn finish_stage(&mut self) {
+    pub(super) fn finish_stage(&mut self) {
         if let Some((_, bar, _)) = self.stage.take() {
             bar.finish();
         }
-    }
-
-    fn finish(mut self) {
-        self.finish_stage();
     }
 }

@@ -80,7 +80,7 @@ pub(crate) async fn by_ratio(context: &SessionContext, ratios: &[f64; 3], rows: 
     let wanted = |share: f64| (rows as f64 * (share / sum)).round() as u64;
     let mut validation = Search::new(wanted(ratios[0]));
     let mut test = Search::new(wanted(ratios[0] + ratios[1]));
-    let query = format!("SELECT {time} FROM rows ORDER BY {time}", time = name::TIME);
+    let query = format!("SELECT {time} FROM {} ORDER BY {time}", name::RESULT, time = name::TIME);
     let mut stream = context.sql(&query).await?.execute_stream().await?;
     let (mut last, mut before) = (None, 0);
     while let Some(batch) = stream.next().await {
@@ -127,8 +127,10 @@ pub(crate) struct SplitCounts {
     pub(crate) positives: [Vec<u64>; 3],
 }
 
+/// Counts those of `table`, [`name::RESULT`] or [`name::ROWS`].
 pub(crate) async fn count(
     context: &SessionContext,
+    table: &str,
     boundaries: Boundaries,
     n_tasks: usize,
 ) -> Result<SplitCounts> {
@@ -136,7 +138,7 @@ pub(crate) async fn count(
     let sums: String =
         (0..n_tasks).map(|task| format!(", coalesce(sum({}{task}), 0)", name::LABEL)).collect();
     for split in Split::ALL {
-        let query = format!("SELECT count(*){sums} FROM rows WHERE {}", boundaries.condition(split));
+        let query = format!("SELECT count(*){sums} FROM {table} WHERE {}", boundaries.condition(split));
         let batches = context.sql(&query).await?.collect().await?;
         let batch = batches.iter().find(|batch| batch.num_rows() == 1).expect("an aggregate yields one row");
         let numbers = (0..batch.num_columns()).map(|column| {

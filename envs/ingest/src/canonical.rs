@@ -14,18 +14,24 @@ use crate::columns::Columns;
 use crate::dataset_file::DatasetFile;
 use crate::digest::digests;
 use crate::findings::{Expectation, Findings};
-use crate::labels::chained_labels;
+use crate::labels::Labels;
+use crate::late_labels::late_tasks;
 use crate::split_marks::SplitMarks;
 
-/// The canonical columns' names: the query's may hold anything, these need no quoting in SQL.
+/// The canonical tables' and columns' names: the query's may hold anything, these need no quoting in SQL.
 pub(crate) mod name {
+    /// Table of the query's rows, labels as they will be once everything is known.
+    pub(crate) const RESULT: &str = "result_rows";
+    /// The same with labels as they count in their split.
+    pub(crate) const ROWS: &str = "rows";
     /// Position of the row in the query's result.
     pub(crate) const POSITION: &str = "position";
     /// Session key: `Int64` or `Utf8`.
     pub(crate) const SESSION: &str = "session";
     /// Time: `Int64`.
     pub(crate) const TIME: &str = "time";
-    /// What orders rows of one session and time: [`digests`](crate::digest::digests) of all columns that follow.
+    /// What orders rows of one session and time: [`digests`](crate::digest::digests) of all columns but the labels,
+    /// which may not be known yet. Rows that share it are ordered by the labels that count.
     pub(crate) const DIGEST: &str = "digest";
     /// Split as a number, for rules that do not depend on time.
     pub(crate) const SPLIT: &str = "split";
@@ -35,6 +41,8 @@ pub(crate) mod name {
     pub(crate) const NUMERIC: &str = "numeric";
     /// Prefix of the tasks' cumulative labels: `UInt8`.
     pub(crate) const LABEL: &str = "label";
+    /// Prefix of the times at which they became known, of tasks that have such: `Int64`.
+    pub(crate) const KNOWN: &str = "known";
     /// Prefix of the true probabilities: `Float64`.
     pub(crate) const ORACLE: &str = "oracle";
 }
@@ -43,6 +51,7 @@ pub(crate) mod name {
 pub(crate) struct Canonical {
     columns: Columns,
     parents: Vec<Option<usize>>,
+    late_tasks: Vec<usize>,
     marks: Option<SplitMarks>,
     schema: SchemaRef,
 }
@@ -69,7 +78,10 @@ impl Canonical {
             fields
                 .extend((0..count).map(|i| Field::new(format!("{prefix}{i}"), data_type.clone(), nullable)));
         }
-        Self { columns, parents: file.parents(), marks, schema: Arc::new(Schema::new(fields)) }
+        let late_tasks: Vec<usize> = late_tasks(file).collect();
+        let known = |task: &usize| Field::new(format!("{}{task}", name::KNOWN), DataType::Int64, true);
+        fields.extend(late_tasks.iter().map(known));
+        Self { columns, parents: file.parents(), late_tasks, marks, schema: Arc::new(Schema::new(fields)) }
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {
@@ -102,11 +114,16 @@ impl Canonical {
         for &column in &self.columns.oracle {
             arrays.push(raw.probability(column, findings)?);
         }
-        for labels in chained_labels(&raw, &self.parents, findings)? {
+        let digests = digests(&arrays);
+        let Labels { eventual, mut known } = Labels::of(&raw, &self.parents, findings)?;
+        for labels in eventual {
             arrays.push(Arc::new(UInt8Array::from(labels)));
         }
+        for &task in &self.late_tasks {
+            arrays.push(Arc::new(Int64Array::from(std::mem::take(&mut known[task]))));
+        }
         findings.rows += rows;
-        let keys: [ArrayRef; 4] = [Arc::new(position), session, time, Arc::new(digests(&arrays))];
+        let keys: [ArrayRef; 4] = [Arc::new(position), session, time, Arc::new(digests)];
         arrays.splice(..0, keys);
         RecordBatch::try_new(self.schema.clone(), arrays)
     }
@@ -153,20 +170,12 @@ impl Raw<'_> {
     fn time(&self, findings: &mut Findings) -> Result<ArrayRef, ArrowError> {
         let array = self.batch.column(self.columns.time);
         self.offend_nulls("time", self.columns.time, array, findings);
-        let (array, units_per_milli) = match array.data_type() {
-            DataType::Date32 | DataType::Date64 => {
-                (cast(array, &DataType::Timestamp(TimeUnit::Millisecond, None))?, 1)
-            }
-            DataType::Timestamp(TimeUnit::Microsecond, _) => (array.clone(), 1_000),
-            DataType::Timestamp(TimeUnit::Nanosecond, _) => (array.clone(), 1_000_000),
-            DataType::Timestamp(TimeUnit::Second, zone) => {
-                (cast(array, &DataType::Timestamp(TimeUnit::Millisecond, zone.clone()))?, 1)
-            }
-            _ => (array.clone(), 1),
-        };
-        let values = cast(&array, &DataType::Int64)?;
-        let values = values.as_primitive::<Int64Type>().iter().map(Option::unwrap_or_default);
-        Ok(Arc::new(Int64Array::from_iter_values(values.map(|time| time.div_euclid(units_per_milli)))))
+        let times = instants(array)?;
+        Ok(Arc::new(Int64Array::from_iter_values(times.iter().map(Option::unwrap_or_default))))
+    }
+
+    pub(crate) fn times(&self, column: usize) -> Result<Int64Array, ArrowError> {
+        instants(self.batch.column(column))
     }
 
     fn split(
@@ -224,6 +233,23 @@ impl Raw<'_> {
             findings.offend(expectation, || self.describe(column, row));
         }
     }
+}
+
+/// Times as they are stored: integers as they are, timestamps and dates in milliseconds.
+pub(crate) fn instants(array: &ArrayRef) -> Result<Int64Array, ArrowError> {
+    let (array, units_per_milli) = match array.data_type() {
+        DataType::Date32 | DataType::Date64 => {
+            (cast(array, &DataType::Timestamp(TimeUnit::Millisecond, None))?, 1)
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => (array.clone(), 1_000),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => (array.clone(), 1_000_000),
+        DataType::Timestamp(TimeUnit::Second, zone) => {
+            (cast(array, &DataType::Timestamp(TimeUnit::Millisecond, zone.clone()))?, 1)
+        }
+        _ => (array.clone(), 1),
+    };
+    let values = cast(&array, &DataType::Int64)?;
+    Ok(values.as_primitive::<Int64Type>().unary(|time| time.div_euclid(units_per_milli)))
 }
 
 /// Integers sort as integers; everything else is compared as text.

@@ -3,7 +3,7 @@
 use datafusion::arrow::datatypes::{DataType, Schema};
 
 use crate::IngestError;
-use crate::dataset_file::{DatasetFile, SplitRule};
+use crate::dataset_file::{DatasetFile, SplitRule, TaskColumn};
 use crate::nearest::nearest;
 
 /// Positions of the dataset file's columns in the query's result, names and types checked.
@@ -16,6 +16,8 @@ pub(crate) struct Columns {
     pub(crate) numeric: Vec<usize>,
     /// One per task.
     pub(crate) labels: Vec<usize>,
+    /// When its label became known; one per task, or none.
+    pub(crate) known: Vec<Option<usize>>,
     /// One per task, or none.
     pub(crate) oracle: Vec<usize>,
     /// Of [`SplitRule::Column`].
@@ -44,12 +46,16 @@ impl Columns {
             SplitRule::Column { column, .. } => Some(one(&SPLIT, column)?),
             _ => None,
         };
+        let time = one(&TIME, &file.time)?;
+        let known_use = if result.field(time).data_type().is_integer() { &KNOWN_NUMBER } else { &KNOWN_TIME };
+        let known = |task: &TaskColumn| task.known_at.as_deref().map(|name| one(known_use, name)).transpose();
         let columns = Self {
-            session: one(&SESSION, &file.session)?,
-            time: one(&TIME, &file.time)?,
+            session: one(&SESSION, &file.session.key)?,
+            time,
             ids,
             numeric: all(&NUMERIC, &file.numeric)?,
             labels: file.tasks.iter().map(|task| one(&LABEL, &task.label)).collect::<Result<_, _>>()?,
+            known: file.tasks.iter().map(known).collect::<Result<_, _>>()?,
             oracle: all(&ORACLE, &file.oracle)?,
             split,
         };
@@ -67,7 +73,9 @@ impl Columns {
         let lists =
             [&self.ids[..], &self.numeric, &self.labels, &self.oracle, self.split.as_slice(), ignored];
         let listed = |column: &usize| {
-            lists.iter().any(|list| list.contains(column)) || [self.session, self.time].contains(column)
+            lists.iter().any(|list| list.contains(column))
+                || [self.session, self.time].contains(column)
+                || self.known.contains(&Some(*column))
         };
         let unlisted: Vec<String> = (0..result.fields().len())
             .filter(|column| !listed(column))
@@ -111,11 +119,17 @@ const SESSION: Use = Use { key: "session", ..CATEGORICAL };
 const TIME: Use = Use {
     key: "time",
     expected: "integers or timestamps",
-    allows: |found| {
-        found.is_integer() || matches!(found, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
-    },
+    allows: |found| found.is_integer() || is_instant(found),
     advice: "; CAST it in the query: CAST(x AS BIGINT), CAST(x AS TIMESTAMP) or to_timestamp(x)",
 };
+const KNOWN_NUMBER: Use = Use {
+    key: "tasks.known_at",
+    expected: "integers, in the unit of `time`",
+    allows: DataType::is_integer,
+    ..TIME
+};
+const KNOWN_TIME: Use =
+    Use { key: "tasks.known_at", expected: "timestamps, as in `time`", allows: is_instant, ..TIME };
 const CATEGORICAL: Use = Use {
     key: "categorical",
     expected: "a simple type: text, integers, numbers, booleans, dates",
@@ -138,6 +152,10 @@ const LABEL: Use = Use { key: "tasks.label", expected: "booleans or the numbers 
 const ORACLE: Use = Use { key: "oracle", expected: "probabilities", ..NUMERIC };
 const SPLIT: Use = Use { key: "split.column", ..CATEGORICAL };
 const IGNORED: Use = Use { key: "ignore", expected: "anything", allows: |_| true, advice: "" };
+
+fn is_instant(found: &DataType) -> bool {
+    matches!(found, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
+}
 
 fn is_simple(found: &DataType) -> bool {
     found.is_string()

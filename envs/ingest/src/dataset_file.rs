@@ -1,6 +1,7 @@
 //! What a person writes about a log: its tables, one query, and what the query's columns mean.
 
 mod check;
+mod session;
 mod split_rule;
 mod table;
 mod vocabulary_rules;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use session::{Gap, Session};
 pub use split_rule::{SplitRule, TimePoint};
 pub use table::{ColumnType, FileTable, Table};
 pub(crate) use vocabulary_rules::FieldRule;
@@ -29,8 +31,8 @@ pub struct DatasetFile {
     pub name: String,
     /// One SQL `SELECT` that yields one row per impression. Names are case-sensitive as written.
     pub query: String,
-    /// Column with the session's key: rows that share it form one session.
-    pub session: String,
+    /// Which rows form a session.
+    pub session: Session,
     /// Column with the time: integers in any unit, or timestamps (stored in milliseconds).
     pub time: String,
     /// Columns of any simple type whose values become ids; `1` and `"1"` are the same value.
@@ -88,6 +90,10 @@ pub struct TaskColumn {
     /// An earlier task that must have happened before: the label becomes this AND that one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+    /// Column with the time at which a label of 1 became known, of the type of the time column; null where the label is
+    /// 0. A label not yet known at the end of its row's split is 0 there. Without it every label is known with its row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_at: Option<String>,
 }
 
 impl DatasetFile {

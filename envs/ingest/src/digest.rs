@@ -6,8 +6,8 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Float64Type, UInt8Type};
 
 /// Hash of each row of `columns` (text, numbers and bytes): rows of one session and time are ordered by it, and those
-/// that share it are equal. Comparing it instead of the columns makes a sort of wide rows several times cheaper, and
-/// orders ties by nothing that means anything, labels least of all.
+/// that share it are equal in `columns`. Comparing it instead of the columns makes a sort of wide rows several times
+/// cheaper, and orders ties by nothing that means anything.
 pub(crate) fn digests(columns: &[ArrayRef]) -> UInt64Array {
     let columns: Vec<Column<'_>> = columns.iter().map(Column::of).collect();
     let rows = columns.first().map_or(0, Column::len);

@@ -1,5 +1,7 @@
 //! What the passes over the query's rows found: mistakes that end it, and oddities worth a warning.
 
+use rmtl_envs::Warning;
+
 use crate::dataset_file::DatasetFile;
 use crate::{IngestError, OffendingValue};
 
@@ -18,6 +20,8 @@ pub(crate) struct Findings {
     pub(crate) missing_numeric: Vec<u64>,
     /// Names of numeric fields with one value in all training rows; known once they are fitted.
     pub(crate) constant_numeric: Vec<String>,
+    /// Labels that become 1 too late to count, already in words; known once the splits are.
+    pub(crate) late_labels: Vec<Warning>,
 }
 
 /// Values of one column that are not allowed.

@@ -1,29 +1,46 @@
-//! Labels: what counts as 0 and 1, and the AND along a chain.
+//! Labels: what counts as 0 and 1, the AND along a chain, and when a label of 1 became known.
 
+use datafusion::arrow::array::Array;
 use datafusion::arrow::error::ArrowError;
 
 use crate::canonical::Raw;
 use crate::findings::{Expectation, Findings};
 
-/// Cumulative labels, `[task][row]`: a task's label is its own AND that of the task it comes after. Rows whose own
-/// label is 1 where the one before is 0 break the chain and are counted.
-pub(crate) fn chained_labels(
-    raw: &Raw<'_>,
-    parents: &[Option<usize>],
-    findings: &mut Findings,
-) -> Result<Vec<Vec<u8>>, ArrowError> {
-    let mut chained: Vec<Vec<u8>> = Vec::with_capacity(parents.len());
-    for (task, parent) in parents.iter().enumerate() {
-        let mut labels = own_labels(raw, raw.columns.labels[task], findings)?;
-        if let Some(parent) = parent {
-            for (label, &before) in labels.iter_mut().zip(&chained[*parent]) {
-                findings.chain_breaks[task] += u64::from(*label > before);
-                *label &= before;
+/// The labels of a batch's rows.
+pub(crate) struct Labels {
+    /// Cumulative labels once everything is known, `[task][row]`: a task's label is its own AND that of the task it
+    /// comes after.
+    pub(crate) eventual: Vec<Vec<u8>>,
+    /// Since when a cumulative label is 1, `[task][row]`: the later of its own time and that of the task before. None
+    /// where the label is 0, or was known with the row.
+    pub(crate) known: Vec<Vec<Option<i64>>>,
+}
+
+impl Labels {
+    /// Reads the labels. Rows whose own label is 1 where the one before is 0 break the chain and are counted.
+    pub(crate) fn of(
+        raw: &Raw<'_>,
+        parents: &[Option<usize>],
+        findings: &mut Findings,
+    ) -> Result<Self, ArrowError> {
+        let mut labels = Self { eventual: Vec::new(), known: Vec::new() };
+        for (task, parent) in parents.iter().enumerate() {
+            let mut eventual = own_labels(raw, raw.columns.labels[task], findings)?;
+            let mut known = own_times(raw, raw.columns.known[task], &eventual, findings)?;
+            if let Some(parent) = *parent {
+                for (row, label) in eventual.iter_mut().enumerate() {
+                    let before = labels.eventual[parent][row];
+                    findings.chain_breaks[task] += u64::from(*label > before);
+                    *label &= before;
+                    // None is less than any time.
+                    known[row] = known[row].max(labels.known[parent][row]).filter(|_| *label == 1);
+                }
             }
+            labels.eventual.push(eventual);
+            labels.known.push(known);
         }
-        chained.push(labels);
+        Ok(labels)
     }
-    Ok(chained)
 }
 
 fn own_labels(raw: &Raw<'_>, column: usize, findings: &mut Findings) -> Result<Vec<u8>, ArrowError> {
@@ -38,4 +55,26 @@ fn own_labels(raw: &Raw<'_>, column: usize, findings: &mut Findings) -> Result<V
         }
     });
     Ok(labels.collect())
+}
+
+/// When each label of 1 became known, by `column`.
+fn own_times(
+    raw: &Raw<'_>,
+    column: Option<usize>,
+    labels: &[u8],
+    findings: &mut Findings,
+) -> Result<Vec<Option<i64>>, ArrowError> {
+    let Some(column) = column else { return Ok(vec![None; labels.len()]) };
+    let expected = "a time in every row whose label is 1";
+    let expectation = Expectation { key: "tasks.known_at", column, expected };
+    let times = raw.times(column)?;
+    let mut known = Vec::with_capacity(labels.len());
+    for (row, &label) in labels.iter().enumerate() {
+        let time = (label == 1 && times.is_valid(row)).then(|| times.value(row));
+        if label == 1 && time.is_none() {
+            findings.offend(expectation, || raw.describe(column, row));
+        }
+        known.push(time);
+    }
+    Ok(known)
 }

@@ -33,17 +33,22 @@ mod digest;
 mod encode;
 mod engine;
 mod error;
+mod exact_sum;
 mod findings;
 mod join_order;
 mod labels;
+mod late_labels;
+mod leakage;
 mod materialise;
 mod moments;
 mod nearest;
 mod prepare;
 mod progress;
+mod purpose;
 mod query;
 mod register;
 mod source;
+mod split_end;
 mod split_marks;
 mod staging;
 mod vocabulary;
@@ -53,9 +58,10 @@ mod write;
 pub mod toml_file;
 
 pub use dataset_file::{
-    ColumnType, DatasetFile, FieldVocabulary, FileTable, MultiValued, SplitRule, Table, TaskColumn,
-    TimePoint, VocabularyRules,
+    ColumnType, DatasetFile, FieldVocabulary, FileTable, Gap, MultiValued, Session, SplitRule, Table,
+    TaskColumn, TimePoint, VocabularyRules,
 };
 pub use error::{IngestError, OffendingValue};
-pub use prepare::{Prepared, prepare};
+pub use leakage::{Difference, FirstDifference, LEAKAGE_RUNS, LeakageTest, Variant};
+pub use prepare::{Prepared, prepare, validate};
 pub use progress::Progress;

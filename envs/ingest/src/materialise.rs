@@ -16,6 +16,7 @@ use crate::canonical::Canonical;
 use crate::columns::Columns;
 use crate::dataset_file::DatasetFile;
 use crate::findings::Findings;
+use crate::purpose::Purpose;
 use crate::query::run_error;
 use crate::staging::Staging;
 use crate::{IngestError, Progress};
@@ -31,6 +32,7 @@ pub(crate) async fn materialise(
     query: DataFrame,
     columns: Columns,
     file: &DatasetFile,
+    purpose: Purpose,
     staging: &Staging,
     progress: &dyn Fn(Progress),
 ) -> Result<Findings, IngestError> {
@@ -40,7 +42,9 @@ pub(crate) async fn materialise(
     let mut findings = Findings::new(file);
     let written = write(query, &canonical, staging, &mut findings, progress).await;
     written.map_err(|error| run_error(file, staging, &error))?;
-    findings.check(file, &names)?;
+    if purpose == Purpose::Dataset {
+        findings.check(file, &names)?;
+    }
     Ok(findings)
 }
 

@@ -3,22 +3,25 @@
 use std::path::{Path, PathBuf};
 
 use datafusion::error::DataFusionError;
-use datafusion::prelude::{ParquetReadOptions, SessionContext};
+use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext};
 use rmtl_envs::{FORMAT_VERSION, Manifest, SessionRule};
 
 use crate::boundary::{self, Boundaries};
+use crate::canonical::name;
 use crate::columns::Columns;
 use crate::dataset_file::{DatasetFile, SplitRule};
 use crate::encode::Encoder;
 use crate::engine::{Engine, default_memory};
 use crate::materialise::{ROWS_FILE, materialise};
+use crate::purpose::Purpose;
 use crate::query::run_error;
 use crate::register::file_url;
 use crate::source::Sources;
 use crate::staging::{Staging, VOCABULARY_DIR, existing};
-use crate::write::WriteError;
+use crate::write::{SessionEnds, WriteError};
 use crate::{
-    IngestError, Progress, content_hash, moments, query, register, source, vocabulary, warnings, write,
+    IngestError, Progress, content_hash, late_labels, moments, query, register, source, split_end,
+    vocabulary, warnings, write,
 };
 
 /// A prepared dataset.
@@ -49,12 +52,13 @@ pub fn prepare(
     out: &Path,
     progress: &dyn Fn(Progress),
 ) -> Result<Prepared, IngestError> {
-    prepare_within(default_memory(), file, root, out, progress)
+    prepare_within(default_memory(), Purpose::Dataset, file, root, out, progress)
 }
 
-/// The same with DataFusion's memory limited to `memory` bytes.
+/// The same for any purpose, with DataFusion's memory limited to `memory` bytes.
 pub(crate) fn prepare_within(
     memory: usize,
+    purpose: Purpose,
     file: &DatasetFile,
     root: Option<&Path>,
     out: &Path,
@@ -66,19 +70,62 @@ pub(crate) fn prepare_within(
         return Ok(Prepared { directory: out.to_owned(), manifest, reused: true });
     }
     let staging = Staging::beside(out)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| IngestError::output("start threads for", out, error))?;
-    let manifest = runtime.block_on(build(memory, file, &sources, content_hash, &staging, progress))?;
+    let runtime = runtime(out)?;
+    let manifest =
+        runtime.block_on(build(memory, purpose, file, &sources, content_hash, &staging, progress))?;
     // Nothing may still be writing into the folder when it is renamed.
     drop(runtime);
     staging.publish()?;
     Ok(Prepared { directory: out.to_owned(), manifest, reused: false })
 }
 
+/// Checks `file` against the columns of its log, without running the query: a moment, unless files have to be unpacked.
+///
+/// # Errors
+/// What [`prepare`] finds wrong before it looks at values.
+///
+/// # Panics
+/// If called from within a tokio runtime.
+pub fn validate(file: &DatasetFile, root: Option<&Path>) -> Result<(), IngestError> {
+    let sources = source::resolve(file, root)?;
+    let scratch = tempfile::tempdir()
+        .map_err(|error| IngestError::output("make a folder in", &std::env::temp_dir(), error))?;
+    let engine = Engine::new(scratch.path(), default_memory())
+        .map_err(|error| IngestError::output("work in", scratch.path(), std::io::Error::other(error)))?;
+    runtime(scratch.path())?.block_on(async {
+        let context = engine.in_order();
+        register::tables(&context, file, &sources, scratch.path()).await?;
+        Plan::of(&context, file).await.map(|_| ())
+    })
+}
+
+/// Threads for the work on a dataset in `folder`.
+pub(crate) fn runtime(folder: &Path) -> Result<tokio::runtime::Runtime, IngestError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| IngestError::output("start threads for", folder, error))
+}
+
+/// The query, planned, and what its columns mean.
+struct Plan {
+    query: DataFrame,
+    columns: Columns,
+    stated: Option<Boundaries>,
+    gap: Option<i64>,
+}
+
+impl Plan {
+    async fn of(context: &SessionContext, file: &DatasetFile) -> Result<Self, IngestError> {
+        let query = query::plan(context, file).await?;
+        let columns = Columns::of(file, query.schema().as_arrow())?;
+        let time = query.schema().field(columns.time).data_type();
+        let (stated, gap) = (boundary::stated(file, time)?, file.gap(time)?);
+        Ok(Self { query, columns, stated, gap })
+    }
+}
+
 async fn build(
     memory: usize,
+    purpose: Purpose,
     file: &DatasetFile,
     sources: &Sources,
     content_hash: String,
@@ -89,15 +136,11 @@ async fn build(
     let engine = Engine::new(&staging.scratch(), memory).map_err(failed)?;
     let context = engine.in_order();
     register::tables(&context, file, sources, &staging.scratch()).await?;
-    let query = query::plan(&context, file).await?;
-    let columns = Columns::of(file, query.schema().as_arrow())?;
-    let stated = boundary::stated(file, query.schema().field(columns.time).data_type())?;
-    let mut findings = materialise(query, columns, file, staging, progress).await?;
+    let Plan { query, columns, stated, gap } = Plan::of(&context, file).await?;
+    let mut findings = materialise(query, columns, file, purpose, staging, progress).await?;
 
-    let (in_order, in_parallel) = (engine.in_order(), engine.in_parallel());
-    for context in [&in_order, &in_parallel] {
-        register_rows(context, staging).await.map_err(failed)?;
-    }
+    let in_parallel = engine.in_parallel();
+    register_result(&in_parallel, staging).await.map_err(failed)?;
     progress(Progress::Splitting);
     let boundaries = match (stated, &file.split) {
         (None, SplitRule::TimeRatio { ratios }) => {
@@ -105,18 +148,26 @@ async fn build(
         }
         (stated, _) => stated.unwrap_or(Boundaries::Marked),
     };
-    let counts = boundary::count(&in_parallel, boundaries, file.tasks.len()).await.map_err(failed)?;
-    boundary::check(file, boundaries, &counts)?;
+    let ends = split_end::ends(&in_parallel, boundaries).await.map_err(failed)?;
+    late_labels::register(&in_parallel, file, boundaries, &ends).await.map_err(failed)?;
+    let counts = |table| boundary::count(&in_parallel, table, boundaries, file.tasks.len());
+    let (eventual, counted) =
+        (counts(name::RESULT).await.map_err(failed)?, counts(name::ROWS).await.map_err(failed)?);
+    findings.late_labels = late_labels::warnings(file, &eventual, &counted);
+    if purpose == Purpose::Dataset {
+        boundary::check(file, boundaries, &counted)?;
+    }
 
     let folder = staging.dataset();
     let values = folder.join(VOCABULARY_DIR);
     let vocabularies =
         vocabulary::fit(&in_parallel, file, boundaries, &values, progress).await.map_err(failed)?;
     progress(Progress::FittingNumeric);
-    let (numeric, constant) = moments::fit(&in_order, &file.numeric, boundaries).await.map_err(failed)?;
+    let (numeric, constant) = moments::fit(&in_parallel, &file.numeric, boundaries).await.map_err(failed)?;
     findings.constant_numeric = constant;
     let mut encoder = Encoder::new(file, vocabularies, numeric, boundaries);
-    let written = write::tables(&in_parallel, &mut encoder, &folder, findings.rows, progress).await;
+    let sessions = SessionEnds { gap, ends };
+    let written = write::tables(&in_parallel, &mut encoder, sessions, &folder, findings.rows, progress).await;
     let (splits, oddities) = written.map_err(|error| match error {
         WriteError::DataFusion(error) => failed(error),
         WriteError::Envs(error) => error.into(),
@@ -126,7 +177,7 @@ async fn build(
         format_version: FORMAT_VERSION,
         name: file.name.clone(),
         content_hash,
-        session: SessionRule { key: file.session.clone(), gap: None },
+        session: SessionRule { key: file.session.key.clone(), gap },
         schema: encoder.schema().clone(),
         oracle: encoder.has_oracle(),
         warnings: warnings::all(file, &findings, &oddities, &encoder, &splits),
@@ -136,9 +187,9 @@ async fn build(
     Ok(manifest)
 }
 
-async fn register_rows(context: &SessionContext, staging: &Staging) -> Result<(), DataFusionError> {
+async fn register_result(context: &SessionContext, staging: &Staging) -> Result<(), DataFusionError> {
     let path = file_url(&staging.scratch().join(ROWS_FILE))?;
-    context.register_parquet("rows", path, ParquetReadOptions::default()).await
+    context.register_parquet(name::RESULT, path, ParquetReadOptions::default()).await
 }
 
 #[cfg(test)]
@@ -164,7 +215,8 @@ mod tests {
         let file = DatasetFile::parse(text, &folder.path().join("large.toml")).unwrap();
         let tables = [96 << 20, 4 << 30].map(|memory| {
             let out = folder.path().join(format!("prepared_{memory}"));
-            prepare_within(memory, &file, None, &out, &|_| {}).unwrap_or_else(|error| panic!("{error}"));
+            prepare_within(memory, Purpose::Dataset, &file, None, &out, &|_| {})
+                .unwrap_or_else(|error| panic!("{error}"));
             std::fs::read(out.join("train.arrow")).unwrap()
         });
         assert!(tables[0] == tables[1]);

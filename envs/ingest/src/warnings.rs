@@ -19,6 +19,7 @@ pub(crate) fn all(
     splits: &[SplitSummary],
 ) -> Vec<Warning> {
     let mut warnings = of_rows(file, findings, oddities);
+    warnings.extend(findings.late_labels.iter().cloned());
     warnings.extend(of_fields(encoder));
     warnings.extend(splits.iter().flat_map(|summary| one_class(summary, encoder.schema())));
     warnings.retain(|warning| warning.rows > 0);
@@ -35,7 +36,7 @@ fn of_rows(file: &DatasetFile, findings: &Findings, oddities: &Oddities) -> Vec<
             format!("{rows} rows came before an earlier row of their session; sessions are sorted by time")
         }),
         warning("single_row_sessions", oddities.single_rows, |rows| {
-            format!("{rows} sessions have one row: they end where they begin")
+            format!("{rows} sessions have one row in their split: no state follows it")
         }),
     ];
     for ((task, parent), &rows) in file.tasks.iter().zip(file.parents()).zip(&findings.chain_breaks) {
@@ -107,6 +108,6 @@ fn one_class(summary: &SplitSummary, schema: &Schema) -> Vec<Warning> {
         .collect()
 }
 
-fn warning(kind: &str, rows: u64, message: impl FnOnce(u64) -> String) -> Warning {
+pub(crate) fn warning(kind: &str, rows: u64, message: impl FnOnce(u64) -> String) -> Warning {
     Warning { kind: kind.into(), rows, message: message(rows) }
 }

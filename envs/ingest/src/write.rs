@@ -1,26 +1,30 @@
 //! Sorts the rows and writes the three tables.
 
+mod split;
+
 use std::path::Path;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
-use rmtl_envs::{EnvError, SessionEnd, Split, SplitSummary, TableWriter};
+use rmtl_envs::{EnvError, Split, SplitSummary};
 
+use self::split::SplitWriter;
 use crate::Progress;
 use crate::adjacent::Adjacent;
 use crate::canonical::name;
 use crate::encode::{CanonicalBatch, EncodedRow, Encoder};
+use crate::split_end::SplitEnd;
 
 /// What the sorted rows showed that single rows do not.
 #[derive(Debug, Default)]
 pub(crate) struct Oddities {
-    /// Rows equal to another in every column.
+    /// Rows equal to another in every column, with labels as they count.
     pub(crate) duplicates: u64,
     /// Rows that stand in the query's result before an earlier row of their session.
     pub(crate) unsorted: u64,
-    /// Sessions of one row.
+    /// Sessions with one row in their split.
     pub(crate) single_rows: u64,
 }
 
@@ -30,18 +34,23 @@ pub(crate) enum WriteError {
     Envs(EnvError),
 }
 
-/// Writes `folder/{train,validation,test}.arrow`, rows sorted by session, then time, then the digest of the rest.
+/// Writes `folder/{train,validation,test}.arrow`, rows sorted by session, then time, then the digest of what is known
+/// with the row, then the labels that count.
 pub(crate) async fn tables(
     context: &SessionContext,
     encoder: &mut Encoder,
+    sessions: SessionEnds,
     folder: &Path,
     total: u64,
     progress: &dyn Fn(Progress),
 ) -> Result<(Vec<SplitSummary>, Oddities), WriteError> {
     progress(Progress::Sorting);
-    let query = format!("SELECT * FROM rows ORDER BY {}, {}, {}", name::SESSION, name::TIME, name::DIGEST);
+    let labels = (0..encoder.schema().n_tasks()).map(|task| format!("{}{task}", name::LABEL));
+    let keys: Vec<String> =
+        [name::SESSION, name::TIME, name::DIGEST].map(String::from).into_iter().chain(labels).collect();
+    let query = format!("SELECT * FROM {} ORDER BY {}", name::ROWS, keys.join(", "));
     let mut stream = context.sql(&query).await?.execute_stream().await?;
-    let mut writer = SessionWriter::create(encoder, folder)?;
+    let mut writer = SessionWriter::create(encoder, sessions, folder, keys)?;
     let mut written = 0;
     while let Some(batch) = stream.next().await {
         let batch = batch?;
@@ -52,109 +61,77 @@ pub(crate) async fn tables(
     writer.finish()
 }
 
-/// Writes each row once the next is known, which tells how it ends.
+/// What ends a session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SessionEnds {
+    /// A longer pause; none ends it where this is none.
+    pub(crate) gap: Option<i64>,
+    /// The end of its split, `[split]`.
+    pub(crate) ends: [SplitEnd; 3],
+}
+
+/// Hands each row to its split, and compares it with the row before, whatever that one's split.
 struct SessionWriter {
-    tables: Vec<TableWriter>,
-    summaries: Vec<SplitSummary>,
+    splits: Vec<SplitWriter>,
     oddities: Oddities,
-    sessions: Adjacent,
+    /// Columns the rows are sorted by; rows that share them are equal.
+    sorted_by: Vec<String>,
+    keys: Adjacent,
     rows: Adjacent,
-    /// The row before, not yet written.
-    held: EncodedRow,
-    holds: bool,
-    /// The row being read; swapped with `held`.
+    /// Number of the current session key.
+    key: u64,
     current: EncodedRow,
-    held_position: u64,
-    session_rows: u64,
+    /// Time and position of the row before.
+    previous: (i64, u64),
 }
 
 impl SessionWriter {
-    fn create(encoder: &Encoder, folder: &Path) -> Result<Self, EnvError> {
-        let create = |split: Split| {
-            TableWriter::create(&folder.join(split.file_name()), encoder.schema(), encoder.has_oracle())
-        };
-        let summary = |split: Split| SplitSummary {
-            split,
-            rows: 0,
-            sessions: 0,
-            cut_sessions: 0,
-            positives: vec![0; encoder.schema().n_tasks()],
-            first_time: 0,
-            last_time: 0,
-        };
+    fn create(
+        encoder: &Encoder,
+        sessions: SessionEnds,
+        folder: &Path,
+        sorted_by: Vec<String>,
+    ) -> Result<Self, EnvError> {
+        let create = |(split, end)| SplitWriter::create(folder, encoder, split, end, sessions.gap);
         Ok(Self {
-            tables: Split::ALL.into_iter().map(create).collect::<Result<_, _>>()?,
-            summaries: Split::ALL.map(summary).to_vec(),
+            splits: Split::ALL.into_iter().zip(sessions.ends).map(create).collect::<Result<_, _>>()?,
             oddities: Oddities::default(),
-            sessions: Adjacent::default(),
+            sorted_by,
+            keys: Adjacent::default(),
             rows: Adjacent::default(),
-            held: encoder.blank(),
-            holds: false,
+            key: 0,
             current: encoder.blank(),
-            held_position: 0,
-            session_rows: 0,
+            previous: (0, 0),
         })
     }
 
     fn push(&mut self, encoder: &mut Encoder, batch: &RecordBatch) -> Result<(), WriteError> {
-        let key = |name| batch.column_by_name(name).expect("canonical rows have their keys").clone();
-        let same_session = self.sessions.same_as_previous(&[key(name::SESSION)])?;
-        let same_row = [name::SESSION, name::TIME, name::DIGEST].map(key);
-        let same_row = self.rows.same_as_previous(&same_row)?;
+        let column = |name: &str| batch.column_by_name(name).expect("canonical rows have their keys").clone();
+        let same_key = self.keys.same_as_previous(&[column(name::SESSION)])?;
+        let sorted_by: Vec<ArrayRef> = self.sorted_by.iter().map(|name| column(name)).collect();
+        let same_row = self.rows.same_as_previous(&sorted_by)?;
         let typed = CanonicalBatch::of(batch);
         for row in 0..batch.num_rows() {
             encoder.encode(&typed, row, &mut self.current);
-            let position = typed.position.value(row);
-            if self.holds {
-                self.write_held(same_session[row])?;
-            }
+            let (time, position) = (self.current.time, typed.position.value(row));
             self.oddities.duplicates += u64::from(same_row[row]);
-            let overtaken =
-                same_session[row] && self.current.time > self.held.time && position < self.held_position;
+            let overtaken = same_key[row] && time > self.previous.0 && position < self.previous.1;
             self.oddities.unsorted += u64::from(overtaken);
-            std::mem::swap(&mut self.held, &mut self.current);
-            (self.holds, self.held_position) = (true, position);
+            self.key += u64::from(!same_key[row]);
+            self.splits[self.current.split as usize].push(self.key, &mut self.current)?;
+            self.previous = (time, position);
         }
         Ok(())
     }
 
-    /// Writes the row before `current`.
-    fn write_held(&mut self, session_goes_on: bool) -> Result<(), EnvError> {
-        let end = match session_goes_on {
-            false => SessionEnd::Terminated,
-            true if self.current.split != self.held.split => SessionEnd::Cut,
-            true => SessionEnd::Continues,
-        };
-        self.session_rows += 1;
-        if !session_goes_on {
-            self.oddities.single_rows += u64::from(self.session_rows == 1);
-            self.session_rows = 0;
-        }
-        let split = self.held.split as usize;
-        count(&mut self.summaries[split], &self.held, end);
-        self.tables[split].push(self.held.values(end))
-    }
-
     fn finish(mut self) -> Result<(Vec<SplitSummary>, Oddities), WriteError> {
-        if self.holds {
-            self.write_held(false)?;
+        let mut summaries = Vec::new();
+        for split in self.splits {
+            let (summary, single_rows) = split.finish()?;
+            self.oddities.single_rows += single_rows;
+            summaries.push(summary);
         }
-        for table in self.tables {
-            table.finish()?;
-        }
-        Ok((self.summaries, self.oddities))
-    }
-}
-
-fn count(summary: &mut SplitSummary, row: &EncodedRow, end: SessionEnd) {
-    let first = summary.rows == 0;
-    summary.first_time = if first { row.time } else { summary.first_time.min(row.time) };
-    summary.last_time = if first { row.time } else { summary.last_time.max(row.time) };
-    summary.rows += 1;
-    summary.sessions += u64::from(end != SessionEnd::Continues);
-    summary.cut_sessions += u64::from(end == SessionEnd::Cut);
-    for (positives, &label) in summary.positives.iter_mut().zip(&row.labels) {
-        *positives += u64::from(label);
+        Ok((summaries, self.oddities))
     }
 }
 

@@ -18,7 +18,7 @@ fn write_dataset(folder: &Path) -> Manifest {
         let mut writer = TableWriter::create(&path, &schema(2), true).unwrap();
         rows(2, sessions).iter().for_each(|row| writer.push(row.values()).unwrap());
         writer.finish().unwrap();
-        splits.push(SplitSummary::of(split, &LogTable::open(&path, &schema(2)).unwrap()));
+        splits.push(SplitSummary::of(split, &LogTable::open(&path, &schema(2)).unwrap(), 2_000));
     }
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
@@ -60,8 +60,10 @@ fn a_split_is_summed_up_by_hand() {
         positives: vec![4, 2],
         first_time: 1_000,
         last_time: 1_006,
+        boundary: 2_000,
     };
     assert_eq!(manifest.splits[0], train);
+    assert_eq!((train.cut_share(), manifest.splits[2].cut_share()), (0.5, 0.0));
     assert_eq!((manifest.splits[2].rows, manifest.splits[2].first_time), (0, 0));
 }
 
@@ -102,14 +104,14 @@ fn a_manifest_that_cannot_be_written_is_named() {
 fn another_version_is_refused_whatever_its_shape() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(MANIFEST_FILE), r#"{ "format_version": 9, "tables": [] }"#).unwrap();
-    assert!(message(folder.path()).contains("format_version: expected 1, found 9"));
+    assert!(message(folder.path()).contains("format_version: expected 2, found 9"));
 }
 
 #[test]
 fn what_is_no_manifest_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     assert!(message(folder.path()).starts_with("cannot read "));
-    for text in ["", "{", "[]", r#"{ "format_version": 1 }"#] {
+    for text in ["", "{", "[]", r#"{ "format_version": 2 }"#] {
         fs::write(folder.path().join(MANIFEST_FILE), text).unwrap();
         assert!(message(folder.path()).starts_with("cannot read the manifest "), "{text}");
     }

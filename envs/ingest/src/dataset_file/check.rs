@@ -41,7 +41,7 @@ impl DatasetFile {
                 return Err(self.setting(key, "columns that have no other use", found));
             }
         }
-        for (key, column) in [("session", &self.session), ("time", &self.time)] {
+        for (key, column) in [("session", &self.session.key), ("time", &self.time)] {
             if let Some(other) = uses.get(column.as_str()).filter(|other| !FEATURES.contains(other)) {
                 let found = format!("column `{column}`, also named under `{other}`");
                 return Err(self.setting(
@@ -49,6 +49,13 @@ impl DatasetFile {
                     "a column that is neither outcome nor split nor ignored",
                     found,
                 ));
+            }
+        }
+        // Tasks may share a column with the time at which they became known, and it may be that of the row.
+        for column in self.tasks.iter().filter_map(|task| task.known_at.as_deref()) {
+            if let Some(other) = uses.get(column) {
+                let found = format!("column `{column}`, already named under `{other}`");
+                return Err(self.setting("tasks.known_at", "a column that has no other use", found));
             }
         }
         Ok(())

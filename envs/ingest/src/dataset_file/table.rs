@@ -32,6 +32,10 @@ pub struct FileTable {
     pub columns: Option<Vec<String>>,
     /// Types of columns where the guess from the first rows is wrong. Text files only.
     pub types: BTreeMap<String, ColumnType>,
+    /// Column with the time of each row, in the unit of the dataset's `time`; unless told, the column of that name if there
+    /// is one. Only [`LeakageTest`](crate::LeakageTest) asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
 }
 
 /// Type of a column of a text file.
@@ -60,6 +64,7 @@ struct LongForm {
     columns: Option<Vec<String>>,
     #[serde(default)]
     types: BTreeMap<String, ColumnType>,
+    time: Option<String>,
     synthetic: Option<Box<SyntheticConfig>>,
 }
 
@@ -68,15 +73,15 @@ struct Paths(Vec<String>);
 
 impl LongForm {
     fn into_table(self) -> Result<Table, &'static str> {
-        let Self { path, delimiter, has_header, columns, types, synthetic } = self;
-        let plain = delimiter.is_none() && has_header.is_none() && columns.is_none() && types.is_empty();
+        let Self { path, delimiter, has_header, columns, types, time, synthetic } = self;
+        let text = delimiter.is_some() || has_header.is_some() || columns.is_some() || !types.is_empty();
         match (path, synthetic) {
             (Some(Paths(path)), None) => {
-                Ok(Table::Files(FileTable { path, delimiter, has_header, columns, types }))
+                Ok(Table::Files(FileTable { path, delimiter, has_header, columns, types, time }))
             }
-            (None, Some(synthetic)) if plain => Ok(Table::Synthetic(synthetic)),
+            (None, Some(synthetic)) if !text && time.is_none() => Ok(Table::Synthetic(synthetic)),
             (None, Some(_)) => {
-                Err("a synthetic table has no `delimiter`, `has_header`, `columns` or `types`")
+                Err("a synthetic table has no `delimiter`, `has_header`, `columns`, `types` or `time`")
             }
             _ => Err("a table needs either `path` or `synthetic`"),
         }

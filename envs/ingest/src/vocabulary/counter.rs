@@ -63,7 +63,8 @@ impl Counter<'_> {
 
     fn grouped(&self) -> String {
         let (id, field, train) = (name::ID, self.field, self.boundaries.condition(Split::Train));
-        format!("SELECT {id}{field} AS value, count(*) AS n FROM rows WHERE {train} GROUP BY {id}{field}")
+        let rows = name::ROWS;
+        format!("SELECT {id}{field} AS value, count(*) AS n FROM {rows} WHERE {train} GROUP BY {id}{field}")
     }
 }
 

@@ -50,6 +50,28 @@ fn a_column_has_one_use() {
 }
 
 #[test]
+fn a_gap_is_a_span_of_the_time_columns_unit() {
+    let session = |session: &str| error(&FILE.replace("session = \"user\"", &format!("session = {session}")));
+    let duration = session("{ key = \"user\", gap = \"6h\" }");
+    assert_says(
+        &duration,
+        &["`session.gap`", "a whole number in the unit of column `time`", "Int64", "\"6h\""],
+    );
+    for gap in ["0", "-5", "\"6 hours\"", "\"0s\"", "1.5"] {
+        let message = session(&format!("{{ key = \"user\", gap = {gap} }}"));
+        assert_says(
+            &message,
+            &["tiny.toml:4:", "a positive whole number in the unit of `time`", "\"30min\""],
+        );
+    }
+    assert_says(&session("{ key = \"user\", gpa = 5 }"), &["unknown key `gpa`", "did you mean `gap`?"]);
+    assert_says(&session("{ gap = 5 }"), &["missing field `key`"]);
+    assert_says(&session("5"), &["tiny.toml:4:", "a column or { key = \"column\", gap = .. }"]);
+    let synthetic = error(&FILE.replace("\"log.csv\"", "{ synthetic = {}, time = \"time\" }"));
+    assert_says(&synthetic, &["a synthetic table has no", "`time`"]);
+}
+
+#[test]
 fn tasks_follow_tasks_further_up() {
     let unknown = error(&FILE.replace("after = \"click\"", "after = \"clik\""));
     assert_says(&unknown, &["`tasks.buy.after`", "`clik`", "did you mean `click`?"]);

@@ -8,7 +8,7 @@ use rmtl_ingest::{DatasetFile, prepare};
 
 use crate::case::{Case, ids, labels, times, warned};
 
-fn dataset_file(name: &str) -> DatasetFile {
+pub(crate) fn dataset_file(name: &str) -> DatasetFile {
     DatasetFile::read(&folder().join(name)).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -17,7 +17,7 @@ fn folder() -> PathBuf {
 }
 
 /// A real log's folder, or a printed reason why there is none.
-fn real_log(name: &str) -> Option<PathBuf> {
+pub(crate) fn real_log(name: &str) -> Option<PathBuf> {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let data = std::env::var_os("RMTL_DATA_DIR").map_or(shared, PathBuf::from).join(name);
     if !data.exists() {
@@ -60,8 +60,8 @@ fn kuairand_pure() {
     // 5,460 rows repeat another in all 19 columns of the log, 9 more in all columns that are used.
     assert_eq!(warned(&manifest.warnings, "duplicate_rows"), [5_469]);
     let train = &manifest.splits[0];
-    let cut = train.cut_sessions as f64 / train.sessions as f64;
-    assert!((cut - 0.808).abs() < 5e-4, "{cut}");
+    assert_eq!(train.sessions, 50_159);
+    assert!((train.cut_share() - 0.189).abs() < 5e-4, "{}", train.cut_share());
     // Every row found its user and its video.
     let degree = fs::read_to_string(prepared.directory.join("vocabulary/user_active_degree.csv")).unwrap();
     assert!(degree.contains("full_active") && !degree.contains("\"\""), "{degree}");
@@ -77,11 +77,17 @@ fn retailrocket_buyers() {
     let manifest = prepare(&file, Some(&root), &out.path().join("p"), &|_| {}).unwrap().manifest;
     let rows = total(&manifest, |split| split.rows);
     assert_eq!(rows, 75_374);
-    let cart = total(&manifest, |split| split.positives[0]) as f64 / rows as f64;
+    // With the labels that become 1 too late for their split.
+    let late = |task: &str| -> u64 {
+        let warnings = manifest.warnings.iter().filter(|warning| warning.kind == "late_labels");
+        warnings.filter(|warning| warning.message.contains(task)).map(|warning| warning.rows).sum()
+    };
+    let cart = (total(&manifest, |split| split.positives[0]) + late("`cart`")) as f64 / rows as f64;
     assert!((cart - 0.144).abs() < 5e-4, "{cart}");
+    assert!(late("`cart`") > 0);
     // Of 772 pairs bought without a cart 512 were viewed; those count as not bought.
     assert_eq!(warned(&manifest.warnings, "chain_breaks"), [512]);
-    let bought = (total(&manifest, |split| split.positives[1]) + 512) as f64 / rows as f64;
+    let bought = (total(&manifest, |split| split.positives[1]) + late("`buy`") + 512) as f64 / rows as f64;
     assert!((bought - 0.112).abs() < 5e-4, "{bought}");
 }
 
@@ -109,12 +115,14 @@ fn synthetic() {
 fn retailrocket_raw_layout() {
     const HOUR: i64 = 3_600_000;
     // Visitor 1 views item 10 twice and carts it between; visitor 2 buys item 10 without a cart, then views item 11,
-    // whose cart came before the view; visitor 3 carts and buys item 11; visitor 4 only views.
+    // whose cart came before the view and again too late; visitor 3 carts and buys item 11, and carts it again; visitor 4
+    // only views.
     let events = format!(
         "timestamp,visitorid,event,itemid,transactionid\n\
          {},1,view,10,\n{},1,addtocart,10,\n{},2,view,10,\n{},2,transaction,10,77\n\
          {},2,addtocart,11,\n{},2,view,11,\n{},3,view,11,\n{},3,addtocart,11,\n\
-         {},3,transaction,11,78\n{},1,view,10,\n{},4,view,10,\n{},4,view,11,\n",
+         {},3,transaction,11,78\n{},1,view,10,\n{},4,view,10,\n{},4,view,11,\n\
+         {},2,addtocart,11,\n{},3,addtocart,11,\n",
         HOUR,
         2 * HOUR,
         3 * HOUR,
@@ -127,6 +135,8 @@ fn retailrocket_raw_layout() {
         10 * HOUR,
         11 * HOUR,
         12 * HOUR,
+        13 * HOUR,
+        14 * HOUR,
     );
     let part_1 = format!(
         "timestamp,itemid,property,value\n{},10,categoryid,500\n{},10,available,1\n",
@@ -149,9 +159,10 @@ fn retailrocket_raw_layout() {
     // Six pairs: (1,10) at 1 h, (2,10) at 3 h, (2,11) at 6 h, (3,11) at 7 h | (4,10) at 11 h | (4,11) at 12 h.
     assert_eq!(times(&dataset.train), [1, 3, 6, 7].map(|hour| hour * HOUR));
     assert_eq!(times(&dataset.validation), [11 * HOUR]);
-    // (1,10) carted; (2,10) bought without cart; (2,11) carted before its view only; (3,11) carted and bought.
+    // (1,10) carted; (2,10) bought without cart; (2,11) carted before its view and after the split; (3,11) carted and bought.
     assert_eq!(labels(&dataset.train), [[1, 0], [0, 0], [0, 0], [1, 1]]);
     assert_eq!(warned(&dataset.manifest.warnings, "chain_breaks"), [1]);
+    assert_eq!(warned(&dataset.manifest.warnings, "late_labels"), [1]);
     let field = |name: &str| {
         let index = dataset.manifest.schema.categorical.iter().position(|field| field.name == name).unwrap();
         let text = fs::read_to_string(case.out().join(format!("vocabulary/{name}.csv"))).unwrap();

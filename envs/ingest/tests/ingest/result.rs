@@ -9,6 +9,10 @@ fn ends(table: &LogTable) -> Vec<SessionEnd> {
     table.rows().map(|row| table.end(row)).collect()
 }
 
+fn with_session(session: &str) -> String {
+    FILE.replace("session = \"user\"", &format!("session = {session}"))
+}
+
 #[test]
 fn rows_are_sorted_by_session_then_time() {
     let dataset = Case::with_log(LOG).dataset(FILE);
@@ -18,12 +22,56 @@ fn rows_are_sorted_by_session_then_time() {
 }
 
 #[test]
-fn a_session_terminates_at_its_end_and_is_cut_where_it_goes_on_in_another_split() {
+fn without_a_gap_no_end_is_known_and_every_last_row_is_cut() {
     let dataset = Case::with_log(LOG).dataset(FILE);
     // a: 1 2 5 | 7 | 9, b: 3 4 6 | | 10, c: | 8 |
     assert_eq!(ends(&dataset.train), [Continues, Continues, Cut, Continues, Continues, Cut]);
-    assert_eq!(ends(&dataset.validation), [Cut, Terminated]);
-    assert_eq!(ends(&dataset.test), [Terminated, Terminated]);
+    assert_eq!(ends(&dataset.validation), [Cut, Cut]);
+    assert_eq!(ends(&dataset.test), [Cut, Cut]);
+}
+
+#[test]
+fn a_longer_pause_than_the_gap_ends_a_session_and_so_does_a_boundary_that_far_away() {
+    let dataset = Case::with_log(LOG).dataset(&with_session("{ key = \"user\", gap = 1 }"));
+    // a: 1 2 . 5, known to end twice, because 7 is two later; b: 3 4 . 6, of which 6 may go on.
+    assert_eq!(ends(&dataset.train), [Continues, Terminated, Terminated, Continues, Terminated, Cut]);
+    // Validation ends at 9, the test split with its last row at 10.
+    assert_eq!(ends(&dataset.validation), [Terminated, Cut]);
+    assert_eq!(ends(&dataset.test), [Cut, Cut]);
+    let counts = dataset.manifest.splits.iter().map(|split| (split.sessions, split.cut_sessions));
+    assert_eq!(counts.collect::<Vec<_>>(), [(4, 1), (2, 1), (2, 2)]);
+    let table = Case::with_log(LOG).dataset(
+        &FILE
+            .replace("session = \"user\"", "")
+            .replace("[tables]", "[session]\nkey = \"user\"\ngap = 1\n\n[tables]"),
+    );
+    assert_eq!(ends(&table.train), ends(&dataset.train));
+}
+
+#[test]
+fn a_gap_may_be_a_duration_where_times_are_timestamps() {
+    let minutes = "SELECT * EXCEPT (time), to_timestamp_millis(60000 * time) AS time FROM log";
+    let file = |gap: &str| {
+        with_session(&format!("{{ key = \"user\", gap = {gap} }}")).replace("SELECT * FROM log", minutes)
+    };
+    let expected = [Continues, Terminated, Terminated, Continues, Terminated, Cut];
+    for gap in ["\"60s\"", "\"1min\"", "60000"] {
+        assert_eq!(ends(&Case::with_log(LOG).dataset(&file(gap)).train), expected, "{gap}");
+    }
+}
+
+#[test]
+fn what_comes_after_a_split_says_nothing_about_its_sessions() {
+    let file = with_session("{ key = \"user\", gap = 1 }")
+        + "\n[split]\nkind = \"time_boundary\"\nvalidation_from = 7\ntest_from = 9\n";
+    // Neither a nor b ever comes back.
+    let log = LOG.replace("\na,7", "\nd,7").replace("\na,9", "\nd,9").replace("\nb,10", "\nd,10");
+    let (one, other) = (Case::with_log(LOG), Case::with_log(&log));
+    let [one, other] = [one, other].map(|case| {
+        case.dataset(&file);
+        std::fs::read(case.out().join("train.arrow")).unwrap()
+    });
+    assert!(one == other);
 }
 
 #[test]
@@ -57,7 +105,7 @@ fn the_manifest_tells_what_is_in_the_tables() {
     let dataset = Case::with_log(LOG).dataset(FILE);
     let tables = [&dataset.train, &dataset.validation, &dataset.test];
     for (summary, table) in dataset.manifest.splits.iter().zip(tables) {
-        assert_eq!(*summary, SplitSummary::of(summary.split, table));
+        assert_eq!(*summary, SplitSummary::of(summary.split, table, summary.boundary));
     }
     assert_eq!(dataset.manifest.splits[0].cut_sessions, 2);
     assert_eq!(dataset.manifest.name, "tiny");
@@ -84,7 +132,8 @@ c,9,x,5,0,0
     assert_eq!(warned("duplicate_rows"), [1]);
     // The row at time 3 stands before those at time 1.
     assert_eq!(warned("unsorted_time"), [1]);
-    assert_eq!(warned("single_row_sessions"), [2]);
+    // b, d, and c in validation.
+    assert_eq!(warned("single_row_sessions"), [3]);
     assert_eq!(warned("missing_numbers"), [3]);
     // Validation has user d, whom training does not.
     assert_eq!(warned("out_of_vocabulary"), [1]);

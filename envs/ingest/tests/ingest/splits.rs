@@ -61,9 +61,15 @@ fn a_column_may_name_the_split_and_sessions_are_cut_there() {
     let file = with_split(rule).replace("SELECT * FROM log", query);
     let dataset = Case::with_log(LOG).dataset(&file);
     assert_eq!(rows(&dataset), [7, 2, 1]);
-    // b's first row is for test: cut there, goes on in training, cut again.
+    // b's first row is for test.
     assert_eq!(dataset.manifest.splits[2].cut_sessions, 1);
     assert_eq!(times(&dataset.train), [1, 2, 5, 7, 4, 6, 8]);
+    // Each split ends with the last of its own rows.
+    assert_eq!(dataset.manifest.splits.iter().map(|split| split.boundary).collect::<Vec<_>>(), [8, 10, 3]);
+    // Row 5 of session a in another split leaves a hole in it, not an end.
+    let hole = Case::with_log(LOG).dataset(&file.replace("time = 3", "time = 5"));
+    assert_eq!(times(&hole.train), [1, 2, 7, 3, 4, 6, 8]);
+    assert_eq!(hole.manifest.splits[0].sessions, 3);
 
     let message = Case::with_log(LOG).error(&file.replace("'dev'", "'other'"));
     assert_says(&message, &["`split.column`", "`part`", "found other in 2 row(s)", "session a, time 9"]);
@@ -84,11 +90,16 @@ fn random_splits_keep_sessions_whole() {
     let dataset = case.dataset(&file(1));
     let mut split_of: HashMap<u32, Split> = HashMap::new();
     for split in Split::ALL {
-        assert_eq!(dataset.manifest.splits[split as usize].cut_sessions, 0);
+        let before = split_of.len();
         for row in ids(dataset.split(split)) {
             assert_eq!(*split_of.entry(row[2]).or_insert(split), split);
         }
+        assert_eq!(dataset.manifest.splits[split as usize].sessions as usize, split_of.len() - before);
     }
+    // With a gap their parts stay together.
+    let gap = case.dataset(&file(1).replace("session = \"user\"", "session = { key = \"user\", gap = 50 }"));
+    assert_eq!(times(&gap.train), times(&dataset.train));
+    assert_eq!(gap.manifest.splits[0].sessions, gap.manifest.splits[0].rows);
     assert_eq!(split_of.len(), 100);
     let [train, validation, test] = rows(&dataset);
     assert_eq!(train + validation + test, 600);
