@@ -10,6 +10,7 @@ use crate::config::{FitConfig, Joint, JointConfig, Schedule, StartFrom, TwoStage
 use crate::error::Result;
 use crate::folder::Model;
 use crate::log::tags::{self, Phase};
+use crate::metric_warnings;
 use crate::phase::{CriticSummary, Critics, Evaluator, Fit, collect, critics, fit, joint};
 use crate::report::{
     Comparison, DataSummary, INFERENCE, Parameters, PhaseTiming, Report, TaskBlock, task_block,
@@ -149,11 +150,13 @@ fn report(run: &mut Run<'_>, trained: Trained) -> Result<Report> {
     let seconds = start.elapsed().as_secs_f64();
     let rows_per_second = manifest.summary(Split::Test).rows as f64 / seconds.max(1e-9);
     let inference = PhaseTiming { seconds, steps: 1, rows_per_second };
+    let tasks = task_block(manifest, test.score(&predictions)?);
+    metric_warnings::warnings(Split::Test.name(), &tasks).into_iter().for_each(|warning| run.warn(warning));
     let timings = run.timings.iter().map(|(phase, timing)| (phase.name().to_owned(), *timing));
     Ok(Report {
         data: DataSummary::of(manifest),
         actors: Comparison {
-            tasks: task_block(manifest, test.score(&predictions)?),
+            tasks,
             baseline: trained.baseline.as_ref().map(block).transpose()?,
             equal_budget: trained.equal_budget.as_ref().map(block).transpose()?,
             oracle: test.oracle()?.map(|scores| task_block(manifest, scores)),

@@ -19,6 +19,9 @@ pub(super) fn command(arguments: &PrepareArguments) -> Result<()> {
     let out = arguments.out.clone().unwrap_or_else(|| default_folder(&file));
     let prepared = prepared(&file, arguments.root.as_deref(), &out, &console)?;
     let manifest = &prepared.manifest;
+    if prepared.reused {
+        warn(manifest, &console);
+    }
     for (split, summary) in Split::ALL.into_iter().zip(&manifest.splits) {
         let positives = manifest.schema.tasks.iter().zip(&summary.positives);
         let positives: Vec<String> = positives.map(|(task, n)| format!("{} {n}", task.name)).collect();
@@ -89,11 +92,13 @@ fn prepared(file: &DatasetFile, root: Option<&Path>, out: &Path, console: &Conso
     let prepared = rmtl_ingest::prepare(file, root, out, &|stage| shown.borrow_mut().hear(&stage))?;
     shown.into_inner().finish();
     if !prepared.reused {
-        for warning in &prepared.manifest.warnings {
-            console.warn(&warning.message);
-        }
+        warn(&prepared.manifest, console);
     }
     Ok(prepared)
+}
+
+fn warn(manifest: &Manifest, console: &Console) {
+    manifest.warnings.iter().for_each(|warning| console.warn(&warning.message));
 }
 
 fn default_folder(file: &DatasetFile) -> PathBuf {

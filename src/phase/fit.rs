@@ -10,6 +10,7 @@ use rmtl_agents::weighting::LossWeighting;
 use rmtl_envs::{Row, Split};
 
 use super::joint::Companion;
+use super::negative::NegativeWeights;
 use super::validation::{Fitted, Validation};
 use crate::config::FitConfig;
 use crate::error::{Learner, Result};
@@ -59,6 +60,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     let mut progress = run.console.progress(phase.name(), u64::from(max_epochs) * order.len() as u64);
     let mut clock = PhaseClock::start();
     let planned_steps = u64::from(max_epochs) * n_batches;
+    let mut negative = NegativeWeights::new(schema.n_tasks());
     let mut step = 0;
     'epochs: for epoch in 1..=max_epochs {
         order.shuffle(&mut shuffle);
@@ -94,6 +96,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             for (sum, loss) in epoch_losses.iter_mut().zip(&done.task_losses) {
                 *sum += loss / n_batches as f64;
             }
+            negative.hear(&done.weights);
             clock.advance(rows.len());
             progress.advance(rows.len() as u64);
             if is_logged {
@@ -118,6 +121,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
         fit.weighting.end_epoch(&epoch_losses);
     }
     progress.finish();
+    negative.report(run, phase);
     run.finish_phase(phase, clock, step);
     Ok(validation.into_fitted(actor))
 }

@@ -8,6 +8,7 @@ mod doubts;
 mod evaluate;
 mod fit;
 mod joint;
+mod negative;
 mod td;
 mod validation;
 mod walk;

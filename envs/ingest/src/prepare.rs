@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
-use rmtl_envs::{FORMAT_VERSION, Manifest};
+use rmtl_envs::{FORMAT_VERSION, LogTable, Manifest, Split};
 
 use crate::boundary::{self, Boundaries};
 use crate::columns::Columns;
@@ -122,13 +122,14 @@ async fn build(
         WriteError::Envs(error) => error.into(),
     })?;
 
+    let train = LogTable::open(&folder.join(Split::Train.file_name()), encoder.schema())?;
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
         name: file.name.clone(),
         content_hash,
         schema: encoder.schema().clone(),
         oracle: encoder.has_oracle(),
-        warnings: warnings::all(file, &findings, &oddities, &encoder, &splits),
+        warnings: warnings::all(file, &findings, &oddities, &encoder, &splits, &train),
         splits,
     };
     manifest.write(&folder)?;

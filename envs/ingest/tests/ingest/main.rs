@@ -11,3 +11,4 @@ mod result;
 mod source_files;
 mod splits;
 mod vocabularies;
+mod warnings;
