@@ -14,6 +14,7 @@ pub mod folder;
 pub mod interrupt;
 pub mod log;
 pub mod metric;
+pub mod metric_warnings;
 pub mod phase;
 pub mod pipeline;
 pub mod report;

@@ -10,6 +10,7 @@ use crate::config::{FitConfig, FurtherConfig, Joint, Schedule, StartFrom, TwoSta
 use crate::error::Result;
 use crate::folder::Model;
 use crate::log::tags::{self, Phase};
+use crate::metric_warnings;
 use crate::phase::{CriticSummary, Critics, Evaluator, Fit, Fitted, Kept, collect, critics, fit, joint};
 use crate::report::{
     Comparison, DataSummary, INFERENCE, Parameters, PhaseTiming, Report, TaskBlock, task_block,
@@ -163,6 +164,11 @@ fn report(run: &mut Run<'_>, trained: Trained) -> Result<Report> {
     let seconds = start.elapsed().as_secs_f64();
     let rows_per_second = manifest.summary(Split::Test).rows as f64 / seconds.max(1e-9);
     let inference = PhaseTiming { seconds, steps: 1, rows_per_second };
+    let tasks = task_block(manifest, test.score(&predictions)?);
+    let on_both = [(Split::Validation, &on_validation(actor)), (Split::Test, &tasks)];
+    for (split, block) in on_both {
+        metric_warnings::warnings(split.name(), block).into_iter().for_each(|warning| run.warn(warning));
+    }
     let timings = run.timings.iter().map(|(phase, timing)| (phase.name().to_owned(), *timing));
     let candidates = [
         (Model::Baseline, baseline.as_ref()),
@@ -172,7 +178,7 @@ fn report(run: &mut Run<'_>, trained: Trained) -> Result<Report> {
     Ok(Report {
         data: DataSummary::of(manifest),
         actors: Comparison {
-            tasks: task_block(manifest, test.score(&predictions)?),
+            tasks,
             baseline: baseline.as_ref().map(on_test).transpose()?,
             equal_budget: equal_budget.as_ref().map(on_test).transpose()?,
             oracle: oracle(&test)?,

@@ -11,4 +11,5 @@ mod pipeline;
 mod planted;
 mod real_logs;
 mod task_conflict;
+mod warnings;
 mod workbench;

@@ -36,6 +36,7 @@ mod error;
 #[cfg(test)]
 mod fixture;
 mod manifest;
+mod precision;
 mod reward;
 mod schema;
 mod session;
@@ -48,6 +49,7 @@ pub use dataset::{Dataset, Split};
 pub use environment::{EnvironmentConfig, SessionEnv, Step};
 pub use error::EnvError;
 pub use manifest::{FORMAT_VERSION, MANIFEST_FILE, Manifest, SessionRule, SplitSummary, Warning};
+pub use precision::auc_standard_error;
 pub use reward::{MAX_ACTION, MIN_ACTION, Reward};
 pub use schema::{CategoricalField, NumericField, OUT_OF_VOCABULARY, PADDING, Schema, Task};
 pub use session::Sessions;

@@ -18,6 +18,9 @@ pub(super) fn command(arguments: &PrepareArguments) -> Result<()> {
     let file = DatasetFile::read(&arguments.dataset_file)?;
     let out = arguments.out.clone().unwrap_or_else(|| default_folder(&file));
     let prepared = prepared(&file, arguments.root.as_deref(), &out, &console)?;
+    if prepared.reused {
+        warn(&prepared.manifest, &console);
+    }
     print_splits(&prepared.manifest);
     let state = if prepared.reused { "unchanged" } else { "written" };
     print(format_args!("{:<11} {} ({state})", "dataset", prepared.directory.display()));
@@ -94,11 +97,13 @@ fn prepared(file: &DatasetFile, root: Option<&Path>, out: &Path, console: &Conso
     let prepared = rmtl_ingest::prepare(file, root, out, &|stage| shown.borrow_mut().hear(&stage))?;
     shown.into_inner().finish_stage();
     if !prepared.reused {
-        for warning in &prepared.manifest.warnings {
-            console.warn(&warning.message);
-        }
+        warn(&prepared.manifest, console);
     }
     Ok(prepared)
+}
+
+fn warn(manifest: &Manifest, console: &Console) {
+    manifest.warnings.iter().for_each(|warning| console.warn(&warning.message));
 }
 
 fn default_folder(file: &DatasetFile) -> PathBuf {

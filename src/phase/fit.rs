@@ -11,6 +11,7 @@ use rmtl_agents::weighting::LossWeighting;
 use rmtl_envs::{Row, Split};
 
 use super::joint::Companion;
+use super::negative::NegativeWeights;
 use super::segments::Segments;
 use super::validation::{Fitted, Validation};
 use crate::config::FitConfig;
@@ -64,6 +65,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     let mut progress = run.console.progress(phase.name(), u64::from(max_epochs) * order.len() as u64);
     let mut clock = PhaseClock::start();
     let planned_steps = u64::from(max_epochs) * n_batches;
+    let mut negative = NegativeWeights::new(schema.n_tasks());
     let mut step = 0;
     if fit.start_counts {
         validation.record(run, (phase, step), &actor, fit.critics.get())?;
@@ -104,6 +106,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             for (sum, loss) in epoch_losses.iter_mut().zip(&done.task_losses) {
                 *sum += loss / n_batches as f64;
             }
+            negative.hear(&done.weights);
             clock.advance(rows.len());
             progress.advance(rows.len() as u64);
             if is_logged {
@@ -131,6 +134,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
         fit.weighting.end_epoch(&epoch_losses);
     }
     progress.finish();
+    negative.report(run, phase);
     run.finish_phase(phase, clock, step);
     let tasks = run.schema().tasks.iter().map(|task| task.name.clone());
     let weights = segments.map(|segments| segments.means(tasks));

@@ -8,6 +8,7 @@ mod diagnose;
 mod evaluate;
 mod fit;
 mod joint;
+mod negative;
 mod segments;
 mod td;
 mod validation;

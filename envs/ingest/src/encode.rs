@@ -92,6 +92,11 @@ impl Encoder {
         self.has_oracle
     }
 
+    /// Id of null and the empty text in each categorical field, [`OUT_OF_VOCABULARY`] where they have none of their own.
+    pub(crate) fn null_ids(&self) -> Vec<u32> {
+        self.vocabularies.iter().map(|vocabulary| vocabulary.id("")).collect()
+    }
+
     /// A row to encode into.
     pub(crate) fn blank(&self) -> EncodedRow {
         EncodedRow {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext};
-use rmtl_envs::{FORMAT_VERSION, Manifest, SessionRule};
+use rmtl_envs::{FORMAT_VERSION, LogTable, Manifest, SessionRule, Split};
 
 use crate::boundary::{self, Boundaries};
 use crate::canonical::name;
@@ -173,6 +173,7 @@ async fn build(
         WriteError::Envs(error) => error.into(),
     })?;
 
+    let train = LogTable::open(&folder.join(Split::Train.file_name()), encoder.schema())?;
     let manifest = Manifest {
         format_version: FORMAT_VERSION,
         name: file.name.clone(),
@@ -180,7 +181,7 @@ async fn build(
         session: SessionRule { key: file.session.key.clone(), gap },
         schema: encoder.schema().clone(),
         oracle: encoder.has_oracle(),
-        warnings: warnings::all(file, &findings, &oddities, &encoder, &splits),
+        warnings: warnings::all(file, &findings, &oddities, &encoder, &splits, &train),
         splits,
     };
     manifest.write(&folder)?;

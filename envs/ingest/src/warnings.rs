@@ -1,29 +1,63 @@
-//! Everything odd but harmless, counted.
+//! Everything odd that does not end a preparation, counted.
 
-use rmtl_envs::{Schema, Split, SplitSummary, Warning};
+use rmtl_envs::{LogTable, Split, SplitSummary, Warning};
 
 use crate::dataset_file::DatasetFile;
 use crate::encode::Encoder;
 use crate::findings::Findings;
+use crate::split_warnings::percent;
 use crate::write::Oddities;
+use crate::{split_warnings, suspicion};
 
 /// Share of unknown values of a field from which it is worth a word.
 const NOTABLE_SHARE: f64 = 0.01;
 
-/// The warnings of a whole preparation; none for counts of zero.
+/// Share of a task's positives lost to the chain from which the task is no longer the one its name says.
+const NOTABLE_LOSS: f64 = 0.2;
+
+/// The warnings of a whole preparation, what spoils results first; none for counts of zero. `train` are the rows as written.
 pub(crate) fn all(
     file: &DatasetFile,
     findings: &Findings,
     oddities: &Oddities,
     encoder: &Encoder,
     splits: &[SplitSummary],
+    train: &LogTable,
 ) -> Vec<Warning> {
-    let mut warnings = of_rows(file, findings, oddities);
+    let schema = encoder.schema();
+    let mut warnings = suspicion::all(train, schema, &encoder.null_ids(), &findings.missing_numeric);
+    warnings.extend(of_chain(file, findings, splits));
+    warnings.extend(split_warnings::all(schema, splits));
     warnings.extend(findings.late_labels.iter().cloned());
+    warnings.extend(of_rows(file, findings, oddities));
     warnings.extend(of_fields(encoder));
-    warnings.extend(splits.iter().flat_map(|summary| one_class(summary, encoder.schema())));
     warnings.retain(|warning| warning.rows > 0);
     warnings
+}
+
+/// Labels that are 0 because the task before did not happen.
+fn of_chain(file: &DatasetFile, findings: &Findings, splits: &[SplitSummary]) -> Vec<Warning> {
+    let tasks = file.tasks.iter().zip(file.parents()).zip(&findings.chain_breaks).enumerate();
+    let broken = tasks.filter_map(|(index, ((task, parent), &rows))| {
+        let before = &file.tasks[parent?].name;
+        let kept: u64 = splits.iter().map(|summary| summary.positives[index]).sum();
+        let share = rows as f64 / (rows + kept).max(1) as f64;
+        Some(warning("chain_breaks", rows, |rows| chain_break(&task.name, before, rows, share)))
+    });
+    broken.collect()
+}
+
+fn chain_break(task: &str, before: &str, rows: u64, share: f64) -> String {
+    let lost = percent(share);
+    if share < NOTABLE_LOSS {
+        return format!(
+            "{rows} rows ({lost} of the positives of {task}) have {task} without {before}; their label {task} is 0"
+        );
+    }
+    format!(
+        "task `{task}` loses {lost} of its positives: {rows} rows have {task} without {before}, and their label {task} is 0; if \
+         {task} can happen without {before}, remove `after = \"{before}\"` from the task"
+    )
 }
 
 fn of_rows(file: &DatasetFile, findings: &Findings, oddities: &Oddities) -> Vec<Warning> {
@@ -39,14 +73,6 @@ fn of_rows(file: &DatasetFile, findings: &Findings, oddities: &Oddities) -> Vec<
             format!("{rows} sessions have one row in their split: no state follows it")
         }),
     ];
-    for ((task, parent), &rows) in file.tasks.iter().zip(file.parents()).zip(&findings.chain_breaks) {
-        if let Some(parent) = parent {
-            let before = &file.tasks[parent].name;
-            warnings.push(warning("chain_breaks", rows, |rows| {
-                format!("{rows} rows have {} without {before}; their label {} is 0", task.name, task.name)
-            }));
-        }
-    }
     for (field, &rows) in file.numeric.iter().zip(&findings.missing_numeric) {
         warnings.push(warning("missing_numbers", rows, |rows| {
             format!("{rows} rows have null or NaN in `{field}`; they stand at the mean of the training rows")
@@ -91,23 +117,7 @@ fn of_fields(encoder: &Encoder) -> Vec<Warning> {
     warnings
 }
 
-/// Tasks of which a split knows only one outcome: AUC is undefined there.
-fn one_class(summary: &SplitSummary, schema: &Schema) -> Vec<Warning> {
-    let split = summary.split.name();
-    let tasks = schema.tasks.iter().zip(&summary.positives);
-    let one_sided = tasks.filter(|&(_, &positives)| positives == 0 || positives == summary.rows);
-    one_sided
-        .map(|(task, positives)| {
-            warning("one_class", summary.rows, |rows| {
-                format!(
-                    "task `{}`: {positives} of {rows} {split} rows have label 1; AUC is undefined there",
-                    task.name
-                )
-            })
-        })
-        .collect()
-}
-
+/// A warning about `rows` rows.
 pub(crate) fn warning(kind: &str, rows: u64, message: impl FnOnce(u64) -> String) -> Warning {
     Warning { kind: kind.into(), rows, message: message(rows) }
 }

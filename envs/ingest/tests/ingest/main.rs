@@ -14,3 +14,4 @@ mod result;
 mod source_files;
 mod splits;
 mod vocabularies;
+mod warnings;
