@@ -92,6 +92,36 @@ fn critics_that_are_not_asked_do_not_touch_the_actor() {
 }
 
 #[test]
+fn critics_may_learn_before_the_actor_moves() {
+    let bench = Workbench::new();
+    let report = bench.train("warm", &joint(&["schedule.joint.critic_warmup_steps=7"]));
+    let critics = report.critics.as_ref().unwrap();
+    let n = 2 * n_batches(&report);
+    assert_eq!((critics.steps, critics.soft_updates, critics.actor_updates), (n + 7, n + 7, n));
+    assert_eq!(report.phases["critics"].steps, 7);
+    assert!(bench.read("warm/metrics.jsonl").contains("\"critics/td_loss/buy\""));
+    let cold = bench.train("cold", &JOINT);
+    assert!(!cold.phases.contains_key("critics"));
+    assert_eq!(report.actors.equal_budget, cold.actors.equal_budget, "the actor's own streams are untouched");
+}
+
+#[test]
+fn the_actors_target_may_follow_at_a_rate_of_its_own() {
+    let bench = Workbench::new();
+    let td_losses = |run: &str, set: &[&str]| {
+        bench.train(run, &joint(set));
+        let metrics = bench.read(&format!("{run}/metrics.jsonl"));
+        let lines = metrics.lines().filter(|line| line.contains("\"joint/td_loss/click\""));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let plain = td_losses("plain", &[]);
+    assert_eq!(plain, td_losses("same", &["schedule.joint.actor_tau=0.2"]), "absent = the critics' τ");
+    assert_ne!(plain, td_losses("slow", &["schedule.joint.actor_tau=0.001"]));
+    let error = bench.try_train("none", &joint(&["schedule.joint.actor_tau=0.0"])).unwrap_err().to_string();
+    assert!(error.contains("`actor_tau` is a rate in (0, 1]"), "{error}");
+}
+
+#[test]
 fn every_agent_trains_and_repeats_itself() {
     let bench = Workbench::new();
     let constant = "weighting.constant={weights=[1.0, 1.0, 1.0]}";

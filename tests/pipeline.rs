@@ -3,7 +3,7 @@
 use rmtl::error::Error;
 use rmtl::interrupt::Interrupt;
 
-use crate::workbench::{Workbench, files};
+use crate::workbench::{DATASET, RUN, Workbench, files};
 
 #[test]
 fn a_critic_run_over_three_tasks_leaves_a_complete_folder() {
@@ -128,6 +128,64 @@ fn lambda_zero_is_the_equal_budget() {
     assert_eq!(Some(&report.actors.tasks), report.actors.equal_budget.as_ref());
     let report = bench.train("weighted", &[]);
     assert_ne!(Some(&report.actors.tasks), report.actors.equal_budget.as_ref(), "λ = 0.7 must differ");
+}
+
+#[test]
+fn the_placebo_weighs_as_the_critics_do_and_says_nothing_of_the_row() {
+    let bench = Workbench::new();
+    let logged = |run: &str, tag: &str| -> Vec<f64> {
+        let metrics = bench.read(&format!("{run}/metrics.jsonl"));
+        let lines = metrics.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.filter(|line| line["tag"] == tag).map(|line| line["value"].as_f64().unwrap()).collect()
+    };
+    bench.train("critic", &["log.every=1"]);
+    bench.train("placebo", &["log.every=1", "weighting.critic.placebo=permute"]);
+    for tag in ["weighted/weight_mean/click", "weighted/weight_std/click"] {
+        let (critic, placebo) = (logged("critic", tag)[0], logged("placebo", tag)[0]);
+        assert!(
+            (critic - placebo).abs() < 1e-6 * critic,
+            "{tag}: {critic} and {placebo} before the first step"
+        );
+    }
+    assert_ne!(logged("critic", "weighted/loss/click"), logged("placebo", "weighted/loss/click"));
+    // What a critic knows of a session's end shows in the segments, and not in the placebo's.
+    let apart = |run: &str| {
+        let [ended, cut] = ["terminated", "cut"].map(|segment| {
+            let of = logged(run, &format!("weighted/weight_mean_by_segment/click/{segment}"));
+            of.iter().sum::<f64>() / of.len() as f64
+        });
+        (ended - cut).abs()
+    };
+    println!(
+        "weights of ended and cut sessions apart: {:.4}, placebo {:.4}",
+        apart("critic"),
+        apart("placebo")
+    );
+    let report = bench.train("again", &[]);
+    let segments = &report.critics.unwrap().weights.unwrap()["click"];
+    for segment in ["position_1", "position_2-5", "terminated", "cut"] {
+        assert!(segments[segment].is_finite(), "{segment}");
+    }
+}
+
+#[test]
+fn every_training_row_is_replayed_and_cut_rows_are_left_out_where_asked_for() {
+    // Without a gap no session is known to end.
+    let bench = Workbench::with(&DATASET.replace(", gap = 3_600_000", ""), RUN);
+    let transitions = |report: &rmtl::report::Report| {
+        let critics = report.critics.as_ref().unwrap();
+        assert!(critics.tasks["buy"].evaluation.terminated.sessions == 0, "no session is known to end");
+        critics.transitions
+    };
+    let all = bench.train("all", &[]);
+    let cut = all.data.sessions["train"];
+    assert_eq!(transitions(&all), all.data.rows["train"]);
+    let fewer = bench.train("fewer", &["replay.cut_rows=leave_out"]);
+    assert_eq!(transitions(&fewer), all.data.rows["train"] - cut);
+    assert_ne!(all.critics.unwrap().td_loss, fewer.critics.unwrap().td_loss);
+    let error = bench.try_train("endless", &["critic.gamma=1.0"]).unwrap_err().to_string();
+    assert!(error.contains("[critic]") && error.contains("no finite return"), "{error}");
+    bench.train("ends", &["critic.gamma=1.0", "replay.cut_rows=leave_out"]);
 }
 
 #[test]

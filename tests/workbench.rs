@@ -41,6 +41,9 @@ dim = 8
 bottom = [32, 16]
 tower = [8]
 [weighting.critic]
+[optimizer]
+learning_rate = 0.005
+embedding_learning_rate = 0.005
 [critic]
 bottom = [32, 16]
 tower = [8]

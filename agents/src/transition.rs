@@ -134,12 +134,9 @@ impl TransitionRule {
         let gamma = self.gamma as f32;
         let trajectories: Vec<Trajectory> =
             sampled.rows.iter().map(|&row| Trajectory::new(reader.table, row, self.n_steps)).collect();
-        let next_rows: Vec<Row> = sampled
-            .rows
-            .iter()
-            .zip(&trajectories)
-            .map(|(&row, trajectory)| trajectory.bootstrap.unwrap_or(row))
-            .collect();
+        // Where the session is over its last row stands in, and counts nothing.
+        let next_rows: Vec<Row> =
+            trajectories.iter().map(|trajectory| trajectory.bootstrap.unwrap_or(trajectory.last())).collect();
         // The rows after the first and the one the critic is asked in, row by row: the policy is asked once.
         let ahead: Vec<Row> = trajectories
             .iter()

@@ -58,6 +58,11 @@ impl Trajectory {
         Self { first, last, bootstrap: bootstrap_state(table, last) }
     }
 
+    /// The last row whose reward counts.
+    pub fn last(&self) -> Row {
+        self.last
+    }
+
     /// The rows whose rewards count.
     pub fn rows(&self) -> impl Iterator<Item = Row> + use<> {
         (self.first.0..=self.last.0).map(Row)

@@ -24,6 +24,8 @@ pub struct CriticSummary {
     /// Whether the TD loss converged; otherwise the step budget ended. Absent where critics learn beside the actor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub converged: Option<bool>,
+    /// Transitions collected before the first update.
+    pub transitions: u64,
     /// TD updates.
     pub steps: u64,
     /// Soft updates of the target networks.
@@ -49,6 +51,7 @@ pub fn critics(
     let phase = Phase::Critics;
     let config = schedule.critics;
     let Collected { replay, mut policy, mean_returns } = collected;
+    let transitions = replay.len() as u64;
     let mut td = TdLearner::new(run, actor, replay, &mean_returns, config.window);
     let validation = Evaluator::new(run.reader(Split::Validation), run.schema().parents());
     let diagnosis = Diagnosis::new(run, &validation);
@@ -86,6 +89,7 @@ pub fn critics(
     }
     let summary = CriticSummary {
         converged: Some(has_converged),
+        transitions,
         steps: td.n_updates,
         soft_updates: td.critic.n_soft_updates(),
         actor_updates: 0,

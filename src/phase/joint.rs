@@ -106,6 +106,7 @@ pub fn joint(
 ) -> Result<(Kept, Critic, CriticSummary)> {
     let Joint { critic_steps, critic_warmup_steps, actor_tau, n_lanes, .. } = *schedule;
     let Collected { replay, mut policy, mean_returns } = collected;
+    let transitions = replay.len() as u64;
     let sessions = Sessions::of(&run.dataset.train);
     let td = TdLearner::new(run, &actor, replay, &mean_returns, WINDOW);
     let walk = Walk::new(run, &sessions, n_lanes, "joint");
@@ -132,6 +133,7 @@ pub fn joint(
     log_calibration(run, Phase::Joint, &fitted.critics);
     let summary = CriticSummary {
         converged: None,
+        transitions,
         steps: td.n_updates,
         soft_updates: td.critic.n_soft_updates(),
         actor_updates: n_actor_updates,

@@ -137,6 +137,10 @@ impl<'de> Deserialize<'de> for Gap {
                 let wrong = || E::invalid_value(de::Unexpected::Signed(units), &self);
                 if units > 0 { Ok(Gap::Units(units)) } else { Err(wrong()) }
             }
+            fn visit_u64<E: de::Error>(self, units: u64) -> Result<Gap, E> {
+                let wrong = |_| E::invalid_value(de::Unexpected::Unsigned(units), &self);
+                i64::try_from(units).map_err(wrong).and_then(|units| self.visit_i64(units))
+            }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Gap, E> {
                 Gap::parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
             }

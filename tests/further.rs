@@ -1,0 +1,179 @@
+//! Training that goes on after pretraining: where it starts, how it stops, and what the report says of it.
+
+use rmtl::report::Report;
+
+use crate::workbench::{DATASET, RUN, Workbench};
+
+/// The values of a tag, by step.
+fn curve(bench: &Workbench, run: &str, tag: &str) -> Vec<(u64, f64)> {
+    let metrics = bench.read(&format!("{run}/metrics.jsonl"));
+    let lines = metrics.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines
+        .filter(|line| line["tag"] == tag)
+        .map(|line| (line["step"].as_u64().unwrap(), line["value"].as_f64().unwrap()))
+        .collect()
+}
+
+fn model(bench: &Workbench, run: &str, name: &str) -> Vec<u8> {
+    std::fs::read(bench.path(&format!("{run}/model/{name}.safetensors"))).unwrap()
+}
+
+#[test]
+fn the_start_of_a_further_training_is_kept_where_nothing_surpasses_it() {
+    let bench = Workbench::new();
+    let ruinous = "learning_rate=1.0, embedding_learning_rate=1.0";
+    for (run, further) in [
+        ("two_stage", format!("schedule.two_stage.weighted={{{ruinous}}}")),
+        ("joint", format!("schedule.joint.training={{{ruinous}}}")),
+    ] {
+        let report = bench.train(run, &[&further]);
+        for name in ["actor", "equal_budget"] {
+            assert_eq!(report.selection.actors[name].step, 0, "{run} {name}");
+            assert!(
+                model(&bench, run, name) == model(&bench, run, "baseline"),
+                "{run} {name}: the same bytes"
+            );
+        }
+        assert_eq!(report.selection.best, "baseline", "{run}: of equals the one that took least");
+    }
+    let scratch = bench.train("scratch", &["schedule.two_stage.weighted={start_from=\"scratch\"}"]);
+    assert_ne!(scratch.selection.actors["actor"].step, 0, "an untrained start is surpassed");
+}
+
+#[test]
+fn a_further_training_is_validated_as_often_as_pretraining_unless_it_says_otherwise() {
+    let bench = Workbench::new();
+    let pretrain = "schedule.two_stage.pretrain={max_epochs=1, evaluations_per_epoch=3}";
+    let steps = |run: &str, phase: &str| -> Vec<u64> {
+        let points = curve(&bench, run, &format!("{phase}/validation_auc/click"));
+        points.into_iter().map(|(step, _)| step).collect()
+    };
+    bench.train("alike", &[pretrain, "schedule.two_stage.weighted={max_epochs=1}"]);
+    let of_pretraining = steps("alike", "pretrain");
+    assert_eq!(of_pretraining.len(), 3);
+    for phase in ["weighted", "equal_budget"] {
+        assert_eq!(steps("alike", phase), [&[0], &of_pretraining[..]].concat(), "{phase}");
+    }
+    bench.train("own", &[pretrain, "schedule.two_stage.weighted={max_epochs=1, evaluations_per_epoch=1}"]);
+    assert_eq!(steps("own", "weighted").len(), 2);
+}
+
+#[test]
+fn rates_warm_up_and_belong_to_their_phase() {
+    let bench = Workbench::new();
+    bench.train(
+        "run",
+        &[
+            "log.every=1",
+            "optimizer.learning_rate=0.004",
+            "schedule.two_stage.weighted={max_epochs=1, warmup_steps=4, learning_rate=0.002}",
+        ],
+    );
+    let rates = |phase: &str, part: &str| curve(&bench, "run", &format!("{phase}/learning_rate/{part}"));
+    assert!(rates("pretrain", "actor_dense").iter().all(|&(_, rate)| rate == 0.004));
+    for phase in ["weighted", "equal_budget"] {
+        for (part, full) in [("actor_dense", 0.002), ("actor_embedding", 0.005)] {
+            for (step, rate) in rates(phase, part) {
+                let expected = full * (step as f64 / 4.0).min(1.0);
+                assert!((rate - expected).abs() < 1e-12, "{phase} {part} step {step}: {rate}");
+            }
+        }
+    }
+}
+
+#[test]
+fn optimisers_are_kept_only_where_asked_for() {
+    let bench = Workbench::new();
+    let losses = |run: &str, set: &str| {
+        bench.train(run, &["log.every=1", set]);
+        curve(&bench, run, "equal_budget/loss/click")
+    };
+    let fresh = losses("fresh", "schedule.two_stage.weighted={max_epochs=1}");
+    let kept = losses("kept", "schedule.two_stage.weighted={max_epochs=1, keep_optimizer=true}");
+    assert_eq!(fresh[0], kept[0], "the same start and the same batch");
+    assert_ne!(fresh[1..], kept[1..]);
+    let contradiction = "schedule.two_stage.weighted={keep_optimizer=true, start_from=\"scratch\"}";
+    let error = bench.try_train("contradiction", &[contradiction]).unwrap_err().to_string();
+    assert!(error.contains("`weighted.keep_optimizer`") && error.contains("remove one"), "{error}");
+}
+
+/// The step of the smallest or largest value.
+fn best(points: &[(u64, f64)], sign: f64) -> u64 {
+    points.iter().max_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1))).unwrap().0
+}
+
+#[test]
+fn the_early_stop_may_follow_the_logloss() {
+    let bench = Workbench::new();
+    let set = [
+        "weighting.equal={}",
+        "schedule.two_stage.pretrain={max_epochs=8, patience=100, evaluations_per_epoch=3}",
+        "optimizer={learning_rate=0.02, embedding_learning_rate=0.02}",
+    ];
+    let kept = |report: &Report| report.selection.actors["actor"].step;
+    let by_logloss = bench.train("logloss", &[&set[..], &["early_stop=logloss"]].concat());
+    let by_one = bench.train("one", &[&set[..], &["early_stop.task_logloss=click"]].concat());
+    assert_eq!(by_logloss.selection.criterion, "logloss");
+    let of = |task: &str| curve(&bench, "one", &format!("pretrain/validation_logloss/{task}"));
+    assert_eq!(kept(&by_one), best(&of("click"), -1.0));
+    let [click, cart, buy] = ["click", "cart", "buy"].map(of);
+    let mean: Vec<(u64, f64)> =
+        click.iter().zip(&cart).zip(&buy).map(|((a, b), c)| (a.0, (a.1 + b.1 + c.1) / 3.0)).collect();
+    assert_eq!(kept(&by_logloss), best(&mean, -1.0));
+    let by_auc = bench.train("auc", &set);
+    assert_ne!(kept(&by_auc), kept(&by_logloss), "the log tells the two criteria apart");
+}
+
+#[test]
+fn a_task_without_a_positive_in_validation_is_stopped_by_logloss() {
+    // Nobody buys after the first part of the log.
+    let query = "SELECT * EXCEPT (buy, p_buy), CASE WHEN row_number() OVER (ORDER BY time, session) <= 3000 \
+                 THEN buy ELSE 0 END AS buy FROM log";
+    let dataset = DATASET
+        .replace("SELECT * FROM log", query)
+        .replace("oracle = [\"p_click\", \"p_cart\", \"p_buy\"]", "")
+        .replace("ignore = [\"hour\", \"price\"]", "ignore = [\"hour\", \"price\", \"p_click\", \"p_cart\"]");
+    let bench = Workbench::with(&dataset, RUN);
+    let report = bench.train("run", &["weighting.equal={}"]);
+    assert_eq!(report.selection.criterion, "logloss");
+    let told = |words: &str| report.warnings.iter().filter(|warning| warning.contains(words)).count();
+    assert_eq!(
+        told("task `buy` lacks one of its labels in the validation split"),
+        1,
+        "{:?}",
+        report.warnings
+    );
+    let other = bench.train("click", &["weighting.equal={}", "early_stop.task=click"]);
+    assert_eq!(other.selection.criterion, "AUC", "click has an AUC of its own");
+}
+
+#[test]
+fn the_report_says_what_validation_saw_where_each_actor_was_kept() {
+    let bench = Workbench::new();
+    let report = bench.train("run", &[]);
+    for (name, phase, block) in [
+        ("baseline", "pretrain", report.validation.baseline.as_ref().unwrap()),
+        ("equal_budget", "equal_budget", report.validation.equal_budget.as_ref().unwrap()),
+        ("actor", "weighted", &report.validation.tasks),
+    ] {
+        let selected = &report.selection.actors[name];
+        assert_eq!(
+            (selected.phase.as_str(), selected.file.clone()),
+            (phase, format!("model/{name}.safetensors"))
+        );
+        for (task, metrics) in block {
+            let curve = curve(&bench, "run", &format!("{phase}/validation_auc/{task}"));
+            let at_best = curve.iter().find(|(step, _)| *step == selected.step).unwrap().1;
+            assert_eq!(metrics.auc, Some(at_best), "{name} {task}");
+        }
+        let mean = block.values().map(|task| task.auc.unwrap()).sum::<f64>() / block.len() as f64;
+        assert!((selected.value.unwrap() - mean).abs() < 1e-12, "{name}");
+    }
+    let best = report.selection.actors.values().map(|of| of.value.unwrap()).fold(0.0, f64::max);
+    assert_eq!(report.selection.actors[&report.selection.best].value, Some(best));
+    let page = bench.read("run/report.md");
+    let line =
+        format!("* `model/{}.safetensors`: AUC {best:.4}, the best; kept at step", report.selection.best);
+    assert!(page.contains(&line), "{page}");
+    assert!(report.validation.oracle.is_some());
+}
