@@ -70,6 +70,7 @@ fn steps(criterion: &mut Criterion) {
             backbone: backbone.clone(),
             encoder: EncoderConfig { dim: DIM, ..EncoderConfig::default() },
             optimizer: Default::default(),
+            base_rates: None,
         };
         let mut actor = Actor::new(&config, &schema, &streams, &device);
         let mut weighting =
@@ -89,6 +90,7 @@ fn steps(criterion: &mut Criterion) {
         backbone: BackboneConfig::all().remove(0),
         encoder: EncoderConfig { dim: DIM, ..EncoderConfig::default() },
         optimizer: Default::default(),
+        base_rates: None,
     };
     let actor = Actor::new(&config, &schema, &streams, &device);
     let mut critic =

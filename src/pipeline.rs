@@ -110,7 +110,7 @@ fn start(run: &Run<'_>, pretrained: Option<&Kept>, config: &FurtherConfig) -> Ac
 }
 
 fn untrained(run: &Run<'_>) -> Actor {
-    Actor::new(&run.config.actor(), run.schema(), &run.streams, &run.device)
+    Actor::new(&run.config.untrained_actor(&run.dataset.manifest), run.schema(), &run.streams, &run.device)
 }
 
 fn pretrain(run: &mut Run<'_>, weighting: &WeightingConfig) -> Result<Kept> {

@@ -177,3 +177,32 @@ fn the_report_says_what_validation_saw_where_each_actor_was_kept() {
     assert!(page.contains(&line), "{page}");
     assert!(report.validation.oracle.is_some());
 }
+
+#[test]
+fn an_untrained_actor_predicts_the_base_rates_and_from_zero_it_does_not() {
+    // About 25 of 3,000 training rows.
+    let query = "SELECT * EXCEPT (buy, p_buy), CASE WHEN (time + session) % 13 = 0 THEN buy ELSE 0 END AS buy FROM log";
+    let dataset = DATASET
+        .replace("SELECT * FROM log", query)
+        .replace("oracle = [\"p_click\", \"p_cart\", \"p_buy\"]", "")
+        .replace("ignore = [\"hour\", \"price\"]", "ignore = [\"hour\", \"price\", \"p_click\", \"p_cart\"]");
+    let bench = Workbench::with(&dataset, RUN);
+    let still = [
+        "weighting.equal={}",
+        "optimizer={learning_rate=1e-9, embedding_learning_rate=1e-9}",
+        "schedule.two_stage.pretrain.max_epochs=1",
+    ];
+    let pcoc = |run: &str, set: &[&str]| {
+        let report = bench.train(run, &[&still[..], set].concat());
+        println!("{} positives", report.data.positives["train"]["buy"]);
+        let (predicted, rows) =
+            (report.validation.tasks["buy"].pcoc.unwrap(), report.data.rows["validation"] as f64);
+        // Against the training rate: the validation split has a rate of its own.
+        let positives = report.data.positives["validation"]["buy"] as f64;
+        let rate = report.data.positives["train"]["buy"] as f64 / report.data.rows["train"] as f64;
+        predicted * positives / rows / rate
+    };
+    let (prior, zero) = (pcoc("prior", &[]), pcoc("zero", &["bias_init=zero"]));
+    assert!((0.5..=2.0).contains(&prior), "{prior}");
+    assert!(zero > 10.0, "{zero}");
+}

@@ -57,6 +57,8 @@ fn led_by_critics(n_updates: u32, seed: u32) -> (f64, f64) {
     let seed = format!("seed={seed}");
     let agent = [
         "weighting.constant={weights=[0.0, 0.0, 0.0]}",
+        // The base rates are the labels'.
+        "bias_init=zero",
         "losses.policy_gradient={}",
         "replay.resample_actions=true",
         "critic.gamma=0.0",

@@ -331,7 +331,8 @@ fn every_loss_term_is_logged_under_its_own_tag_and_changes_the_training() {
         } else {
             ("weighting.equal={}", "pretrain")
         };
-        let short = [&backbone, weighting, "schedule.two_stage.pretrain.max_epochs=1"];
+        // From the base rates nothing breaks that order at once.
+        let short = [&backbone, weighting, "schedule.two_stage.pretrain.max_epochs=1", "bias_init=zero"];
         let without = bench.train(&format!("without_{term}"), &short);
         let set = format!("losses.{term}={{}}");
         let with = bench.train(term, &[&short[..], &[&set]].concat());

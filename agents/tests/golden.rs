@@ -168,7 +168,8 @@ fn parameters_of(model: &AnyBackbone) -> NamedTensors {
 
 /// The case's model with the case's weights; both have the same parameters.
 fn model(name: &str, case: &BackboneCase, device: &Device) -> AnyBackbone {
-    let input = Input { n_fields: case.n_fields, dim: case.dim, parents: case.parents.clone() };
+    let input =
+        Input { n_fields: case.n_fields, dim: case.dim, parents: case.parents.clone(), base_rates: None };
     case.backbone.check(&input).unwrap_or_else(|error| panic!("{name}: {error}"));
     let model = case.backbone.init(&input, &mut Streams::new(1).named("init"), device);
     let mut variant = NamedTensors::new();

@@ -47,6 +47,9 @@ pub struct RunFile {
     pub encoder: EncoderConfig,
     /// The actor's backbone: one table `[backbone.<name>]`.
     pub backbone: BackboneConfig,
+    /// Where the actor's output biases start.
+    #[serde(default)]
+    pub bias_init: BiasInit,
     /// The loss weights: one table `[weighting.<name>]`.
     pub weighting: WeightingConfig,
     /// Bounds on the loss weights, whatever the weighting.
@@ -73,6 +76,18 @@ pub struct RunFile {
     /// What is logged.
     #[serde(default)]
     pub log: LogConfig,
+}
+
+/// Where the output biases of an untrained actor start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BiasInit {
+    /// At the logit of the task's share of positives among the training rows (given the task before it, where the backbone
+    /// multiplies along a chain): a rare task need not first learn that it is rare.
+    #[default]
+    Prior,
+    /// Near zero, as the papers' layers are drawn: every prediction starts near ½.
+    Zero,
 }
 
 /// `[data]`: which log.
@@ -191,7 +206,18 @@ impl RunFile {
             backbone: self.backbone.clone(),
             encoder: self.encoder.clone(),
             optimizer: self.optimizer,
+            base_rates: None,
         }
+    }
+
+    /// The same for an actor that is to be trained on this log.
+    pub fn untrained_actor(&self, manifest: &Manifest) -> ActorConfig {
+        let training = manifest.summary(Split::Train);
+        // Half a row more of either label: no logit is infinite.
+        let rate = |&positives: &u64| (positives as f64 + 0.5) / (training.rows as f64 + 1.0);
+        let rates = || training.positives.iter().map(rate).collect();
+        let base_rates = (self.bias_init == BiasInit::Prior).then(rates);
+        ActorConfig { base_rates, ..self.actor() }
     }
 
     /// Whether critics are trained: the weighting or a loss term asks them.

@@ -30,13 +30,20 @@ pub struct ActorConfig {
     pub encoder: EncoderConfig,
     /// The optimiser of the dense parameters, and the tables' learning rate.
     pub optimizer: OptimizerConfig,
+    /// See [`Input::base_rates`].
+    pub base_rates: Option<Vec<f64>>,
 }
 
 impl ActorConfig {
     /// What the backbone is built for.
     pub fn input(&self, schema: &Schema) -> Input {
         let n_fields = n_fields(schema, self.encoder.numeric);
-        Input { n_fields, dim: self.encoder.dim, parents: schema.parents() }
+        Input {
+            n_fields,
+            dim: self.encoder.dim,
+            parents: schema.parents(),
+            base_rates: self.base_rates.clone(),
+        }
     }
 }
 

@@ -45,6 +45,7 @@ fn actor(schema: &Schema) -> Actor {
         backbone: BackboneConfig::SharedBottom(backbone),
         encoder: EncoderConfig { dim: 2, ..EncoderConfig::default() },
         optimizer: OptimizerConfig::default(),
+        base_rates: None,
     };
     Actor::new(&config, schema, &Streams::new(2), &Device::default())
 }
@@ -141,6 +142,7 @@ fn esmm_actor(schema: &Schema, dropout: f64) -> Actor {
         backbone: BackboneConfig::Esmm(backbone),
         encoder: EncoderConfig { dim: 2, ..EncoderConfig::default() },
         optimizer: OptimizerConfig::default(),
+        base_rates: None,
     };
     Actor::new(&config, schema, &Streams::new(2), &Device::default())
 }

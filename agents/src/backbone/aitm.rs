@@ -60,7 +60,8 @@ impl Settings for Config {
         let transfers =
             input.parents.iter().flatten().map(|_| linear(hidden, hidden, stream, device)).collect();
         let attention = WideLinear::new(3, [hidden, hidden], hidden, stream, device);
-        let towers = Towers::new(n_tasks, hidden, self.widths(), stream, device);
+        let towers = Towers::new(n_tasks, hidden, self.widths(), stream, device)
+            .starting_at(input.initial_logits(self.gives_conditionals()));
         Model { bottoms, transfers, attention, towers, parents: input.parents.clone() }
     }
 }

@@ -85,7 +85,8 @@ impl Settings for Config {
             gate_aggregation,
             gate_attention,
             transfers: (0..n_transfers).map(|_| Transfer::new(dim, stream, device)).collect(),
-            towers: Towers::new(n_tasks, input.width(), widths, stream, device),
+            towers: Towers::new(n_tasks, input.width(), widths, stream, device)
+                .starting_at(input.initial_logits(self.gives_conditionals())),
             parents: input.parents.clone(),
             dropout: self.dropout,
         }
@@ -202,7 +203,7 @@ mod tests {
     fn influence(config: &Config) -> f32 {
         let device = Device::default();
         let mut stream = Streams::new(3).named("init");
-        let input = Input { n_fields: 3, dim: 4, parents: vec![None, Some(0)] };
+        let input = Input { n_fields: 3, dim: 4, parents: vec![None, Some(0)], base_rates: None };
         let model = config.init(&input, &mut stream, &device);
         let views = [uniform([5, 3, 4], 1.0, &mut stream, &device).val()];
         let predict = |model: &Model| host(model.forward(&views, &mut Pass::evaluation()).probabilities);

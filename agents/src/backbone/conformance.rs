@@ -17,7 +17,12 @@ const STEPS: usize = 200;
 
 /// Chains of two and three tasks, a tree, and a forest.
 fn inputs() -> [Input; 4] {
-    let input = |n_fields, parents: &[Option<usize>]| Input { n_fields, dim: 6, parents: parents.to_vec() };
+    let input = |n_fields, parents: &[Option<usize>]| Input {
+        n_fields,
+        dim: 6,
+        parents: parents.to_vec(),
+        base_rates: None,
+    };
     [
         input(4, &[None, Some(0)]),
         input(4, &[None, Some(0), Some(1)]),
@@ -89,6 +94,44 @@ fn gives_a_probability_per_row_and_task() {
         assert_eq!(found.dims(), [BATCH, input.n_tasks()], "{}", config.name());
         assert!(host(found).iter().all(|&p| p > 0.0 && p < 1.0), "{}", config.name());
     });
+}
+
+#[test]
+fn starts_at_the_base_rates_where_it_is_told_them_and_at_a_half_otherwise() {
+    let rates = [0.3, 0.03, 0.003];
+    for_every_backbone(|config, input| {
+        let n_tasks = input.n_tasks();
+        let views = views(config, input, &mut Streams::new(1).named("x"));
+        let mean = |base_rates: Option<Vec<f64>>, task: usize| {
+            let input = Input { base_rates, ..input.clone() };
+            let found = evaluate(&init(config, &input, 1), &views);
+            found.chunks_exact(n_tasks).map(|row| f64::from(row[task])).sum::<f64>() / BATCH as f64
+        };
+        for (task, rate) in rates[..n_tasks].iter().enumerate() {
+            let (told, untold) = (mean(Some(rates[..n_tasks].to_vec()), task), mean(None, task));
+            assert!(
+                (rate / 2.0..=2.0 * rate).contains(&told),
+                "{} task {task}: {told} for {rate}",
+                config.name()
+            );
+            assert!(
+                task == 0 || untold > 2.0 * rate,
+                "{} task {task}: {untold} without being told",
+                config.name()
+            );
+        }
+    });
+}
+
+#[test]
+fn base_rates_without_a_finite_logit_of_their_own_are_bounded() {
+    let input = Input { base_rates: Some(vec![0.2, 0.2, 0.1]), ..inputs()[1].clone() };
+    let logits = input.initial_logits(true).unwrap();
+    for (found, expected) in logits.iter().zip([0.25_f32.ln(), 999.0_f32.ln(), 0.0]) {
+        assert!((found - expected).abs() < 1e-3, "{logits:?}");
+    }
+    let marginal = input.initial_logits(false).unwrap();
+    assert!((marginal[2] - (1.0_f32 / 9.0).ln()).abs() < 1e-5, "{marginal:?}");
 }
 
 #[test]
@@ -263,7 +306,7 @@ fn chained_backbones_are_cumulative() {
 /// Dense parameters with 2 tasks and `n_fields` fields of `dim`, one of them the projection of `n_numeric` columns,
 /// which every view has its own of.
 fn count(config: BackboneConfig, [n_fields, n_numeric, dim]: [usize; 3]) -> usize {
-    let input = Input { n_fields, dim, parents: vec![None, Some(0)] };
+    let input = Input { n_fields, dim, parents: vec![None, Some(0)], base_rates: None };
     n_parameters(&init(&config, &input, 1)) + config.n_views(2) * (n_numeric + 1) * dim
 }
 

@@ -82,7 +82,8 @@ impl Settings for Config {
         };
         let n_heads = input.n_tasks() + n_imputed;
         let bottoms = ExpertMlp::new(n_heads, input.width(), &self.bottom, self.dropout, stream, device);
-        let towers = Towers::new(n_heads, last(&self.bottom), self.widths(), stream, device);
+        let towers = Towers::new(n_heads, last(&self.bottom), self.widths(), stream, device)
+            .starting_at(input.initial_logits(self.gives_conditionals()));
         Model { bottoms, towers, parents: input.parents.clone() }
     }
 }

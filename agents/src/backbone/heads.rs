@@ -1,10 +1,11 @@
 //! What many backbones end with: a tower and a logit per task.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::tensor::activation::sigmoid;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Input, Predictions};
+use crate::encoder::host;
 use crate::layer::{ExpertMlp, GroupedLinear, GroupedMlp};
 use crate::pass::Pass;
 use crate::stream::Stream;
@@ -67,6 +68,12 @@ impl Towers {
         Self { hidden, output: GroupedLinear::new(n_tasks, [last(widths.tower), 1], stream, device) }
     }
 
+    /// The same with its first output biases at `logits`, where there are any.
+    pub(super) fn starting_at(mut self, logits: Option<Vec<f32>>) -> Self {
+        self.output = starting_at(self.output, logits);
+        self
+    }
+
     /// `[task, batch, d_input]` to logits `[batch, task]`.
     pub(super) fn forward(&self, input: Tensor<3>, pass: &mut Pass<'_>) -> Tensor<2> {
         self.output.logits(self.hidden.forward(input, pass))
@@ -92,10 +99,29 @@ impl SharedTowers {
         Self { hidden, output: GroupedLinear::new(n_tasks, [last(widths.tower), 1], stream, device) }
     }
 
+    /// The same with its first output biases at `logits`, where there are any.
+    pub(super) fn starting_at(mut self, logits: Option<Vec<f32>>) -> Self {
+        self.output = starting_at(self.output, logits);
+        self
+    }
+
     /// `[batch, d_input]` to logits `[batch, task]`.
     pub(super) fn forward(&self, input: Tensor<2>, pass: &mut Pass<'_>) -> Tensor<2> {
         self.output.logits(self.hidden.forward(input, pass))
     }
+}
+
+/// Heads beyond those of the tasks (imputed losses) keep the biases they have.
+fn starting_at(mut output: GroupedLinear, logits: Option<Vec<f32>>) -> GroupedLinear {
+    let (Some(logits), Some(bias)) = (logits, &output.bias) else {
+        return output;
+    };
+    let bias = bias.val();
+    let (shape, device) = (bias.shape(), bias.device());
+    let mut values = host(bias.inner());
+    values[..logits.len()].copy_from_slice(&logits);
+    output.bias = Some(Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), &device)));
+    output
 }
 
 /// The fields of a view side by side: `[batch, field, dim]` to `[batch, field · dim]`.

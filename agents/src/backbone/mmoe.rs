@@ -57,7 +57,8 @@ impl Settings for Config {
         let experts = ExpertMlp::new(self.n_experts, input.width(), &self.bottom, self.dropout, stream, device);
         // One product for all gates: column block k is the gate of task k.
         let gates = linear(input.width(), n_tasks * self.n_experts, stream, device);
-        let towers = Towers::new(n_tasks, last(&self.bottom), self.widths(), stream, device);
+        let towers = Towers::new(n_tasks, last(&self.bottom), self.widths(), stream, device)
+            .starting_at(input.initial_logits(self.gives_conditionals()));
         Model { experts, gates, towers, n_experts: self.n_experts }
     }
 }

@@ -48,7 +48,7 @@ pub trait Backbone {
 }
 
 /// What a backbone is built for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Input {
     /// Fields of a view, the numeric one included.
     pub n_fields: usize,
@@ -56,6 +56,9 @@ pub struct Input {
     pub dim: usize,
     /// For every task, the task it depends on. A parent stands before its child.
     pub parents: Vec<Option<usize>>,
+    /// Share of every task's positives among the training rows, inside (0, 1), where an untrained network is to predict it;
+    /// along a chain they are cumulative, as the labels are. Absent = output biases stay as they are drawn, p ≈ ½.
+    pub base_rates: Option<Vec<f64>>,
 }
 
 impl Input {
@@ -64,11 +67,26 @@ impl Input {
         self.parents.len()
     }
 
+    /// The logits of the base rates, of each task given the one before it where `conditional`.
+    fn initial_logits(&self, conditional: bool) -> Option<Vec<f32>> {
+        let rates = self.base_rates.as_ref()?;
+        let logit = |(task, parent): (usize, &Option<usize>)| {
+            let given = parent.filter(|_| conditional).map_or(1.0, |parent| rates[parent]);
+            // Every positive of the parent may be one of the task.
+            let rate = (rates[task] / given).min(LARGEST_RATE);
+            (rate / (1.0 - rate)).ln() as f32
+        };
+        Some(self.parents.iter().enumerate().map(logit).collect())
+    }
+
     /// Width of the flattened fields.
     pub fn width(&self) -> usize {
         self.n_fields * self.dim
     }
 }
+
+/// A probability near to which an untrained network may start.
+const LARGEST_RATE: f64 = 0.999;
 
 /// The settings of a backbone: `[backbone.<name>]` of a run file.
 pub trait Settings {

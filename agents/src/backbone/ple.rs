@@ -83,7 +83,9 @@ impl Settings for Config {
             levels.push(Level::new(self, n_tasks, d_input, dims, is_last, stream, device));
             d_input = last(dims);
         }
-        Model { levels, towers: Towers::new(n_tasks, d_input, self.widths(), stream, device) }
+        let towers = Towers::new(n_tasks, d_input, self.widths(), stream, device)
+            .starting_at(input.initial_logits(self.gives_conditionals()));
+        Model { levels, towers }
     }
 }
 

@@ -47,7 +47,8 @@ impl Settings for Config {
 
     fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Model {
         let bottom = Mlp::new(input.width(), &self.bottom, self.dropout, stream, device);
-        let towers = SharedTowers::new(input.n_tasks(), last(&self.bottom), self.widths(), stream, device);
+        let towers = SharedTowers::new(input.n_tasks(), last(&self.bottom), self.widths(), stream, device)
+            .starting_at(input.initial_logits(self.gives_conditionals()));
         Model { bottom, towers }
     }
 }

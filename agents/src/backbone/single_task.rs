@@ -55,7 +55,8 @@ impl Settings for Config {
     fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Model {
         let n_tasks = input.n_tasks();
         let bottoms = GroupedMlp::new(n_tasks, input.width(), &self.bottom, self.dropout, stream, device);
-        let towers = Towers::new(n_tasks, last(&self.bottom), self.widths(), stream, device);
+        let towers = Towers::new(n_tasks, last(&self.bottom), self.widths(), stream, device)
+            .starting_at(input.initial_logits(self.gives_conditionals()));
         Model { bottoms, towers }
     }
 }

@@ -111,11 +111,16 @@ impl Settings for Config {
         let n_tasks = input.n_tasks();
         let layers = (0..self.n_layers).map(|index| Layer::new(self, input, index, stream, device)).collect();
         let widths = Widths { bottom: &[], tower: &self.tower, dropout: self.dropout };
+        let logits = input.initial_logits(self.gives_conditionals());
         let gamma = Tensor::from_floats([self.gamma.start()], device).set_require_grad(false);
         Model {
             layers,
-            towers: self.ps.then(|| Towers::new(n_tasks, input.dim, widths, stream, device)),
-            pooled_towers: (!self.ps).then(|| SharedTowers::new(n_tasks, input.dim, widths, stream, device)),
+            towers: self
+                .ps
+                .then(|| Towers::new(n_tasks, input.dim, widths, stream, device).starting_at(logits.clone())),
+            pooled_towers: (!self.ps).then(|| {
+                SharedTowers::new(n_tasks, input.dim, widths, stream, device).starting_at(logits.clone())
+            }),
             gamma: Param::initialized(Default::default(), gamma),
             known_gamma: None,
             annealing: self.gamma.clone(),
@@ -188,7 +193,7 @@ mod tests {
     #[test]
     fn gamma_falls_with_the_steps_and_never_rises_again() {
         let config = Config::default();
-        let input = Input { n_fields: 3, dim: 4, parents: vec![None, Some(0)] };
+        let input = Input { n_fields: 3, dim: 4, parents: vec![None, Some(0)], base_rates: None };
         let device = Device::default().autodiff();
         let mut model = config.init(&input, &mut Streams::new(1).named("init"), &device);
         let mut after = |step| {
