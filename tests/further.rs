@@ -206,3 +206,28 @@ fn an_untrained_actor_predicts_the_base_rates_and_from_zero_it_does_not() {
     assert!((0.5..=2.0).contains(&prior), "{prior}");
     assert!(zero > 10.0, "{zero}");
 }
+
+#[test]
+fn an_average_of_the_actor_is_what_is_kept_in_every_arm_alike() {
+    let bench = Workbench::new();
+    let set = ["schedule.two_stage.weighted={max_epochs=1}"];
+    let plain = bench.train("plain", &set);
+    let averaged = bench.train("averaged", &[set[0], "ema=0.9"]);
+    for phase in ["pretrain", "weighted", "equal_budget"] {
+        let of = |quantity: &str| curve(&bench, "averaged", &format!("{phase}/{quantity}/click"));
+        let (raw, kept) = (of("raw_validation_auc"), of("validation_auc"));
+        assert_eq!(raw.len(), kept.len(), "{phase}");
+        assert_ne!(raw, kept, "{phase}: the average is another actor");
+    }
+    let raw = curve(&bench, "averaged", "pretrain/raw_validation_auc/click");
+    assert_eq!(
+        raw[0],
+        curve(&bench, "plain", "pretrain/validation_auc/click")[0],
+        "the training itself is not touched"
+    );
+    assert!(!bench.read("plain/metrics.jsonl").contains("raw_validation_auc"));
+    assert_ne!(plain.actors.baseline, averaged.actors.baseline);
+    bench.train("joint", &["ema=0.9", "schedule.joint.training.max_epochs=1"]);
+    let error = bench.try_train("wrong", &["ema=1.0"]).unwrap_err().to_string();
+    assert!(error.contains("[ema]") && error.contains("0.995"), "{error}");
+}

@@ -50,6 +50,10 @@ pub struct RunFile {
     /// Where the actor's output biases start.
     #[serde(default)]
     pub bias_init: BiasInit,
+    /// Decay of an exponential average of the actor's parameters, in every phase that trains it alike; the average is what is
+    /// validated, kept and tested. Absent = none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema: Option<f64>,
     /// The loss weights: one table `[weighting.<name>]`.
     pub weighting: WeightingConfig,
     /// Bounds on the loss weights, whatever the weighting.
@@ -292,6 +296,9 @@ impl RunFile {
     pub fn check_values(&self) -> Result<(), ConfigError> {
         if self.batch_size == 0 {
             return Err(section("batch_size")("must be at least 1; found 0".into()));
+        }
+        if let Some(ema) = self.ema.filter(|ema| !(0.0..1.0).contains(ema)) {
+            return Err(section("ema")(format!("is a decay in [0, 1), such as 0.995; found {ema}")));
         }
         if self.encoder.dim == 0 {
             return Err(section("encoder")("`dim` must be at least 1; found 0".into()));

@@ -170,6 +170,10 @@ tags! {
     validation_auc(phase: Phase, task: &str) = "{phase}/validation_auc/{task}";
     /// Logloss on the validation split.
     validation_logloss(phase: Phase, task: &str) = "{phase}/validation_logloss/{task}";
+    /// AUC of the actor itself where its average is what is validated (`ema`).
+    raw_validation_auc(phase: Phase, task: &str) = "{phase}/raw_validation_auc/{task}";
+    /// Logloss of the same.
+    raw_validation_logloss(phase: Phase, task: &str) = "{phase}/raw_validation_logloss/{task}";
     /// Session-averaged logloss on the validation split.
     validation_s_logloss(phase: Phase, task: &str) = "{phase}/validation_s_logloss/{task}";
     /// Mean over tasks of the validation AUC, what the early stop looks at.

@@ -67,6 +67,9 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     let planned_steps = u64::from(max_epochs) * n_batches;
     let mut negative = NegativeWeights::new(schema.n_tasks());
     let mut step = 0;
+    if let Some(decay) = run.config.ema {
+        actor = actor.with_average(decay);
+    }
     if fit.start_counts {
         validation.record(run, (phase, step), &actor, fit.critics.get())?;
     }

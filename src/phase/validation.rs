@@ -85,7 +85,19 @@ impl<'a> Validation<'a> {
         actor: &Actor,
         critic: Option<&Critic>,
     ) -> Result<()> {
-        let predictions = self.split.predict(actor);
+        // With an average, it is what counts, in every phase alike.
+        let candidate = actor.averaged();
+        if actor.has_average() {
+            let raw = self.split.evaluate(actor)?;
+            run.logger.per_task(tags::raw_validation_auc, phase, step, raw.tasks.iter().map(|task| task.auc));
+            run.logger.per_task(
+                tags::raw_validation_logloss,
+                phase,
+                step,
+                raw.tasks.iter().map(|task| task.logloss),
+            );
+        }
+        let predictions = self.split.predict(&candidate);
         // Fails where predictions are no numbers: the model has diverged since the last validation.
         let scores =
             self.split.score(&predictions).inspect_err(|_| run.console.warn(&self.keep_best(run)))?;
@@ -96,7 +108,7 @@ impl<'a> Validation<'a> {
         }
         let value = self.criterion.value(&scores.tasks);
         if self.best.is_none() || self.criterion.improves(value, self.best_value()) {
-            self.best = Some(Kept { actor: actor.without_target(), phase, step, value, scores });
+            self.best = Some(Kept { actor: candidate, phase, step, value, scores });
             self.evaluations_since = 0;
         } else {
             self.evaluations_since += 1;

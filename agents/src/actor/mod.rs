@@ -1,5 +1,6 @@
 //! The actor: a state encoder, a backbone, and their optimisers.
 
+mod follower;
 mod step;
 mod target;
 mod task_gradients;
@@ -18,6 +19,7 @@ use crate::pass::Pass;
 use crate::stream::Streams;
 use crate::weights::{self, NamedTensors, WeightsError};
 
+use follower::Followers;
 pub use step::{ActorBatch, ActorStep};
 pub use target::{OnlinePolicy, TargetPolicy};
 
@@ -74,7 +76,7 @@ pub struct Actor {
     network: Network,
     optimizer: ModuleOptimizer,
     config: OptimizerConfig,
-    target: Option<target::Target>,
+    followers: Followers,
 }
 
 impl Actor {
@@ -92,7 +94,7 @@ impl Actor {
             config.backbone.init(&config.input(schema), &mut streams.named("init/backbone"), &device);
         let network = Network { numeric, backbone };
         let optimizer = config.optimizer.init();
-        Self { encoder, network, optimizer, config: config.optimizer, target: None }
+        Self { encoder, network, optimizer, config: config.optimizer, followers: Followers::default() }
     }
 
     /// π(s): probabilities in evaluation mode, outside any graph.
@@ -140,11 +142,11 @@ impl Actor {
         tensors
     }
 
-    /// Takes over parameters saved with [`Actor::weights`]; the optimisers start afresh and a target is dropped.
+    /// Takes over parameters saved with [`Actor::weights`]; the optimisers start afresh, and what followed it is dropped.
     pub fn load(mut self, tensors: &NamedTensors) -> Result<Self, WeightsError> {
         self.encoder.restore("embedding", tensors)?;
         self.network = weights::restore(self.network, "network", tensors)?;
-        self.target = None;
+        self.followers = Followers::default();
         Ok(self.with_fresh_optimizers())
     }
 }

@@ -5,7 +5,6 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::Actor;
-use super::target::Target;
 use crate::backbone::{Backbone, Predictions};
 use crate::batch::StateBatch;
 use crate::critic::Critic;
@@ -107,6 +106,9 @@ impl Actor {
         let dense_gradient_norm = with_diagnostics.then(|| gradient_norm(&self.network, &losing.dense));
         let network = self.network.clone();
         self.network = self.optimizer.step(self.config.learning_rate, network, losing.dense);
+        if let Some(average) = &mut self.followers.average {
+            average.update(&self.network);
+        }
         if weighting.hears_step() {
             pass.rewind(&masks);
             weighting.after_step(&self.task_losses(&batch, pass));
@@ -144,10 +146,10 @@ impl Actor {
         let weighted = (losses * weights.clone()).mean_dim(0);
         let total = terms.iter().fold(weighted.clone().sum(), |sum, term| sum + term.clone());
         let mut gradients = total.backward();
-        let (rate, target) = (self.config.embedding_learning_rate, &mut self.target);
+        let (rate, followers) = (self.config.embedding_learning_rate, &mut self.followers);
         let embedding_gradient_norm =
             self.encoder.step(&leaves, &mut gradients, rate, |view, online, rows| {
-                Target::before_write(target, view, online, rows);
+                followers.before_write(view, online, rows);
             });
         Losing {
             losses: input.losses,

@@ -1,61 +1,56 @@
-//! The actor's target network π̃, for schedules in which the actor moves while critics learn.
+//! What follows an actor: the target network π̃ of schedules in which it moves while critics learn, and its average.
 
-use burn::module::Module;
 use burn::tensor::Tensor;
 use rmtl_envs::Row;
 
-use super::{Actor, Network};
+use super::Actor;
+use super::follower::{Follower, Followers};
 use crate::batch::{BatchReader, StateBatch};
 use crate::encoder::host;
-use crate::pass::Pass;
-use crate::state::{EmbeddingTable, TargetTable};
-use crate::target;
 use crate::transition::Policy;
 
 /// Rows of one forward pass of a policy: n-step returns may ask for many.
 const CHUNK: usize = 4096;
 
-#[derive(Clone)]
-pub(super) struct Target {
-    /// One per view.
-    tables: Vec<TargetTable>,
-    /// Outside autodiff.
-    network: Network,
-    tau: f64,
-}
-
-impl Target {
-    /// Must be called before `rows` of the online table of a view change.
-    pub(super) fn before_write(
-        target: &mut Option<Self>,
-        view: usize,
-        online: &EmbeddingTable,
-        rows: &[u32],
-    ) {
-        if let Some(target) = target {
-            target.tables[view].before_write(online, rows);
-        }
-    }
-}
-
 impl Actor {
     /// The same actor with a target network that equals it, and follows it at rate `tau` with every
     /// [`Actor::soft_update`].
     pub fn with_target(mut self, tau: f64) -> Self {
-        let tables = self.encoder.views.iter().map(|view| TargetTable::new(&view.table, tau)).collect();
-        self.target = Some(Target { tables, network: self.network.valid(), tau });
+        self.followers.target = Some(Follower::new(&self.encoder, &self.network, tau));
         self
     }
 
-    /// A snapshot without the target, optimisers included.
-    pub fn without_target(&self) -> Self {
+    /// The same actor with an exponential average of its parameters, tables included, that starts at what they are now:
+    /// `average ← decay · average + (1 − decay) · online` after every update. It changes nothing of the training.
+    pub fn with_average(mut self, decay: f64) -> Self {
+        self.followers.average = Some(Follower::new(&self.encoder, &self.network, 1.0 - decay));
+        self
+    }
+
+    /// A snapshot of the averaged parameters with the optimisers as they are, followed by none; of the actor itself where it
+    /// has no average. O(vocabulary): for validations, not for steps.
+    pub fn averaged(&self) -> Self {
+        let mut snapshot = self.without_followers();
+        if let Some(average) = &self.followers.average {
+            snapshot.network = average.copy_into(&mut snapshot.encoder, snapshot.network);
+        }
+        snapshot
+    }
+
+    /// Whether it has an average.
+    pub fn has_average(&self) -> bool {
+        self.followers.average.is_some()
+    }
+
+    /// A snapshot without target and average, optimisers included.
+    pub fn without_followers(&self) -> Self {
         let Self { encoder, network, optimizer, config, .. } = self;
         Self {
             encoder: encoder.clone(),
             network: network.clone(),
             optimizer: optimizer.clone(),
             config: *config,
-            target: None,
+            followers: Followers::default(),
         }
     }
 
@@ -64,9 +59,7 @@ impl Actor {
     /// # Panics
     /// If it has no target.
     pub fn soft_update(&mut self) {
-        let target = self.target.as_mut().expect("an actor with a target");
-        target.tables.iter_mut().for_each(TargetTable::soft_update);
-        target.network = target::soft_update(target.network.clone(), &self.network, target.tau);
+        self.followers.target.as_mut().expect("an actor with a target").update(&self.network);
     }
 
     /// π̃(s): probabilities of the target network in evaluation mode.
@@ -77,13 +70,7 @@ impl Actor {
     /// # Panics
     /// If it has no target.
     pub fn predict_target(&mut self, states: &StateBatch) -> Tensor<2> {
-        let target = self.target.as_mut().expect("an actor with a target");
-        let lookup = self.encoder.indices(states);
-        let views = self.encoder.views.iter().zip(&mut target.tables);
-        let fields = views
-            .map(|(view, table)| self.encoder.tensor(table.read(&view.table, &lookup), states.n_rows))
-            .collect();
-        target.network.forward(fields, states, &mut Pass::evaluation()).probabilities
+        self.followers.target.as_mut().expect("an actor with a target").predict(&self.encoder, states)
     }
 }
 

@@ -11,7 +11,6 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::step::{ActorBatch, Losing, numbers, values};
-use super::target::Target;
 use super::{Actor, Network};
 use crate::backbone::Backbone;
 use crate::encoder::host;
@@ -73,9 +72,9 @@ impl Actor {
             _ => 1.0,
         };
         let sparse = combine_sparse(&gradients, |index| scale(shared.tables, index));
-        let (rate, target) = (self.config.embedding_learning_rate, &mut self.target);
+        let (rate, followers) = (self.config.embedding_learning_rate, &mut self.followers);
         let embedding_gradient_norm = self.encoder.apply(&sparse, rate, |view, online, rows| {
-            Target::before_write(target, view, online, rows);
+            followers.before_write(view, online, rows);
         });
         Losing {
             weighted_losses: numbers((input.losses.clone() * weights.clone()).mean_dim(0)),

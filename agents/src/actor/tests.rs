@@ -283,3 +283,66 @@ fn table_rows_catch_up_with_the_target_before_they_change() {
         assert_eq!(host(actor.predict_target(&states)), expected);
     }
 }
+
+/// One update on the rows given.
+fn step_on(actor: &mut Actor, rows: &[Row]) {
+    let schema = schema();
+    let table = table(&schema);
+    let reader = BatchReader::new(&table, &schema, &Device::default());
+    let losses =
+        LossesConfig::default().bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });
+    let batch = ActorBatch {
+        states: &reader.states(rows),
+        labels: reader.labels(rows),
+        critic: None,
+        pretrained: None,
+    };
+    let mut equal = equal::Config::default().init(2, Streams::new(1).named("weighting"));
+    actor.step(batch, equal.as_mut(), &losses, &mut Pass::evaluation(), false);
+}
+
+#[test]
+fn the_average_is_that_of_all_parameters_over_all_steps_beside_a_target_or_not() {
+    let decay = 0.75;
+    let mut plain = actor(&schema());
+    let mut averaged = actor(&schema()).with_average(decay);
+    let mut both = actor(&schema()).with_target(0.3).with_average(decay);
+    assert_eq!(averaged.averaged().weights(), plain.weights(), "it starts at the parameters");
+    let mut expected = plain.weights();
+    // Row 1 of the table lies idle for two steps, so that its average has to catch up.
+    for rows in [&[Row(0), Row(1)][..], &[Row(1)], &[Row(1)], &[Row(0)], &[Row(0), Row(1)], &[Row(1)]] {
+        for actor in [&mut plain, &mut averaged, &mut both] {
+            step_on(actor, rows);
+        }
+        both.soft_update();
+        for (name, online) in plain.weights() {
+            let average = expected.get_mut(&name).unwrap();
+            for (average, online) in average.values.iter_mut().zip(online.values) {
+                *average = (decay * f64::from(*average) + (1.0 - decay) * f64::from(online)) as f32;
+            }
+        }
+        for actor in [&averaged, &both] {
+            for (name, found) in actor.averaged().weights() {
+                for (found, expected) in found.values.iter().zip(&expected[&name].values) {
+                    assert!((found - expected).abs() < 1e-6, "{name}: {found} against {expected}");
+                }
+            }
+        }
+    }
+    assert_eq!(averaged.weights(), plain.weights(), "the training is not touched");
+    assert_eq!(both.weights(), plain.weights());
+    assert_ne!(expected, plain.weights());
+    assert_eq!(plain.averaged().weights(), plain.weights(), "without an average it is the actor itself");
+    let snapshot = averaged.averaged();
+    assert!(!snapshot.has_average());
+    assert_eq!(
+        host(snapshot.predict(&states_of_both())),
+        host(averaged.averaged().predict(&states_of_both()))
+    );
+}
+
+fn states_of_both() -> crate::batch::StateBatch {
+    let schema = schema();
+    let table = table(&schema);
+    BatchReader::new(&table, &schema, &Device::default()).states(&[Row(0), Row(1)])
+}

@@ -1,0 +1,76 @@
+//! Polyak averages of an actor's parameters: its target network, and the average that is evaluated in its place.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::Network;
+use crate::batch::StateBatch;
+use crate::encoder::StateEncoder;
+use crate::pass::Pass;
+use crate::state::{EmbeddingTable, TargetTable};
+use crate::target;
+use crate::weights::{self, NamedTensors};
+
+/// Parameters that follow an actor's: `average ← τ · online + (1 − τ) · average` at every update.
+#[derive(Clone)]
+pub(super) struct Follower {
+    /// One per view; lazy and exact.
+    tables: Vec<TargetTable>,
+    /// Outside autodiff.
+    network: Network,
+    tau: f64,
+}
+
+/// All that follow an actor.
+#[derive(Clone, Default)]
+pub(super) struct Followers {
+    /// π̃ of TD targets.
+    pub(super) target: Option<Follower>,
+    /// The exponential average of the training.
+    pub(super) average: Option<Follower>,
+}
+
+impl Followers {
+    /// Must be called before `rows` of the online table of a view change.
+    pub(super) fn before_write(&mut self, view: usize, online: &EmbeddingTable, rows: &[u32]) {
+        for follower in [&mut self.target, &mut self.average].into_iter().flatten() {
+            follower.tables[view].before_write(online, rows);
+        }
+    }
+}
+
+impl Follower {
+    /// One that equals these parameters.
+    pub(super) fn new(encoder: &StateEncoder, network: &Network, tau: f64) -> Self {
+        let tables = encoder.views.iter().map(|view| TargetTable::new(&view.table, tau)).collect();
+        Self { tables, network: network.valid(), tau }
+    }
+
+    pub(super) fn update(&mut self, network: &Network) {
+        self.tables.iter_mut().for_each(TargetTable::soft_update);
+        self.network = target::soft_update(self.network.clone(), network, self.tau);
+    }
+
+    /// Its probabilities in evaluation mode, `[batch, task]`.
+    pub(super) fn predict(&mut self, encoder: &StateEncoder, states: &StateBatch) -> Tensor<2> {
+        let lookup = encoder.indices(states);
+        let views = encoder.views.iter().zip(&mut self.tables);
+        let fields = views
+            .map(|(view, table)| encoder.tensor(table.read(&view.table, &lookup), states.n_rows))
+            .collect();
+        self.network.forward(fields, states, &mut Pass::evaluation()).probabilities
+    }
+
+    /// Gives its values to `encoder` and `network`, which are those it follows. O(vocabulary).
+    pub(super) fn copy_into(&self, encoder: &mut StateEncoder, network: Network) -> Network {
+        for (view, table) in encoder.views.iter_mut().zip(&self.tables) {
+            let mut table = table.clone();
+            table.catch_up_all(&view.table);
+            view.table.weights_mut().copy_from_slice(table.table().weights());
+        }
+        let mut values = NamedTensors::new();
+        weights::collect(&self.network, "network", &mut values);
+        weights::restore(network, "network", &values)
+            .expect("a follower has the parameters of what it follows")
+    }
+}
