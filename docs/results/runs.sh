@@ -3,7 +3,7 @@
 # A run that was interrupted is trained again; finished ones lie in $runs and are kept, whatever has been edited since: remove
 # the folder to train anew.
 root=${1:?usage: $0 FOLDER_WITH_THE_CSV_FILES}
-seeds=${SEEDS:-1 2}
+seeds=${SEEDS:-1 2 3}
 rmtl=${RMTL:-target/release/rmtl}
 mkdir -p "$runs"
 
