@@ -147,6 +147,7 @@ impl Report {
         };
         line(format!("Test split.{explanation}\n"));
         line(self.actors.table(&self.weighting).load_style(presets::ASCII_MARKDOWN).to_string());
+        line(format!("\n{}", self.selection.sentence()));
         line("\n## Validation split\n".into());
         line("Where each training was best; choose by these, not by the test split.\n".into());
         line(self.validation.table(&self.weighting).load_style(presets::ASCII_MARKDOWN).to_string());

@@ -55,6 +55,25 @@ impl Selection {
         Self { criterion: criterion.name().into(), best: model.name().into(), actors: selected }
     }
 
+    /// What came out, for people.
+    pub fn sentence(&self) -> String {
+        let Selected { file, phase, step, value } = &self.actors[&self.best];
+        let value = value.map_or("undefined".into(), |value| format!("{value:.4}"));
+        let best = format!(
+            "Best on validation: {file}, {} {value}, kept at step {step} of {phase}.",
+            self.criterion
+        );
+        let unmoved: Vec<&str> =
+            self.actors.iter().filter(|(_, of)| of.step == 0).map(|(name, _)| name.as_str()).collect();
+        match unmoved[..] {
+            [] => best,
+            _ => format!(
+                "{best} Nothing after the start of their training was better, so it is what was kept: {}.",
+                unmoved.join(", ")
+            ),
+        }
+    }
+
     /// The same as lines of a Markdown list.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         self.actors.iter().map(|(name, of)| {

@@ -35,6 +35,8 @@ fn the_start_of_a_further_training_is_kept_where_nothing_surpasses_it() {
             );
         }
         assert_eq!(report.selection.best, "baseline", "{run}: of equals the one that took least");
+        let page = bench.read(&format!("{run}/report.md"));
+        assert!(page.contains("so it is what was kept: equal_budget, actor."), "{page}");
     }
     let scratch = bench.train("scratch", &["schedule.two_stage.weighted={start_from=\"scratch\"}"]);
     assert_ne!(scratch.selection.actors["actor"].step, 0, "an untrained start is surpassed");

@@ -27,6 +27,7 @@ pub(super) fn command(arguments: &TrainArguments) -> Result<()> {
     };
     let report = train_in(&folder, &config, console, Interrupt::listen())?;
     print(format_args!("{}\n", report.actors.to_table(&report.weighting)));
+    print(format_args!("{}\n", report.selection.sentence()));
     let written = write_report(&folder, &report);
     let out = folder.path();
     print(format_args!("report      {}", out.join(REPORT_PAGE).display()));
