@@ -119,7 +119,8 @@ fn negative_control_balancing_weights_gain_nothing_where_the_tasks_agree() {
 fn weights_of_critics_serve_a_noisy_task_that_equal_ones_leave_out() {
     let gains = gains_of_critics(&with_a_noisy_task(OTHER_SCORE), &[1, 2, 3]);
     println!("gains of the critics' weights in mean AUC: {gains:.3?}");
-    assert!(gains.iter().all(|&gain| gain > 0.025), "{gains:?}");
+    // The control's are within .002.
+    assert!(gains.iter().all(|&gain| gain > 0.01), "{gains:?}");
 }
 
 #[test]
