@@ -1,6 +1,7 @@
 //! What a person writes about a log: its tables, one query, and what the query's columns mean.
 
 mod check;
+mod dialect;
 mod session;
 mod split_rule;
 mod table;
@@ -11,9 +12,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use dialect::Dialect;
 pub use session::{Gap, Session};
 pub use split_rule::{SplitRule, TimePoint};
-pub use table::{ColumnType, FileTable, Table};
+pub use table::{ColumnType, FileFormat, FileTable, Table};
 pub(crate) use vocabulary_rules::FieldRule;
 pub use vocabulary_rules::{FieldVocabulary, VocabularyRules};
 

@@ -22,6 +22,8 @@ pub(crate) struct Findings {
     pub(crate) constant_numeric: Vec<String>,
     /// Labels that become 1 too late to count, already in words; known once the splits are.
     pub(crate) late_labels: Vec<Warning>,
+    /// What is odd in the source files.
+    pub(crate) source_files: Vec<Warning>,
 }
 
 /// Values of one column that are not allowed.

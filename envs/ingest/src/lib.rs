@@ -60,8 +60,8 @@ mod write;
 pub mod toml_file;
 
 pub use dataset_file::{
-    ColumnType, DatasetFile, FieldVocabulary, FileTable, Gap, MultiValued, Session, SplitRule, Table,
-    TaskColumn, TimePoint, VocabularyRules,
+    ColumnType, DatasetFile, Dialect, FieldVocabulary, FileFormat, FileTable, Gap, MultiValued, Session,
+    SplitRule, Table, TaskColumn, TimePoint, VocabularyRules,
 };
 pub use error::{IngestError, OffendingValue};
 pub use leakage::{Difference, FirstDifference, LEAKAGE_RUNS, LeakageTest, Variant};

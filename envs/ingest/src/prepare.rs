@@ -135,9 +135,10 @@ async fn build(
     let failed = |error: DataFusionError| run_error(file, staging, &error);
     let engine = Engine::new(&staging.scratch(), memory).map_err(failed)?;
     let context = engine.in_order();
-    register::tables(&context, file, sources, &staging.scratch()).await?;
+    let odd_files = register::tables(&context, file, sources, &staging.scratch()).await?;
     let Plan { query, columns, stated, gap } = Plan::of(&context, file).await?;
     let mut findings = materialise(query, columns, file, purpose, staging, progress).await?;
+    findings.source_files = odd_files;
 
     let in_parallel = engine.in_parallel();
     register_result(&in_parallel, staging).await.map_err(failed)?;

@@ -1,5 +1,7 @@
 //! Makes the tables of a dataset file known to DataFusion.
 
+mod lines;
+mod null_words;
 mod text;
 mod unpack;
 
@@ -9,18 +11,19 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
-use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::prelude::SessionContext;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use rmtl_envs::SyntheticConfig;
+use rmtl_envs::{SyntheticConfig, Warning};
 
 use crate::IngestError;
-use crate::dataset_file::{DatasetFile, FileTable, Table};
+use crate::dataset_file::{DatasetFile, FileFormat, FileTable, Table};
 use crate::source::{SourceFile, Sources, unreadable};
+use crate::warnings::warning;
 
 /// How a table's files are to be read.
 enum Format {
@@ -28,20 +31,23 @@ enum Format {
     Parquet,
 }
 
-/// Registers all tables; files that have to be unpacked first are unpacked into `scratch`.
+/// Registers all tables; files that have to be unpacked first are unpacked into `scratch`. Gives what looks odd in them.
 pub(crate) async fn tables(
     context: &SessionContext,
     file: &DatasetFile,
     sources: &Sources,
     scratch: &Path,
-) -> Result<(), IngestError> {
+) -> Result<Vec<Warning>, IngestError> {
+    let mut warnings = Vec::new();
     for (name, table) in &file.tables {
         match table {
             Table::Synthetic(config) => synthetic(context, name, config)?,
-            Table::Files(files) => from_files(context, name, files, &sources[name], scratch).await?,
+            Table::Files(files) => {
+                warnings.extend(from_files(context, name, files, &sources[name], scratch).await?);
+            }
         }
     }
-    Ok(())
+    Ok(warnings)
 }
 
 async fn from_files(
@@ -50,21 +56,66 @@ async fn from_files(
     files: &FileTable,
     sources: &[SourceFile],
     scratch: &Path,
-) -> Result<(), IngestError> {
+) -> Result<Option<Warning>, IngestError> {
     let mut readable = sources.to_vec();
-    let (format, schema) = match format_of(name, sources)? {
-        Format::Parquet => parquet(context, name, sources).await?,
+    let mut warning = None;
+    let (format, schema) = match format_of(name, files, sources)? {
+        Format::Parquet => {
+            refuse_text_keys(name, files, sources)?;
+            parquet(context, name, sources).await?
+        }
         Format::Text { delimiter, gzip } => {
-            let delimiter = files.delimiter.unwrap_or(delimiter);
             let read = text::format(name, files, sources, delimiter, gzip)?;
             if gzip {
                 readable = unpack::unpacked(name, sources, scratch)?;
             }
+            warning = quoted_line_breaks(name, files, delimiter, &readable)?;
             read
         }
     };
-    listing(context, name, &readable, format, schema)
-        .map_err(|error| unreadable(name, &sources[0].path, &error.strip_backtrace()))
+    let failed = |error: DataFusionError| unreadable(name, &sources[0].path, &error.strip_backtrace());
+    let words = &files.dialect.null;
+    if words.is_empty() {
+        listing(context, name, &readable, format, schema).map_err(failed)?;
+    } else {
+        listing(context, name, &readable, format, null_words::as_text(&schema)).map_err(failed)?;
+        null_words::replace(context, name, words, &schema).await.map_err(failed)?;
+    }
+    Ok(warning)
+}
+
+/// A Parquet file says by itself what its columns are.
+fn refuse_text_keys(table: &str, files: &FileTable, sources: &[SourceFile]) -> Result<(), IngestError> {
+    let keys = files.text_keys();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let message = format!("is Parquet, for which `{}` means nothing; remove it", keys.join("`, `"));
+    Err(IngestError::Source { table: table.to_owned(), path: sources[0].path.clone(), message })
+}
+
+/// Says where lines and rows are not the same number.
+fn quoted_line_breaks(
+    table: &str,
+    files: &FileTable,
+    delimiter: char,
+    readable: &[SourceFile],
+) -> Result<Option<Warning>, IngestError> {
+    let Some(quote) = files.dialect.quote(delimiter == '\t') else { return Ok(None) };
+    let delimiter = files.dialect.delimiter.unwrap_or(delimiter) as u8;
+    let marks = lines::Marks { delimiter, quote, escape: files.dialect.escape.map(|escape| escape as u8) };
+    let mut rows = 0;
+    for file in readable {
+        let found = lines::quoted_line_breaks(&file.path, marks);
+        rows += found.map_err(|error| unreadable(table, &file.path, &error))?;
+    }
+    let quote = char::from(quote);
+    Ok(Some(warning("quoted_line_breaks", rows, |rows| {
+        format!(
+            "table `{table}`: {rows} line breaks stand inside values quoted with {quote} and are no ends of rows; where {quote} is an \
+             ordinary character, rows are lost: set quote = \"\" in its long form"
+        )
+    })))
 }
 
 fn synthetic(context: &SessionContext, name: &str, config: &SyntheticConfig) -> Result<(), IngestError> {
@@ -75,7 +126,7 @@ fn synthetic(context: &SessionContext, name: &str, config: &SyntheticConfig) -> 
     Ok(())
 }
 
-fn format_of(table: &str, sources: &[SourceFile]) -> Result<Format, IngestError> {
+fn format_of(table: &str, files: &FileTable, sources: &[SourceFile]) -> Result<Format, IngestError> {
     let extension = |file: &SourceFile| {
         let name = file.name.to_lowercase();
         let (name, gzip) = name.strip_suffix(".gz").map_or((name.as_str(), ""), |name| (name, ".gz"));
@@ -86,20 +137,29 @@ fn format_of(table: &str, sources: &[SourceFile]) -> Result<Format, IngestError>
         Err(IngestError::Source { table: table.to_owned(), path: file.path.clone(), message })
     };
     let first = extension(&sources[0]);
-    if let Some(other) = sources.iter().find(|file| extension(file) != first) {
+    let others = sources.iter().filter(|_| files.format.is_none());
+    if let Some(other) = others.into_iter().find(|file| extension(file) != first) {
         let message =
             format!("expected a `{first}` file like the table's others, found `{}`", extension(other));
         return wrong(other, message);
     }
     let gzip = first.ends_with(".gz");
     let text = |delimiter| Ok(Format::Text { delimiter, gzip });
+    match files.format {
+        Some(FileFormat::Csv) => return text(','),
+        Some(FileFormat::Tsv) => return text('\t'),
+        Some(FileFormat::Parquet) => return Ok(Format::Parquet),
+        None => {}
+    }
     match first.trim_end_matches(".gz") {
         ".parquet" if !gzip => Ok(Format::Parquet),
         ".csv" | ".txt" => text(','),
         ".tsv" => text('\t'),
         _ => wrong(
             &sources[0],
-            "expected the extension .csv, .tsv, .txt (or one of them .gz) or .parquet".into(),
+            "expected the extension .csv, .tsv, .txt (or one of them .gz) or .parquet; for another name set `format` in the \
+             table's long form"
+                .into(),
         ),
     }
 }
@@ -108,8 +168,8 @@ async fn parquet(
     context: &SessionContext,
     table: &str,
     sources: &[SourceFile],
-) -> Result<(Arc<dyn FileFormat>, SchemaRef), IngestError> {
-    let format: Arc<dyn FileFormat> = Arc::new(ParquetFormat::default());
+) -> Result<(Arc<dyn file_format::FileFormat>, SchemaRef), IngestError> {
+    let format: Arc<dyn file_format::FileFormat> = Arc::new(ParquetFormat::default());
     let mut schemas = Vec::new();
     for file in sources {
         let schema = schema_of(context, &format, file).await;
@@ -128,7 +188,7 @@ async fn parquet(
 
 async fn schema_of(
     context: &SessionContext,
-    format: &Arc<dyn FileFormat>,
+    format: &Arc<dyn file_format::FileFormat>,
     file: &SourceFile,
 ) -> Result<SchemaRef> {
     listing_options(format.clone()).infer_schema(&context.state(), &url(file)?).await
@@ -138,7 +198,7 @@ fn listing(
     context: &SessionContext,
     name: &str,
     sources: &[SourceFile],
-    format: Arc<dyn FileFormat>,
+    format: Arc<dyn file_format::FileFormat>,
     schema: SchemaRef,
 ) -> Result<()> {
     let urls = sources.iter().map(url).collect::<Result<Vec<_>>>()?;
@@ -151,7 +211,7 @@ fn listing(
 }
 
 /// Files are listed one by one, so their extension no longer matters.
-fn listing_options(format: Arc<dyn FileFormat>) -> ListingOptions {
+fn listing_options(format: Arc<dyn file_format::FileFormat>) -> ListingOptions {
     ListingOptions::new(format).with_file_extension("")
 }
 

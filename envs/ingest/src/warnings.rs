@@ -28,7 +28,7 @@ pub(crate) fn all(
     let mut warnings = suspicion::all(train, schema, &encoder.null_ids(), &findings.missing_numeric);
     warnings.extend(of_chain(file, findings, splits));
     warnings.extend(split_warnings::all(schema, splits));
-    warnings.extend(findings.late_labels.iter().cloned());
+    warnings.extend(findings.source_files.iter().chain(&findings.late_labels).cloned());
     warnings.extend(of_rows(file, findings, oddities));
     warnings.extend(of_fields(encoder));
     warnings.retain(|warning| warning.rows > 0);

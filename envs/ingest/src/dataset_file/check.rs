@@ -121,10 +121,9 @@ impl DatasetFile {
             if files.path.is_empty() {
                 return Err(self.setting(format!("tables.{name}"), "at least one path", "none"));
             }
-            if let Some(delimiter) = files.delimiter.filter(|delimiter| !delimiter.is_ascii()) {
-                let key = format!("tables.{name}.delimiter");
-                return Err(self.setting(key, "an ASCII character", format!("`{delimiter}`")));
-            }
+            files.dialect.check().map_err(|(key, expected, found)| {
+                self.setting(format!("tables.{name}.{key}"), expected, found)
+            })?;
         }
         Ok(())
     }

@@ -8,6 +8,8 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::dialect::Dialect;
+
 /// A table of the query.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,8 +26,12 @@ pub struct FileTable {
     /// Paths or globs, relative to the root; format by extension: `.csv`, `.tsv`, `.txt` (each also with `.gz`)
     /// or `.parquet`.
     pub path: Vec<String>,
-    /// Character between two values of a line; a comma (a tab in `.tsv`) unless told. Text files only.
-    pub delimiter: Option<char>,
+    /// The format where the extension does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<FileFormat>,
+    /// How values are written in a line. Text files only.
+    #[serde(flatten)]
+    pub dialect: Dialect,
     /// Whether the first line of every file names the columns: yes unless `columns` does. Text files only.
     pub has_header: Option<bool>,
     /// Names of the columns, in the files' order, in place of those of a first line. Text files only.
@@ -36,6 +42,31 @@ pub struct FileTable {
     /// is one. Only [`LeakageTest`](crate::LeakageTest) asks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
+}
+
+impl FileTable {
+    /// Names of the keys that are set and mean something in text files alone.
+    pub(crate) fn text_keys(&self) -> Vec<&'static str> {
+        let others = [
+            ("has_header", self.has_header.is_some()),
+            ("columns", self.columns.is_some()),
+            ("types", !self.types.is_empty()),
+        ];
+        let others = others.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key);
+        self.dialect.keys().chain(others).collect()
+    }
+}
+
+/// Format of a table's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileFormat {
+    /// Lines of values between commas.
+    Csv,
+    /// Lines of values between tabs.
+    Tsv,
+    /// Parquet.
+    Parquet,
 }
 
 /// Type of a column of a text file.
@@ -59,7 +90,13 @@ pub enum ColumnType {
 #[serde(deny_unknown_fields)]
 struct LongForm {
     path: Option<Paths>,
+    format: Option<FileFormat>,
     delimiter: Option<char>,
+    quote: Option<String>,
+    escape: Option<char>,
+    comment: Option<char>,
+    #[serde(default)]
+    null: Vec<String>,
     has_header: Option<bool>,
     columns: Option<Vec<String>>,
     #[serde(default)]
@@ -73,16 +110,28 @@ struct Paths(Vec<String>);
 
 impl LongForm {
     fn into_table(self) -> Result<Table, &'static str> {
-        let Self { path, delimiter, has_header, columns, types, time, synthetic } = self;
-        let text = delimiter.is_some() || has_header.is_some() || columns.is_some() || !types.is_empty();
+        let Self {
+            path,
+            format,
+            delimiter,
+            quote,
+            escape,
+            comment,
+            null,
+            has_header,
+            columns,
+            types,
+            time,
+            synthetic,
+        } = self;
+        let dialect = Dialect { delimiter, quote, escape, comment, null };
+        let files = FileTable { path: Vec::new(), format, dialect, has_header, columns, types, time };
         match (path, synthetic) {
-            (Some(Paths(path)), None) => {
-                Ok(Table::Files(FileTable { path, delimiter, has_header, columns, types, time }))
-            }
-            (None, Some(synthetic)) if !text && time.is_none() => Ok(Table::Synthetic(synthetic)),
-            (None, Some(_)) => {
-                Err("a synthetic table has no `delimiter`, `has_header`, `columns`, `types` or `time`")
-            }
+            (Some(Paths(path)), None) => Ok(Table::Files(FileTable { path, ..files })),
+            (None, Some(synthetic)) if files == FileTable::default() => Ok(Table::Synthetic(synthetic)),
+            (None, Some(_)) => Err(
+                "a synthetic table has no key beside `synthetic`: neither `path` nor those of files, `time` among them",
+            ),
             _ => Err("a table needs either `path` or `synthetic`"),
         }
     }

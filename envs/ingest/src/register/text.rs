@@ -10,6 +10,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::csv::CsvFormat;
 use flate2::read::MultiGzDecoder;
+use regex::Regex;
 
 use crate::IngestError;
 use crate::dataset_file::{ColumnType, FileTable};
@@ -31,7 +32,22 @@ pub(super) fn format(
     gzip: bool,
 ) -> Result<(Arc<dyn FileFormat>, SchemaRef), IngestError> {
     let has_header = options.has_header.unwrap_or(options.columns.is_none());
-    let guess = Format::default().with_header(has_header).with_delimiter(delimiter as u8);
+    let dialect = &options.dialect;
+    let by_tabs = delimiter == '\t';
+    let delimiter = dialect.delimiter.unwrap_or(delimiter) as u8;
+    let quote = dialect.quote_byte(by_tabs);
+    let [escape, comment] = [dialect.escape, dialect.comment].map(|character| character.map(|c| c as u8));
+    let null = dialect.null_regex();
+    let mut guess = Format::default().with_header(has_header).with_delimiter(delimiter).with_quote(quote);
+    if let Some(escape) = escape {
+        guess = guess.with_escape(escape);
+    }
+    if let Some(comment) = comment {
+        guess = guess.with_comment(comment);
+    }
+    if let Some(null) = &null {
+        guess = guess.with_null_regex(Regex::new(null).expect("words are escaped character by character"));
+    }
     let failed = |file: &SourceFile, message| {
         let (table, path) = (table.to_owned(), file.path.clone());
         IngestError::Source { table, path, message }
@@ -51,7 +67,12 @@ pub(super) fn format(
     declare(&mut columns, options).map_err(|message| failed(&sources[0], message))?;
     let fields = columns.into_iter().map(|(name, data_type)| Field::new(name, data_type, true));
     let schema = Schema::new(fields.collect::<Vec<_>>());
-    let format = CsvFormat::default().with_has_header(has_header).with_delimiter(delimiter as u8);
+    let format = CsvFormat::default()
+        .with_has_header(has_header)
+        .with_delimiter(delimiter)
+        .with_quote(quote)
+        .with_escape(escape)
+        .with_comment(comment);
     Ok((Arc::new(format), Arc::new(schema)))
 }
 

@@ -7,6 +7,7 @@ mod bad_output;
 mod case;
 mod datasets;
 mod determinism;
+mod dialects;
 mod future;
 mod known_at;
 mod miniature;

@@ -1,0 +1,96 @@
+//! Line breaks inside quoted values: where a quote is an ordinary character, rows vanish in them.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+/// Bytes read at a time.
+const BUFFER: usize = 1 << 18;
+
+/// What separates and quotes values, as bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks {
+    pub(super) delimiter: u8,
+    pub(super) quote: u8,
+    pub(super) escape: Option<u8>,
+}
+
+/// Line breaks of the file at `path` that stand inside quoted values.
+pub(super) fn quoted_line_breaks(path: &Path, marks: Marks) -> io::Result<u64> {
+    let mut reader = BufReader::with_capacity(BUFFER, File::open(path)?);
+    let mut buffer = vec![0; BUFFER];
+    let mut scan = Scan { marks, state: State::Start, found: 0 };
+    loop {
+        let length = reader.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(scan.found);
+        }
+        buffer[..length].iter().for_each(|&byte| scan.advance(byte));
+    }
+}
+
+struct Scan {
+    marks: Marks,
+    state: State,
+    found: u64,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    /// A value begins; only here does a quote open one.
+    Start,
+    Plain,
+    Quoted,
+    Escaped,
+    /// A quote inside a quoted value: its end, or the first of two.
+    Closing,
+}
+
+impl Scan {
+    fn advance(&mut self, byte: u8) {
+        let Marks { delimiter, quote, escape } = self.marks;
+        self.state = match self.state {
+            State::Start | State::Closing if byte == quote => State::Quoted,
+            State::Quoted if Some(byte) == escape => State::Escaped,
+            State::Quoted if byte == quote => State::Closing,
+            State::Quoted | State::Escaped => {
+                self.found += u64::from(byte == b'\n');
+                State::Quoted
+            }
+            State::Start | State::Plain | State::Closing => match byte {
+                b'\n' | b'\r' => State::Start,
+                _ if byte == delimiter => State::Start,
+                _ => State::Plain,
+            },
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> u64 {
+        let marks = Marks { delimiter: b',', quote: b'"', escape: None };
+        let mut scan = Scan { marks, state: State::Start, found: 0 };
+        text.bytes().for_each(|byte| scan.advance(byte));
+        scan.found
+    }
+
+    #[test]
+    fn only_breaks_inside_quotes_that_open_a_value_count() {
+        assert_eq!(found("a,b\n1,2\n"), 0);
+        assert_eq!(found("a,\"two\nlines\"\n1,2\n"), 1);
+        assert_eq!(found("a,19\" monitor\n1,2\"\n"), 0, "a quote inside a value is a character");
+        assert_eq!(found("a,\"say \"\"so\"\"\nagain\"\nb,c\n"), 1, "two quotes are one character");
+        assert_eq!(found("\"\n\n"), 2, "and one that nobody closes takes all that follows");
+    }
+
+    #[test]
+    fn an_escaped_quote_closes_nothing() {
+        let marks = Marks { delimiter: b',', quote: b'"', escape: Some(b'\\') };
+        let mut scan = Scan { marks, state: State::Start, found: 0 };
+        "\"a \\\" b\nc\"\nd\n".bytes().for_each(|byte| scan.advance(byte));
+        assert_eq!(scan.found, 1);
+    }
+}
