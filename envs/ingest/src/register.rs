@@ -2,6 +2,7 @@
 
 mod lines;
 mod null_words;
+mod parquet;
 mod text;
 mod unpack;
 
@@ -12,7 +13,6 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format;
-use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::prelude::SessionContext;
@@ -62,7 +62,7 @@ async fn from_files(
     let (format, schema) = match format_of(name, files, sources)? {
         Format::Parquet => {
             refuse_text_keys(name, files, sources)?;
-            parquet(context, name, sources).await?
+            parquet::format(context, name, sources).await?
         }
         Format::Text { delimiter, gzip } => {
             let read = text::format(name, files, sources, delimiter, gzip)?;
@@ -162,36 +162,6 @@ fn format_of(table: &str, files: &FileTable, sources: &[SourceFile]) -> Result<F
                 .into(),
         ),
     }
-}
-
-async fn parquet(
-    context: &SessionContext,
-    table: &str,
-    sources: &[SourceFile],
-) -> Result<(Arc<dyn file_format::FileFormat>, SchemaRef), IngestError> {
-    let format: Arc<dyn file_format::FileFormat> = Arc::new(ParquetFormat::default());
-    let mut schemas = Vec::new();
-    for file in sources {
-        let schema = schema_of(context, &format, file).await;
-        schemas.push(schema.map_err(|error| unreadable(table, &file.path, &error.strip_backtrace()))?);
-    }
-    for (file, schema) in sources.iter().zip(&schemas) {
-        if schema.fields() != schemas[0].fields() {
-            let first = &sources[0].name;
-            let message =
-                format!("its columns are not those of {first}; all files of a table share their columns");
-            return Err(IngestError::Source { table: table.to_owned(), path: file.path.clone(), message });
-        }
-    }
-    Ok((format, schemas.swap_remove(0)))
-}
-
-async fn schema_of(
-    context: &SessionContext,
-    format: &Arc<dyn file_format::FileFormat>,
-    file: &SourceFile,
-) -> Result<SchemaRef> {
-    listing_options(format.clone()).infer_schema(&context.state(), &url(file)?).await
 }
 
 fn listing(

@@ -3,7 +3,10 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Float64Array, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::array::{
+    ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+};
+use datafusion::arrow::datatypes::Int32Type;
 use datafusion::parquet::arrow::ArrowWriter;
 use rmtl_envs::Dataset;
 
@@ -84,6 +87,65 @@ fn parquet_files() {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     assert_is_the_log(&case.dataset(&FILE.replace("\"log.csv\"", "\"log.parquet\"")));
+}
+
+/// Writes columns as a Parquet file.
+fn write_parquet(case: &Case, name: &str, columns: Vec<(&str, ArrayRef)>) {
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let file = File::create(case.root().join(name)).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+/// A day of the log: its users as a dictionary, prices and buys as told.
+fn day(rows: std::ops::Range<usize>, price: ArrayRef, buy: ArrayRef) -> Vec<(&'static str, ArrayRef)> {
+    let lines: Vec<Vec<&str>> = LOG.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let lines = &lines[rows];
+    let users: DictionaryArray<Int32Type> = lines.iter().map(|line| line[0]).collect();
+    let items = StringArray::from_iter_values(lines.iter().map(|line| line[2]));
+    let integers = |column: usize| {
+        Int64Array::from_iter_values(lines.iter().map(|line| line[column].parse::<i64>().unwrap()))
+    };
+    vec![
+        ("user", Arc::new(users)),
+        ("time", Arc::new(integers(1))),
+        ("item", Arc::new(items)),
+        ("price", price),
+        ("click", Arc::new(integers(4))),
+        ("buy", buy),
+    ]
+}
+
+#[test]
+fn parquet_files_are_read_by_name_under_the_widest_type_and_dictionaries_by_their_values() {
+    let case = Case::new().with("placeholder", "");
+    let buys = [0, 0, 1, 1, 1, 0, 1, 0, 0, 1];
+    let floats = Float64Array::from_iter_values((1..=5).map(f64::from));
+    write_parquet(
+        &case,
+        "day_1.parquet",
+        day(0..5, Arc::new(floats), Arc::new(Int32Array::from(buys[..5].to_vec()))),
+    );
+    let integers = Int64Array::from_iter_values(6..=10);
+    let wide: Vec<i64> = buys[5..].iter().map(|&buy| i64::from(buy)).collect();
+    let mut second = day(5..10, Arc::new(integers), Arc::new(Int64Array::from(wide)));
+    second.reverse();
+    write_parquet(&case, "day_2.parquet", second);
+    let days = FILE.replace("\"log.csv\"", "\"day_*.parquet\"");
+    assert_is_the_log(&case.dataset(&days));
+
+    let case = Case::new().with("placeholder", "");
+    let prices = || Arc::new(Int64Array::from_iter_values(1..=5)) as ArrayRef;
+    let buy = || Arc::new(Int32Array::from(vec![0, 0, 1, 1, 1])) as ArrayRef;
+    write_parquet(&case, "day_1.parquet", day(0..5, prices(), buy()));
+    let words = StringArray::from(vec!["6", "7", "8", "9", "10"]);
+    write_parquet(&case, "day_2.parquet", day(5..10, Arc::new(words), buy()));
+    assert_says(&case.error(&days), &["day_2.parquet", "column `price` is of type Utf8", "of type Int64"]);
+    let mut lacking = day(5..10, prices(), buy());
+    lacking.remove(3);
+    write_parquet(&case, "day_2.parquet", lacking);
+    assert_says(&case.error(&days), &["day_2.parquet", "lacks the column `price`", "day_1.parquet"]);
 }
 
 #[test]
