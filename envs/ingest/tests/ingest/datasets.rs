@@ -27,6 +27,28 @@ pub(crate) fn real_log(name: &str) -> Option<PathBuf> {
     Some(data)
 }
 
+/// A shipped log gives no warning that would make a reader doubt its numbers.
+#[track_caller]
+fn assert_trusted(manifest: &Manifest) {
+    let doubts = [
+        "label_copy",
+        "missing_with_label",
+        "telling_feature",
+        "cut_sessions",
+        "label_rate",
+        "few_positives",
+        "one_class",
+        "constant_number",
+        "constant_category",
+        "row_id",
+    ];
+    for kind in doubts {
+        assert_eq!(warned(&manifest.warnings, kind), [0; 0], "{kind}: {:?}", manifest.warnings);
+    }
+    let lost = manifest.warnings.iter().filter(|warning| warning.message.contains("of its positives"));
+    assert_eq!(lost.count(), 0, "{:?}", manifest.warnings);
+}
+
 fn total(manifest: &Manifest, of: impl Fn(&rmtl_envs::SplitSummary) -> u64) -> u64 {
     manifest.splits.iter().map(of).sum()
 }
@@ -62,6 +84,7 @@ fn kuairand_pure() {
     let train = &manifest.splits[0];
     assert_eq!(train.sessions, 50_159);
     assert!((train.cut_share() - 0.189).abs() < 5e-4, "{}", train.cut_share());
+    assert_trusted(manifest);
     // Every row found its user and its video.
     let degree = fs::read_to_string(prepared.directory.join("vocabulary/user_active_degree.csv")).unwrap();
     assert!(degree.contains("full_active") && !degree.contains("\"\""), "{degree}");
@@ -89,6 +112,7 @@ fn retailrocket_buyers() {
     assert_eq!(warned(&manifest.warnings, "chain_breaks"), [512]);
     let bought = (total(&manifest, |split| split.positives[1]) + late("`buy`") + 512) as f64 / rows as f64;
     assert!((bought - 0.112).abs() < 5e-4, "{bought}");
+    assert_trusted(&manifest);
 }
 
 #[test]
@@ -108,6 +132,13 @@ fn synthetic() {
         let tolerance = 5.0 * (table.n_rows() as f64 / 4.0).sqrt();
         assert!((oracle - positives as f64).abs() < tolerance, "task {task}: {oracle} and {positives}");
     }
+}
+
+#[test]
+fn the_whole_synthetic_log_is_trusted() {
+    let out = tempfile::tempdir().unwrap();
+    let file = dataset_file("synthetic.toml");
+    assert_trusted(&prepare(&file, None, &out.path().join("p"), &|_| {}).unwrap().manifest);
 }
 
 /// The raw Kaggle layout in miniature. Features and labels by hand.
