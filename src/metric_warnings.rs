@@ -1,4 +1,4 @@
-//! What a reader of an actor's metrics should be told: numbers that are worse than none, and numbers that are hardly known.
+//! What a reader of an actor's metrics should be told: numbers that are worse than none.
 
 use rmtl_envs::auc_standard_error;
 
@@ -7,12 +7,6 @@ use crate::report::TaskBlock;
 
 /// Standard errors of a ranking without skill within which an AUC cannot be told from ½: about 95 % of them.
 const CHANCE_ERRORS: f64 = 2.0;
-
-/// What an AUC is taken to be when asked how precisely it was measured, so that a lucky one does not look precise.
-const ASSUMED_AUC: f64 = 0.7;
-
-/// Standard error of an AUC from which the differences between actors of one backbone (below .02) drown in it.
-const LARGE_ERROR: f64 = 0.02;
 
 /// Normalised entropy of predicting the base rate everywhere.
 const BASE_RATE_NE: f64 = 1.0;
@@ -29,7 +23,7 @@ pub fn warnings(split: &str, block: &TaskBlock) -> Vec<String> {
     block.iter().flat_map(|entry| -> Vec<String> { of_task(entry) }).collect()
 }
 
-/// What the AUC is worth. At most one finding: of an AUC that is no better than chance nothing more needs saying.
+/// What the AUC is worth. How precisely it can be measured at all is said of the data, before anything is trained.
 fn ranking(of: &TaskMetrics) -> Option<String> {
     let (positives, negatives) = (of.positives, of.rows - of.positives);
     let Some(auc) = of.auc else {
@@ -51,15 +45,7 @@ fn ranking(of: &TaskMetrics) -> Option<String> {
              add features, or use more rows"
         ));
     }
-    let error = auc_standard_error(ASSUMED_AUC, positives, negatives);
-    (error > LARGE_ERROR).then(|| {
-        let rarer = positives.min(negatives);
-        let outcome = if positives <= negatives { "positives" } else { "negatives" };
-        format!(
-            "AUC {auc:.4} rests on {rarer} {outcome}, its standard error is about {error:.3}; do not compare actors by less, or \
-             use more rows"
-        )
-    })
+    None
 }
 
 fn entropy(of: &TaskMetrics) -> Option<String> {
@@ -136,15 +122,5 @@ mod tests {
         assert_one(of(0.482), "cannot be told from chance, which gives ½ ± 0.0192");
         assert_one(of(0.518), "cannot be told from chance");
         assert_eq!(found(of(0.520)), [""; 0]);
-    }
-
-    #[test]
-    fn an_auc_of_few_rows_has_its_error_named() {
-        let of = |auc, positives| TaskMetrics { auc: Some(auc), positives, rows: 20_000, ..healthy() };
-        // √(20 001 / (12 · 11 · 19 989)) = .0871: 11 positives do not tell .66 from chance.
-        assert_one(of(0.5632, 11), "cannot be told from chance, which gives ½ ± 0.1741");
-        assert_one(of(0.9, 11), "AUC 0.9000 rests on 11 positives, its standard error is about 0.089");
-        assert_one(of(0.9, 19_989), "rests on 11 negatives");
-        assert_eq!(found(of(0.9, 300)), [""; 0]);
     }
 }
