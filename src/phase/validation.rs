@@ -86,8 +86,8 @@ impl<'a> Validation<'a> {
         critic: Option<&Critic>,
     ) -> Result<()> {
         // With an average, it is what counts, in every phase alike.
-        let candidate = actor.averaged();
-        if actor.has_average() {
+        let averaged = actor.has_average().then(|| actor.averaged());
+        if averaged.is_some() {
             let raw = self.split.evaluate(actor)?;
             run.logger.per_task(tags::raw_validation_auc, phase, step, raw.tasks.iter().map(|task| task.auc));
             run.logger.per_task(
@@ -97,7 +97,7 @@ impl<'a> Validation<'a> {
                 raw.tasks.iter().map(|task| task.logloss),
             );
         }
-        let predictions = self.split.predict(&candidate);
+        let predictions = self.split.predict(averaged.as_ref().unwrap_or(actor));
         // Fails where predictions are no numbers: the model has diverged since the last validation.
         let scores =
             self.split.score(&predictions).inspect_err(|_| run.console.warn(&self.keep_best(run)))?;
@@ -108,7 +108,8 @@ impl<'a> Validation<'a> {
         }
         let value = self.criterion.value(&scores.tasks);
         if self.best.is_none() || self.criterion.improves(value, self.best_value()) {
-            self.best = Some(Kept { actor: candidate, phase, step, value, scores });
+            let actor = averaged.unwrap_or_else(|| actor.without_followers());
+            self.best = Some(Kept { actor, phase, step, value, scores });
             self.evaluations_since = 0;
         } else {
             self.evaluations_since += 1;
