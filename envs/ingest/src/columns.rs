@@ -3,7 +3,7 @@
 use datafusion::arrow::datatypes::{DataType, Schema};
 
 use crate::IngestError;
-use crate::dataset_file::{DatasetFile, SplitRule, TaskColumn};
+use crate::dataset_file::{DatasetFile, MultiValued, SplitRule, TaskColumn};
 use crate::nearest::nearest;
 
 /// Positions of the dataset file's columns in the query's result, names and types checked.
@@ -13,6 +13,8 @@ pub(crate) struct Columns {
     pub(crate) time: usize,
     /// One per categorical and multi-valued field, in the schema's order.
     pub(crate) ids: Vec<usize>,
+    /// What stands between the values of each of those fields in the canonical rows; categorical ones have none.
+    pub(crate) separators: Vec<Option<String>>,
     pub(crate) numeric: Vec<usize>,
     /// One per task.
     pub(crate) labels: Vec<usize>,
@@ -39,8 +41,11 @@ impl Columns {
         let all =
             |used: &Use, names: &[String]| names.iter().map(|name| one(used, name)).collect::<Result<_, _>>();
         let mut ids: Vec<usize> = all(&CATEGORICAL, &file.categorical)?;
+        let mut separators = vec![None; ids.len()];
         for field in &file.multi_valued {
-            ids.push(one(&MULTI_VALUED, &field.name)?);
+            let column = one(&MULTI_VALUED, &field.name)?;
+            ids.push(column);
+            separators.push(Some(separator(file, field, result.field(column).data_type())?));
         }
         let split = match &file.split {
             SplitRule::Column { column, .. } => Some(one(&SPLIT, column)?),
@@ -53,6 +58,7 @@ impl Columns {
             session: one(&SESSION, &file.session.key)?,
             time,
             ids,
+            separators,
             numeric: all(&NUMERIC, &file.numeric)?,
             labels: file.tasks.iter().map(|task| one(&LABEL, &task.label)).collect::<Result<_, _>>()?,
             known: file.tasks.iter().map(known).collect::<Result<_, _>>()?,
@@ -62,6 +68,18 @@ impl Columns {
         let ignored: Vec<usize> = all(&IGNORED, &file.ignore)?;
         columns.check_all_listed(file, result, &ignored)?;
         Ok(columns)
+    }
+
+    /// Columns whose values are compared as they are spelt.
+    pub(crate) fn as_text(&self) -> Vec<usize> {
+        let columns = self.ids.iter().chain(&self.split).chain([&self.session]);
+        columns.copied().collect()
+    }
+
+    /// Columns that are numbers or times.
+    pub(crate) fn as_numbers(&self) -> Vec<usize> {
+        let columns = [&self.numeric[..], &self.labels, &self.oracle].concat();
+        columns.into_iter().chain([self.time]).chain(self.known.iter().flatten().copied()).collect()
     }
 
     fn check_all_listed(
@@ -115,6 +133,34 @@ fn position(file: &DatasetFile, result: &Schema, used: &Use, name: &str) -> Resu
     Err(IngestError::WrongType { path, key, column, expected, found, advice })
 }
 
+/// Between the values of what came as a list: a character that separates units and stands in no value.
+const UNIT_SEPARATOR: &str = "\u{1F}";
+
+fn separator(file: &DatasetFile, field: &MultiValued, found: &DataType) -> Result<String, IngestError> {
+    match (is_list(found), &field.separator) {
+        (false, separator) => Ok(separator.as_deref().unwrap_or(",").to_owned()),
+        (true, None) => Ok(UNIT_SEPARATOR.to_owned()),
+        (true, Some(_)) => {
+            let expected = format!("no `separator` for `{}`, whose values are lists already", field.name);
+            Err(file.setting("multi_valued", expected, "one"))
+        }
+    }
+}
+
+pub(crate) fn is_list(found: &DataType) -> bool {
+    matches!(found, DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..))
+}
+
+/// The type of a list's values; any other type as it is.
+fn item(found: &DataType) -> &DataType {
+    match found {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            item.data_type()
+        }
+        other => other,
+    }
+}
+
 const SESSION: Use = Use { key: "session", ..CATEGORICAL };
 const TIME: Use = Use {
     key: "time",
@@ -138,15 +184,17 @@ const CATEGORICAL: Use = Use {
 };
 const MULTI_VALUED: Use = Use {
     key: "multi_valued",
-    expected: "text or integers",
-    allows: |found| found.is_string() || found.is_integer(),
+    expected: "text, integers or lists of them",
+    allows: |found| item(found).is_string() || item(found).is_integer(),
     advice: "; turn it into text with a separator in the query",
 };
 const NUMERIC: Use = Use {
     key: "numeric",
     expected: "numbers",
-    allows: |found| found.is_numeric() || *found == DataType::Boolean,
-    advice: "; CAST(x AS DOUBLE) it in the query, or declare it in the long form of its table: types = { x = \"float\" }",
+    allows: |found| {
+        found.is_numeric() || found.is_string() || matches!(found, DataType::Boolean | DataType::Null)
+    },
+    advice: "; CAST(x AS DOUBLE) it in the query",
 };
 const LABEL: Use = Use { key: "tasks.label", expected: "booleans or the numbers 0 and 1", ..NUMERIC };
 const ORACLE: Use = Use { key: "oracle", expected: "probabilities", ..NUMERIC };

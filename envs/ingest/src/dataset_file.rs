@@ -63,20 +63,23 @@ pub struct DatasetFile {
     /// How ids are given to values.
     #[serde(default)]
     pub vocabulary: VocabularyRules,
+    /// How many rows may be left out because they cannot be read or hold values that are not allowed; `rejects.csv` lists them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub max_bad_rows: u64,
     /// Where the file was read from: messages name it, its folder is the default root. Not part of its content.
     #[serde(skip)]
     pub(crate) path: PathBuf,
 }
 
-/// A column of separated lists: the tags of a video, the last items of a history.
+/// A column of lists: the tags of a video, the last items of a history. Text with separators, or (Parquet) lists as such.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MultiValued {
     /// Name of the column and the field.
     pub name: String,
-    /// What stands between two values; blanks around values are dropped.
-    #[serde(default = "comma")]
-    pub separator: String,
+    /// What stands between two values of a text, a comma unless told; blanks around values are dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub separator: Option<String>,
     /// How many values of a list are kept, the first ones; the number of slots of the field.
     pub max_values: u32,
 }
@@ -138,6 +141,6 @@ impl DatasetFile {
     }
 }
 
-fn comma() -> String {
-    ",".into()
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

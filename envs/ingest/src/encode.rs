@@ -32,6 +32,15 @@ pub(crate) struct Encoder {
     pub(crate) shortened: Vec<u64>,
 }
 
+/// A number that cannot be standardised.
+#[derive(Clone, Debug)]
+pub(crate) struct FarNumber {
+    pub(crate) field: NumericField,
+    pub(crate) value: f64,
+    /// Row of the query's result, from 1.
+    pub(crate) row: u64,
+}
+
 /// A row, ready to be written once its session's next row is known.
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedRow {
@@ -59,13 +68,13 @@ impl Encoder {
         file: &DatasetFile,
         vocabularies: Vec<Vocabulary>,
         numeric: Vec<NumericField>,
+        separators: Vec<Option<String>>,
         boundaries: Boundaries,
     ) -> Self {
-        let single = file.categorical.iter().map(|_| (1, None));
-        let lists = file.multi_valued.iter().map(|field| (field.max_values, Some(field.separator.clone())));
-        let (lengths, separators): (Vec<u32>, Vec<Option<String>>) = single.chain(lists).unzip();
+        let lengths =
+            file.categorical.iter().map(|_| 1).chain(file.multi_valued.iter().map(|list| list.max_values));
         let categorical =
-            file.id_fields().zip(&vocabularies).zip(&lengths).map(|((name, vocabulary), &n_values)| {
+            file.id_fields().zip(&vocabularies).zip(lengths).map(|((name, vocabulary), n_values)| {
                 CategoricalField { name: name.to_owned(), vocabulary_size: vocabulary.size(), n_values }
             });
         let tasks = file.tasks.iter().map(|task| Task { name: task.name.clone(), after: task.after.clone() });
@@ -109,7 +118,16 @@ impl Encoder {
         }
     }
 
-    pub(crate) fn encode(&mut self, batch: &CanonicalBatch, row: usize, target: &mut EncodedRow) {
+    /// Encodes row `row` of `batch` into `target`.
+    ///
+    /// # Errors
+    /// A number is so far from those of the training rows that 32 bits cannot hold it.
+    pub(crate) fn encode(
+        &mut self,
+        batch: &CanonicalBatch,
+        row: usize,
+        target: &mut EncodedRow,
+    ) -> Result<(), FarNumber> {
         target.time = batch.time.value(row);
         target.split = self.boundaries.split(target.time, batch.split.as_ref().map(|marks| marks.value(row)));
         for (field, ids) in batch.ids.iter().enumerate() {
@@ -120,6 +138,10 @@ impl Encoder {
             target.numeric.iter_mut().zip(&batch.numeric).zip(&self.schema.numeric)
         {
             *target = standardised(values.is_valid(row).then(|| values.value(row)), field);
+            if !target.is_finite() {
+                let (value, row) = (values.value(row), batch.position.value(row) + 1);
+                return Err(FarNumber { field: field.clone(), value, row });
+            }
         }
         for (target, labels) in target.labels.iter_mut().zip(&batch.labels) {
             *target = labels.value(row);
@@ -127,6 +149,7 @@ impl Encoder {
         for (target, probabilities) in target.oracle.iter_mut().zip(&batch.oracle) {
             *target = probabilities.value(row) as f32;
         }
+        Ok(())
     }
 
     fn encode_field(&mut self, field: usize, text: &str, split: Split, slots: &mut [u32]) {

@@ -3,8 +3,8 @@
 use datafusion::arrow::array::Array;
 use datafusion::arrow::error::ArrowError;
 
-use crate::canonical::Raw;
 use crate::findings::{Expectation, Findings};
+use crate::raw::Raw;
 
 /// The labels of a batch's rows.
 pub(crate) struct Labels {
@@ -45,12 +45,12 @@ impl Labels {
 
 fn own_labels(raw: &Raw<'_>, column: usize, findings: &mut Findings) -> Result<Vec<u8>, ArrowError> {
     let expectation = Expectation { key: "tasks.label", column, expected: "0 or 1" };
-    let numbers = raw.numbers(column)?;
+    let numbers = raw.numbers("tasks.label", column, findings)?;
     let labels = numbers.iter().enumerate().map(|(row, value)| match value {
         Some(0.0) => 0,
         Some(1.0) => 1,
         _ => {
-            findings.offend(expectation, || raw.describe(column, row));
+            findings.offend(expectation, row, || raw.describe(column, row));
             0
         }
     });
@@ -67,12 +67,12 @@ fn own_times(
     let Some(column) = column else { return Ok(vec![None; labels.len()]) };
     let expected = "a time in every row whose label is 1";
     let expectation = Expectation { key: "tasks.known_at", column, expected };
-    let times = raw.times(column)?;
+    let times = raw.times("tasks.known_at", column, findings)?;
     let mut known = Vec::with_capacity(labels.len());
     for (row, &label) in labels.iter().enumerate() {
         let time = (label == 1 && times.is_valid(row)).then(|| times.value(row));
         if label == 1 && time.is_none() {
-            findings.offend(expectation, || raw.describe(column, row));
+            findings.offend(expectation, row, || raw.describe(column, row));
         }
         known.push(time);
     }

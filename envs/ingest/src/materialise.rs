@@ -13,13 +13,17 @@ use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 
 use crate::canonical::Canonical;
-use crate::columns::Columns;
 use crate::dataset_file::DatasetFile;
+use crate::engine::Engine;
 use crate::findings::Findings;
+use crate::prepare::Plan;
 use crate::purpose::Purpose;
 use crate::query::run_error;
+use crate::register::Tables;
+use crate::rejects::{self, Reject};
 use crate::staging::Staging;
 use crate::{IngestError, Progress};
+use crate::{failed_cast, source_place};
 
 /// Rows of a row group: what the writer holds in memory, and what a later step reads in parallel.
 const GROUP_ROWS: usize = 1 << 17;
@@ -29,23 +33,37 @@ pub(crate) const ROWS_FILE: &str = "rows.parquet";
 
 /// Streams the result of `query` through the checks into a Parquet file.
 pub(crate) async fn materialise(
-    query: DataFrame,
-    columns: Columns,
+    engine: &Engine,
+    tables: &Tables,
+    Plan { query, columns, .. }: Plan,
     file: &DatasetFile,
     purpose: Purpose,
     staging: &Staging,
     progress: &dyn Fn(Progress),
-) -> Result<Findings, IngestError> {
+) -> Result<(Findings, Vec<Reject>), IngestError> {
     let result = query.schema().as_arrow();
     let names: Vec<String> = result.fields().iter().map(|field| field.name().clone()).collect();
-    let canonical = Canonical::new(file, columns, result);
+    let canonical = Canonical::new(file, columns);
     let mut findings = Findings::new(file);
-    let written = write(query, &canonical, staging, &mut findings, progress).await;
-    written.map_err(|error| run_error(file, staging, &error))?;
-    if purpose == Purpose::Dataset {
-        findings.check(file, &names)?;
+    let (state, plan) = query.clone().into_parts();
+    if let Err(error) = write(query, &canonical, staging, &mut findings, progress).await {
+        // Of what went wrong in the query's words, a line of a file says more.
+        return Err(
+            match failed_cast::find(file, state, &plan, &error).await.or_else(|| tables.first_broken()) {
+                Some(found) => found,
+                None => run_error(file, staging, &error),
+            },
+        );
     }
-    Ok(findings)
+    let mut rejects = tables.rejects.clone();
+    if purpose == Purpose::Dataset {
+        let placed = source_place::fill(engine, tables, &plan, &mut findings.places()).await;
+        placed.map_err(|error| run_error(file, staging, &error))?;
+        findings.check(file, &names)?;
+        rejects.extend(findings.rejects(&names));
+        rejects::too_many(file, &rejects)?;
+    }
+    Ok((findings, rejects))
 }
 
 async fn write(

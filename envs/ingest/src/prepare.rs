@@ -4,23 +4,23 @@ use std::path::{Path, PathBuf};
 
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext};
-use rmtl_envs::{FORMAT_VERSION, LogTable, Manifest, SessionRule, Split};
+use rmtl_envs::{FORMAT_VERSION, LogTable, Manifest, NumericField, SessionRule, Split};
 
 use crate::boundary::{self, Boundaries};
 use crate::canonical::name;
 use crate::columns::Columns;
 use crate::dataset_file::{DatasetFile, SplitRule};
-use crate::encode::Encoder;
+use crate::encode::{Encoder, FarNumber};
 use crate::engine::{Engine, default_memory};
 use crate::materialise::{ROWS_FILE, materialise};
 use crate::purpose::Purpose;
 use crate::query::run_error;
-use crate::register::file_url;
+use crate::register::{Tables, file_url};
 use crate::source::Sources;
 use crate::staging::{Staging, VOCABULARY_DIR, existing};
 use crate::write::{SessionEnds, WriteError};
 use crate::{
-    IngestError, Progress, content_hash, late_labels, moments, query, register, source, split_end,
+    IngestError, Progress, content_hash, late_labels, lineage, moments, query, rejects, source, split_end,
     vocabulary, warnings, write,
 };
 
@@ -92,11 +92,8 @@ pub fn validate(file: &DatasetFile, root: Option<&Path>) -> Result<(), IngestErr
         .map_err(|error| IngestError::output("make a folder in", &std::env::temp_dir(), error))?;
     let engine = Engine::new(scratch.path(), default_memory())
         .map_err(|error| IngestError::output("work in", scratch.path(), std::io::Error::other(error)))?;
-    runtime(scratch.path())?.block_on(async {
-        let context = engine.in_order();
-        register::tables(&context, file, &sources, scratch.path()).await?;
-        Plan::of(&context, file).await.map(|_| ())
-    })
+    runtime(scratch.path())?
+        .block_on(async { opened(&engine, file, &sources, scratch.path()).await.map(|_| ()) })
 }
 
 /// Threads for the work on a dataset in `folder`.
@@ -106,9 +103,9 @@ pub(crate) fn runtime(folder: &Path) -> Result<tokio::runtime::Runtime, IngestEr
 }
 
 /// The query, planned, and what its columns mean.
-struct Plan {
-    query: DataFrame,
-    columns: Columns,
+pub(crate) struct Plan {
+    pub(crate) query: DataFrame,
+    pub(crate) columns: Columns,
     stated: Option<Boundaries>,
     gap: Option<i64>,
 }
@@ -123,6 +120,28 @@ impl Plan {
     }
 }
 
+/// Opens the tables and plans the query. It is planned twice: over tables without rows, which shows what becomes of their columns, and
+/// over the tables as these uses want them read.
+pub(crate) async fn opened(
+    engine: &Engine,
+    file: &DatasetFile,
+    sources: &Sources,
+    scratch: &Path,
+) -> Result<(Tables, Plan), IngestError> {
+    let (context, trial) = (engine.in_order(), engine.in_order());
+    let mut tables = Tables::open(&context, file, sources, scratch).await?;
+    tables.register_empty(&trial).map_err(|error| query::sql_error(file, &error))?;
+    let Plan { query, columns, .. } = Plan::of(&trial, file).await?;
+    tables.read_as_text(
+        file,
+        &lineage::read_as_text(query.logical_plan(), &columns.as_text(), &columns.as_numbers()),
+    );
+    tables.leave_out_broken(file, scratch)?;
+    tables.register(&context).await?;
+    let plan = Plan::of(&context, file).await?;
+    Ok((tables, plan))
+}
+
 async fn build(
     memory: usize,
     purpose: Purpose,
@@ -134,11 +153,13 @@ async fn build(
 ) -> Result<Manifest, IngestError> {
     let failed = |error: DataFusionError| run_error(file, staging, &error);
     let engine = Engine::new(&staging.scratch(), memory).map_err(failed)?;
-    let context = engine.in_order();
-    let odd_files = register::tables(&context, file, sources, &staging.scratch()).await?;
-    let Plan { query, columns, stated, gap } = Plan::of(&context, file).await?;
-    let mut findings = materialise(query, columns, file, purpose, staging, progress).await?;
-    findings.source_files = odd_files;
+    let (tables, plan) = opened(&engine, file, sources, &staging.scratch()).await?;
+    let (stated, gap, separators) = (plan.stated, plan.gap, plan.columns.separators.clone());
+    let (mut findings, rejects) =
+        materialise(&engine, &tables, plan, file, purpose, staging, progress).await?;
+    rejects::write(&staging.dataset(), &rejects)?;
+    findings.rejected = rejects.len() as u64;
+    findings.source_files = tables.warnings;
 
     let in_parallel = engine.in_parallel();
     register_result(&in_parallel, staging).await.map_err(failed)?;
@@ -161,17 +182,26 @@ async fn build(
 
     let folder = staging.dataset();
     let values = folder.join(VOCABULARY_DIR);
-    let vocabularies =
-        vocabulary::fit(&in_parallel, file, boundaries, &values, progress).await.map_err(failed)?;
+    let vocabularies = vocabulary::fit(&in_parallel, file, &separators, boundaries, &values, progress)
+        .await
+        .map_err(failed)?;
     progress(Progress::FittingNumeric);
     let (numeric, constant) = moments::fit(&in_parallel, &file.numeric, boundaries).await.map_err(failed)?;
     findings.constant_numeric = constant;
-    let mut encoder = Encoder::new(file, vocabularies, numeric, boundaries);
+    let mut encoder = Encoder::new(file, vocabularies, numeric, separators, boundaries);
     let sessions = SessionEnds { gap, ends };
     let written = write::tables(&in_parallel, &mut encoder, sessions, &folder, findings.rows, progress).await;
     let (splits, oddities) = written.map_err(|error| match error {
         WriteError::DataFusion(error) => failed(error),
         WriteError::Envs(error) => error.into(),
+        WriteError::Number(FarNumber { field, value, row }) => {
+            let NumericField { name, mean, standard_deviation } = field;
+            let expected = format!(
+                "values of `{name}` whose distance from the training rows' mean {mean:e}, in standard deviations {standard_deviation:e}, \
+                 32 bits can hold"
+            );
+            file.setting("numeric", expected, format!("{value:e} in row {row} of the query's result"))
+        }
     })?;
 
     let train = LogTable::open(&folder.join(Split::Train.file_name()), encoder.schema())?;

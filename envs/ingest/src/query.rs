@@ -4,8 +4,10 @@ use std::error::Error;
 use std::io;
 
 use datafusion::common::SchemaError;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::IngestError;
@@ -21,19 +23,48 @@ pub(crate) async fn plan(context: &SessionContext, file: &DatasetFile) -> Result
     let read_only =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     let planned = context.sql_with_options(&file.query, read_only).await;
-    planned.map_err(|error| sql_error(file, &error))
+    let planned = planned.map_err(|error| sql_error(file, &error))?;
+    match changing_function(planned.logical_plan()) {
+        Some(name) => {
+            let found = format!("`{name}()`, which gives another value at another time");
+            Err(file.setting("query", "the same rows whenever it is run", found))
+        }
+        None => Ok(planned),
+    }
 }
 
-fn sql_error(file: &DatasetFile, error: &DataFusionError) -> IngestError {
+/// The name of a function whose value is not determined by its arguments, if there is one.
+fn changing_function(plan: &LogicalPlan) -> Option<String> {
+    let mut found = None;
+    let visited = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|part| {
+                if let Expr::ScalarFunction(function) = part
+                    && (function.func.signature().volatility == Volatility::Volatile
+                        || CLOCKS.contains(&function.func.name()))
+                {
+                    found = Some(function.func.name().to_owned());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    visited.expect("the closures never fail");
+    found
+}
+
+const CLOCKS: [&str; 5] = ["now", "current_timestamp", "current_date", "current_time", "today"];
+
+pub(crate) fn sql_error(file: &DatasetFile, error: &DataFusionError) -> IngestError {
     let root = error.find_root();
     let mut message = shortened(&root.strip_backtrace());
     let mut likely = None;
     if let DataFusionError::SchemaError(schema_error, _) = root
         && let SchemaError::FieldNotFound { field, valid_fields } = schema_error.as_ref()
     {
-        message = format!("no column `{}` in its tables", field.name);
-        likely =
-            nearest(&field.name, valid_fields.iter().map(|column| column.name.as_str())).map(str::to_owned);
+        let names: Vec<&str> = valid_fields.iter().map(|column| column.name.as_str()).collect();
+        message = no_column(&field.name, &names);
+        likely = nearest(&field.name, names.iter().copied()).map(str::to_owned);
     }
     if let Some(table) = unknown_table(&message) {
         let tables: Vec<&str> = file.tables.keys().map(String::as_str).collect();
@@ -42,6 +73,24 @@ fn sql_error(file: &DatasetFile, error: &DataFusionError) -> IngestError {
     }
     IngestError::Sql { path: file.path().to_owned(), message, nearest: likely }
 }
+
+/// Says what columns there are, and what may have hidden the wanted one.
+fn no_column(name: &str, names: &[&str]) -> String {
+    let plain = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let hint = match names.iter().find(|other| !plain(other) && other.starts_with(name)) {
+        Some(other) => format!("; a name with other signs than letters, digits and `_` needs double quotes: \"{other}\""),
+        None if names.iter().any(|name| name.parse::<f64>().is_ok()) => {
+            "; where the first line of a file holds no names, give them in the long form of its table: columns = [..]".into()
+        }
+        None => String::new(),
+    };
+    let shown = names.iter().take(MOST_NAMES).copied().collect::<Vec<_>>().join(", ");
+    let more = if names.len() > MOST_NAMES { ", …" } else { "" };
+    format!("no column `{name}` in its tables, which have {shown}{more}{hint}")
+}
+
+/// Columns a message lists.
+const MOST_NAMES: usize = 40;
 
 /// The name in `table 'datafusion.public.logs' not found`.
 fn unknown_table(message: &str) -> Option<String> {
@@ -56,9 +105,7 @@ pub(crate) fn run_error(file: &DatasetFile, staging: &Staging, error: &DataFusio
         return IngestError::output("write temporary files in", &staging.scratch(), kind.into());
     }
     let message = shortened(&error.find_root().strip_backtrace());
-    let advice = if message.contains("Error while parsing value") {
-        "; declare the column's type in the long form of its table: types = { column = \"text\" }"
-    } else if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
+    let advice = if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
         "; only the largest table of a join may exceed memory: join fewer or smaller tables, or use a larger machine"
     } else {
         ""

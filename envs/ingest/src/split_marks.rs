@@ -2,10 +2,7 @@
 
 use std::collections::HashMap;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, UInt8Array};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::DataType;
-use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::array::{StringArray, UInt8Array};
 use rmtl_envs::Split;
 
 use crate::dataset_file::SplitRule;
@@ -40,13 +37,12 @@ impl SplitMarks {
     }
 
     /// The splits of rows of these sessions.
-    pub(crate) fn of_sessions(&self, sessions: &ArrayRef) -> Result<UInt8Array, ArrowError> {
+    pub(crate) fn of_sessions(&self, sessions: &StringArray) -> UInt8Array {
         let Self::BySession { ratios, seed } = self else {
             unreachable!("splits by a column are read from the column");
         };
-        let texts = cast(sessions, &DataType::Utf8)?;
         let mut last: Option<(&str, u8)> = None;
-        let marks = texts.as_string::<i32>().iter().map(|session| {
+        let marks = sessions.iter().map(|session| {
             let session = session.unwrap_or_default();
             let mark = last
                 .filter(|(known, _)| *known == session)
@@ -54,7 +50,7 @@ impl SplitMarks {
             last = Some((session, mark));
             mark
         });
-        Ok(UInt8Array::from_iter_values(marks))
+        UInt8Array::from_iter_values(marks)
     }
 }
 

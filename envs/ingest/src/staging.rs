@@ -8,6 +8,7 @@ use rmtl_envs::{MANIFEST_FILE, Manifest, Split};
 use tempfile::TempDir;
 
 use crate::IngestError;
+use crate::rejects::REJECTS_FILE;
 
 /// Folder of the vocabulary files within a dataset.
 pub(crate) const VOCABULARY_DIR: &str = "vocabulary";
@@ -113,6 +114,7 @@ fn check_replaceable(output: &Path) -> Result<(), IngestError> {
     let ours = |name: &str| {
         name == MANIFEST_FILE
             || name == VOCABULARY_DIR
+            || name == REJECTS_FILE
             || Split::ALL.iter().any(|split| split.file_name() == name)
     };
     match names.iter().find(|name| !ours(name)) {

@@ -14,7 +14,7 @@ use self::counter::Counter;
 pub(crate) use self::counter::list_values;
 use crate::Progress;
 use crate::boundary::Boundaries;
-use crate::dataset_file::{DatasetFile, FieldRule, MultiValued};
+use crate::dataset_file::{DatasetFile, FieldRule};
 
 /// The ids of one field.
 #[derive(Debug)]
@@ -52,22 +52,23 @@ impl Vocabulary {
 pub(crate) async fn fit(
     context: &SessionContext,
     file: &DatasetFile,
+    separators: &[Option<String>],
     boundaries: Boundaries,
     folder: &Path,
     progress: &dyn Fn(Progress),
 ) -> Result<Vec<Vocabulary>> {
-    let lists = file.multi_valued.iter().map(Some);
-    let lists: Vec<Option<&MultiValued>> = file.categorical.iter().map(|_| None).chain(lists).collect();
+    let lengths =
+        file.categorical.iter().map(|_| 1).chain(file.multi_valued.iter().map(|list| list.max_values));
     let mut vocabularies = Vec::new();
-    for (index, (field, list)) in file.id_fields().zip(lists).enumerate() {
+    for (index, ((field, separator), length)) in file.id_fields().zip(separators).zip(lengths).enumerate() {
         progress(Progress::FittingVocabulary { field: field.to_owned() });
         vocabularies.push(match file.vocabulary.of(field) {
             FieldRule::Hashed { buckets } => Vocabulary::Hashed { buckets },
             FieldRule::Fitted { min_count, max_size } => {
                 let counter = Counter { context, field: index, boundaries, min_count, max_size };
-                let counts = match list {
+                let counts = match separator {
                     None => counter.values().await?,
-                    Some(list) => counter.list_values(list).await?,
+                    Some(separator) => counter.list_values(separator, length as usize).await?,
                 };
                 file::write(&folder.join(format!("{field}.csv")), &counts).map_err(DataFusionError::from)?;
                 numbered(counts)?

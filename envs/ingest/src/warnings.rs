@@ -5,6 +5,7 @@ use rmtl_envs::{LogTable, Split, SplitSummary, Warning};
 use crate::dataset_file::DatasetFile;
 use crate::encode::Encoder;
 use crate::findings::Findings;
+use crate::rejects::REJECTS_FILE;
 use crate::split_warnings::percent;
 use crate::write::Oddities;
 use crate::{split_warnings, suspicion};
@@ -26,6 +27,9 @@ pub(crate) fn all(
 ) -> Vec<Warning> {
     let schema = encoder.schema();
     let mut warnings = suspicion::all(train, schema, &encoder.null_ids(), &findings.missing_numeric);
+    warnings.push(warning("bad_rows", findings.rejected, |rows| {
+        format!("{rows} rows cannot be used and are left out; {REJECTS_FILE}, beside the tables, says where they are and why")
+    }));
     warnings.extend(of_chain(file, findings, splits));
     warnings.extend(split_warnings::all(schema, splits));
     warnings.extend(findings.source_files.iter().chain(&findings.late_labels).cloned());

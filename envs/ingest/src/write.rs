@@ -14,7 +14,7 @@ use self::split::SplitWriter;
 use crate::Progress;
 use crate::adjacent::Adjacent;
 use crate::canonical::name;
-use crate::encode::{CanonicalBatch, EncodedRow, Encoder};
+use crate::encode::{CanonicalBatch, EncodedRow, Encoder, FarNumber};
 use crate::split_end::SplitEnd;
 
 /// What the sorted rows showed that single rows do not.
@@ -32,6 +32,7 @@ pub(crate) struct Oddities {
 pub(crate) enum WriteError {
     DataFusion(DataFusionError),
     Envs(EnvError),
+    Number(FarNumber),
 }
 
 /// Writes `folder/{train,validation,test}.arrow`, rows sorted by session, then time, then the digest of what is known
@@ -46,8 +47,11 @@ pub(crate) async fn tables(
 ) -> Result<(Vec<SplitSummary>, Oddities), WriteError> {
     progress(Progress::Sorting);
     let labels = (0..encoder.schema().n_tasks()).map(|task| format!("{}{task}", name::LABEL));
-    let keys: Vec<String> =
-        [name::SESSION, name::TIME, name::DIGEST].map(String::from).into_iter().chain(labels).collect();
+    let keys: Vec<String> = [name::SESSION_NUMBER, name::SESSION, name::TIME, name::DIGEST]
+        .map(String::from)
+        .into_iter()
+        .chain(labels)
+        .collect();
     let query = format!("SELECT * FROM {} ORDER BY {}", name::ROWS, keys.join(", "));
     let mut stream = context.sql(&query).await?.execute_stream().await?;
     let mut writer = SessionWriter::create(encoder, sessions, folder, keys)?;
@@ -107,12 +111,12 @@ impl SessionWriter {
 
     fn push(&mut self, encoder: &mut Encoder, batch: &RecordBatch) -> Result<(), WriteError> {
         let column = |name: &str| batch.column_by_name(name).expect("canonical rows have their keys").clone();
-        let same_key = self.keys.same_as_previous(&[column(name::SESSION)])?;
+        let same_key = self.keys.same_as_previous(&[column(name::SESSION_NUMBER), column(name::SESSION)])?;
         let sorted_by: Vec<ArrayRef> = self.sorted_by.iter().map(|name| column(name)).collect();
         let same_row = self.rows.same_as_previous(&sorted_by)?;
         let typed = CanonicalBatch::of(batch);
         for row in 0..batch.num_rows() {
-            encoder.encode(&typed, row, &mut self.current);
+            encoder.encode(&typed, row, &mut self.current).map_err(WriteError::Number)?;
             let (time, position) = (self.current.time, typed.position.value(row));
             self.oddities.duplicates += u64::from(same_row[row]);
             let overtaken = same_key[row] && time > self.previous.0 && position < self.previous.1;

@@ -105,8 +105,10 @@ impl DatasetFile {
         if self.id_fields().next().is_none() && self.numeric.is_empty() {
             return Err(self.setting("categorical", "at least one feature", "none"));
         }
-        if let Some(field) = self.multi_valued.iter().find(|f| f.max_values == 0 || f.separator.is_empty()) {
-            let found = format!("`{}` with {} and \"{}\"", field.name, field.max_values, field.separator);
+        let is_empty = |separator: &Option<String>| separator.as_ref().is_some_and(String::is_empty);
+        if let Some(field) = self.multi_valued.iter().find(|f| f.max_values == 0 || is_empty(&f.separator)) {
+            let separator = field.separator.as_deref().unwrap_or(",");
+            let found = format!("`{}` with {} and \"{separator}\"", field.name, field.max_values);
             return Err(self.setting("multi_valued", "`max_values` of at least 1 and a `separator`", found));
         }
         Ok(())

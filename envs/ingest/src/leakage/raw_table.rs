@@ -16,7 +16,7 @@ use futures::StreamExt;
 use crate::dataset_file::{DatasetFile, Table};
 use crate::engine::{Engine, default_memory};
 use crate::source::Sources;
-use crate::{IngestError, register};
+use crate::{IngestError, prepare};
 
 /// A table of the log whose rows have times, copied into a Parquet file.
 #[derive(Clone, Debug)]
@@ -38,7 +38,8 @@ pub(super) async fn copies(
     let failed = |error: DataFusionError| cannot_copy(folder, io::Error::other(error.strip_backtrace()));
     let engine = Engine::new(scratch.path(), default_memory()).map_err(failed)?;
     let context = engine.in_order();
-    register::tables(&context, file, sources, scratch.path()).await?;
+    let tables = prepare::opened(&engine, file, sources, scratch.path()).await?.0;
+    tables.register(&context).await?;
     let (mut copies, mut others) = (Vec::new(), Vec::new());
     for (name, table) in &file.tables {
         let schema = schema(&context, name).await.map_err(failed)?;

@@ -4,19 +4,50 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
+use rmtl_envs::Warning;
+
+use crate::IngestError;
+use crate::dataset_file::FileTable;
+use crate::source::{SourceFile, unreadable};
+use crate::warnings::warning;
+
 /// Bytes read at a time.
 const BUFFER: usize = 1 << 18;
 
+/// Says where lines and rows are not the same number.
+pub(super) fn warn(
+    table: &str,
+    files: &FileTable,
+    delimiter: char,
+    readable: &[SourceFile],
+) -> Result<Option<Warning>, IngestError> {
+    let Some(quote) = files.dialect.quote(delimiter == '\t') else { return Ok(None) };
+    let delimiter = files.dialect.delimiter.unwrap_or(delimiter) as u8;
+    let marks = Marks { delimiter, quote, escape: files.dialect.escape.map(|escape| escape as u8) };
+    let mut rows = 0;
+    for file in readable {
+        let found = quoted_line_breaks(&file.path, marks);
+        rows += found.map_err(|error| unreadable(table, &file.path, &error))?;
+    }
+    let quote = char::from(quote);
+    Ok(Some(warning("quoted_line_breaks", rows, |rows| {
+        format!(
+            "table `{table}`: {rows} line breaks stand inside values quoted with {quote} and are no ends of rows; where {quote} is an \
+             ordinary character, rows are lost: set quote = \"\" in its long form"
+        )
+    })))
+}
+
 /// What separates and quotes values, as bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Marks {
-    pub(super) delimiter: u8,
-    pub(super) quote: u8,
-    pub(super) escape: Option<u8>,
+struct Marks {
+    delimiter: u8,
+    quote: u8,
+    escape: Option<u8>,
 }
 
 /// Line breaks of the file at `path` that stand inside quoted values.
-pub(super) fn quoted_line_breaks(path: &Path, marks: Marks) -> io::Result<u64> {
+fn quoted_line_breaks(path: &Path, marks: Marks) -> io::Result<u64> {
     let mut reader = BufReader::with_capacity(BUFFER, File::open(path)?);
     let mut buffer = vec![0; BUFFER];
     let mut scan = Scan { marks, state: State::Start, found: 0 };

@@ -1,17 +1,11 @@
 //! Words that stand for a missing value: DataFusion's reader knows none, so such a table is read as text and cast.
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Field, SchemaRef};
 use datafusion::common::{Column, TableReference};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, cast, lit, when};
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
-
-/// The same columns as text.
-pub(super) fn as_text(schema: &SchemaRef) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
-    Schema::new(fields.collect::<Vec<_>>()).into()
-}
 
 /// Puts in the place of the table `name`, whose columns are text, one with the types of `schema`, in which `words` are null.
 pub(super) async fn replace(

@@ -14,16 +14,19 @@ use super::{listing_options, url};
 use crate::IngestError;
 use crate::source::{SourceFile, unreadable};
 
-/// The format of a table's files, and their columns.
-pub(super) async fn format(
+pub(super) fn format() -> Arc<dyn FileFormat> {
+    Arc::new(ParquetFormat::default().with_force_view_types(false))
+}
+
+/// The columns of a table's files.
+pub(super) async fn columns(
     context: &SessionContext,
     table: &str,
     sources: &[SourceFile],
-) -> Result<(Arc<dyn FileFormat>, SchemaRef), IngestError> {
-    let format: Arc<dyn FileFormat> = Arc::new(ParquetFormat::default().with_force_view_types(false));
+) -> Result<SchemaRef, IngestError> {
     let mut columns: Option<Vec<Field>> = None;
     for file in sources {
-        let options = listing_options(format.clone());
+        let options = listing_options(format());
         let failed = |error| unreadable(table, &file.path, &error);
         let url = url(file).map_err(|error| failed(error.strip_backtrace()))?;
         let schema = options.infer_schema(&context.state(), &url).await;
@@ -39,14 +42,19 @@ pub(super) async fn format(
             }
         });
     }
-    Ok((format, Arc::new(Schema::new(columns.expect("a table has at least one file")))))
+    Ok(Arc::new(Schema::new(columns.expect("a table has at least one file"))))
 }
 
-/// A type by its values: a dictionary (pandas' and polars' `category`) is what it lists, text is text however it is stored.
+/// A type by its values: a dictionary (pandas' and polars' `category`) is what it lists, text is text however it is stored
+/// (older writers do not say that their bytes are text), and so is a list.
 fn plain(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Dictionary(_, values) => plain(values),
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => DataType::Utf8,
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            DataType::List(Arc::new(Field::new_list_field(plain(item.data_type()), true)))
+        }
         other => other.clone(),
     }
 }
@@ -82,6 +90,10 @@ fn wider(one: &DataType, other: &DataType) -> Option<DataType> {
     let both = |is: fn(&DataType) -> bool| is(one) && is(other);
     match (one, other) {
         _ if one == other => Some(one.clone()),
+        (DataType::List(one), DataType::List(other)) => {
+            let item = wider(one.data_type(), other.data_type())?;
+            Some(DataType::List(Arc::new(Field::new_list_field(item, true))))
+        }
         (DataType::Null, known) | (known, DataType::Null) => Some(known.clone()),
         // Unsigned integers of 64 bits and negative ones have no type in common.
         _ if both(DataType::is_integer) => {
@@ -125,5 +137,11 @@ mod tests {
         assert_eq!(plain(&dictionary(DataType::LargeUtf8)), Utf8);
         assert_eq!(plain(&dictionary(Int64)), Int64);
         assert_eq!(plain(&DataType::Utf8View), Utf8);
+        let list = |item| DataType::List(Arc::new(Field::new_list_field(item, true)));
+        assert_eq!(
+            plain(&DataType::LargeList(Arc::new(Field::new("element", dictionary(Utf8), false)))),
+            list(Utf8)
+        );
+        assert_eq!(wider(&list(Int32), &list(Int64)), Some(list(Int64)));
     }
 }

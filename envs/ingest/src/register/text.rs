@@ -1,17 +1,14 @@
 //! Tables of delimited text: names and types of their columns.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 use std::sync::Arc;
 
 use datafusion::arrow::csv::reader::Format;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::error::ArrowError;
-use datafusion::datasource::file_format::FileFormat;
-use datafusion::datasource::file_format::csv::CsvFormat;
-use flate2::read::MultiGzDecoder;
-use regex::Regex;
 
+use super::line_format::LineFormat;
 use crate::IngestError;
 use crate::dataset_file::{ColumnType, FileTable};
 use crate::nearest::{nearest, suggestion};
@@ -23,63 +20,38 @@ const ROWS_TO_GUESS_FROM: usize = 100_000;
 /// Names and types of columns, in the files' order.
 type Columns = Vec<(String, DataType)>;
 
-/// The format of a table's files once they are unpacked, and their columns.
-pub(super) fn format(
+/// The columns of a table's files.
+pub(super) fn columns(
     table: &str,
     options: &FileTable,
-    sources: &[SourceFile],
-    delimiter: char,
-    gzip: bool,
-) -> Result<(Arc<dyn FileFormat>, SchemaRef), IngestError> {
-    let has_header = options.has_header.unwrap_or(options.columns.is_none());
-    let dialect = &options.dialect;
-    let by_tabs = delimiter == '\t';
-    let delimiter = dialect.delimiter.unwrap_or(delimiter) as u8;
-    let quote = dialect.quote_byte(by_tabs);
-    let [escape, comment] = [dialect.escape, dialect.comment].map(|character| character.map(|c| c as u8));
-    let null = dialect.null_regex();
-    let mut guess = Format::default().with_header(has_header).with_delimiter(delimiter).with_quote(quote);
-    if let Some(escape) = escape {
-        guess = guess.with_escape(escape);
-    }
-    if let Some(comment) = comment {
-        guess = guess.with_comment(comment);
-    }
-    if let Some(null) = &null {
-        guess = guess.with_null_regex(Regex::new(null).expect("words are escaped character by character"));
-    }
+    lines: &LineFormat,
+    files: &[SourceFile],
+) -> Result<SchemaRef, IngestError> {
+    let guess = lines.guessing();
     let failed = |file: &SourceFile, message| {
         let (table, path) = (table.to_owned(), file.path.clone());
         IngestError::Source { table, path, message }
     };
     let mut columns: Option<Columns> = None;
-    for file in sources {
-        let schema = guessed(&guess, file, gzip).map_err(|error| unreadable(table, &file.path, &error))?;
+    for file in files {
+        let schema = guessed(&guess, file).map_err(|error| unreadable(table, &file.path, &error))?;
         let found = named(&schema, options).map_err(|message| failed(file, message))?;
         columns = Some(match columns {
             None => found,
             Some(columns) => {
-                merged(columns, found, &sources[0].name).map_err(|message| failed(file, message))?
+                merged(columns, found, &files[0].name).map_err(|message| failed(file, message))?
             }
         });
     }
     let mut columns = columns.expect("a table has at least one file");
-    declare(&mut columns, options).map_err(|message| failed(&sources[0], message))?;
+    declare(&mut columns, options).map_err(|message| failed(&files[0], message))?;
     let fields = columns.into_iter().map(|(name, data_type)| Field::new(name, data_type, true));
-    let schema = Schema::new(fields.collect::<Vec<_>>());
-    let format = CsvFormat::default()
-        .with_has_header(has_header)
-        .with_delimiter(delimiter)
-        .with_quote(quote)
-        .with_escape(escape)
-        .with_comment(comment);
-    Ok((Arc::new(format), Arc::new(schema)))
+    Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
 }
 
-fn guessed(format: &Format, file: &SourceFile, gzip: bool) -> Result<Schema, ArrowError> {
+fn guessed(format: &Format, file: &SourceFile) -> Result<Schema, ArrowError> {
     let bytes = BufReader::new(File::open(&file.path)?);
-    let reader: Box<dyn Read> = if gzip { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
-    Ok(format.infer_schema(reader, Some(ROWS_TO_GUESS_FROM))?.0)
+    Ok(format.infer_schema(bytes, Some(ROWS_TO_GUESS_FROM))?.0)
 }
 
 /// The columns of one file, under the names the dataset file gives them.
@@ -148,6 +120,15 @@ fn declare(columns: &mut Columns, options: &FileTable) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The same columns, as text where `as_spelt` says so by name.
+pub(super) fn as_text(schema: &SchemaRef, as_spelt: impl Fn(&str) -> bool) -> SchemaRef {
+    let field = |field: &Field| match as_spelt(field.name()) {
+        true => Field::new(field.name(), DataType::Utf8, true),
+        false => field.clone(),
+    };
+    Schema::new(schema.fields().iter().map(|known| field(known)).collect::<Vec<_>>()).into()
 }
 
 fn arrow_type(declared: ColumnType) -> DataType {

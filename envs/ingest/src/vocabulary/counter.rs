@@ -11,7 +11,6 @@ use rmtl_envs::Split;
 
 use crate::boundary::Boundaries;
 use crate::canonical::name;
-use crate::dataset_file::MultiValued;
 
 /// The parts of a list: what stands between separators, without blanks around it. An empty list has one value, the
 /// empty text, so that every row has at least one.
@@ -45,11 +44,11 @@ impl Counter<'_> {
         Ok(counts)
     }
 
-    /// Of the values kept of lists. DataFusion counts the lists, of which there are fewer than rows.
-    pub(super) async fn list_values(&self, list: &MultiValued) -> Result<Vec<(Box<str>, u64)>> {
+    /// Of the first `length` values of lists. DataFusion counts the lists, of which there are fewer than rows.
+    pub(super) async fn list_values(&self, separator: &str, length: usize) -> Result<Vec<(Box<str>, u64)>> {
         let mut counts: HashMap<Box<str>, u64> = HashMap::new();
         each(self.context, &self.grouped(), |text, count| {
-            for value in list_values(text, &list.separator).take(list.max_values as usize) {
+            for value in list_values(text, separator).take(length) {
                 *counts.entry(value.into()).or_default() += count;
             }
         })

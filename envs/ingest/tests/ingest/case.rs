@@ -1,9 +1,11 @@
 //! A small log, a dataset file for it, and a folder to prepare it in.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::parquet::arrow::ArrowWriter;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rmtl_envs::{Dataset, LogTable, Row, Warning};
@@ -100,6 +102,15 @@ impl Case {
         assert!(left.iter().all(|name| name == "logs"), "left behind: {left:?} after {error}");
         message(&error)
     }
+}
+
+/// Writes columns as a Parquet file.
+pub(crate) fn write_parquet(case: &Case, name: &str, columns: Vec<(&str, ArrayRef)>) {
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let file = File::create(case.root().join(name)).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
 }
 
 pub(crate) fn gzipped(text: &str) -> Vec<u8> {

@@ -10,7 +10,7 @@ use datafusion::arrow::datatypes::Int32Type;
 use datafusion::parquet::arrow::ArrowWriter;
 use rmtl_envs::Dataset;
 
-use crate::case::{Case, FILE, LOG, assert_says, gzipped, ids, labels, numbers, times};
+use crate::case::{Case, FILE, LOG, assert_says, gzipped, ids, labels, numbers, times, write_parquet};
 
 /// The log in two halves, each with the header.
 fn halves() -> [String; 2] {
@@ -87,15 +87,6 @@ fn parquet_files() {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     assert_is_the_log(&case.dataset(&FILE.replace("\"log.csv\"", "\"log.parquet\"")));
-}
-
-/// Writes columns as a Parquet file.
-fn write_parquet(case: &Case, name: &str, columns: Vec<(&str, ArrayRef)>) {
-    let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let file = File::create(case.root().join(name)).unwrap();
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
 }
 
 /// A day of the log: its users as a dictionary, prices and buys as told.
@@ -233,7 +224,7 @@ fn empty_files_and_lines_of_another_length_are_reported() {
     let message = Case::with_log("user,time,item,price,click,buy\n").error(FILE);
     assert_says(&message, &["no row"]);
     let message = Case::with_log(&LOG.replace("b,4,z,4,0,1", "b,4,z,4")).error(FILE);
-    assert_says(&message, &["log.csv", "Expected 6 records, found 4 records at line 5"]);
+    assert_says(&message, &["log.csv", "line 5: expected 6 values, found 4", "max_bad_rows"]);
 }
 
 #[test]
@@ -243,8 +234,13 @@ fn a_late_value_of_another_type_says_how_to_declare_it() {
         log += &format!("a,{row},{},1,{},1\n", if row < 100_005 { "7" } else { "seven" }, row % 2);
     }
     let case = Case::with_log(&log);
-    let message = case.error(FILE);
-    assert_says(&message, &["seven", "Int64", "types = { column = \"text\" }"]);
-    let declared = "{ path = \"log.csv\", types = { item = \"text\" } }";
-    assert_eq!(case.dataset(&FILE.replace("\"log.csv\"", declared)).train.n_rows(), 60_006);
+    let computed = FILE.replace("SELECT *", "SELECT * EXCEPT (item), item * 1 AS item");
+    let message = case.error(&computed);
+    assert_says(
+        &message,
+        &["log.csv", "line 100007", "column `item`", "found `seven`", "types = { item = \"text\" }"],
+    );
+    let declared = "{ path = \"log.csv\", types = { item = \"integer\" } }";
+    assert_says(&case.error(&FILE.replace("\"log.csv\"", declared)), &["line 100007", "`seven`"]);
+    assert_eq!(case.dataset(FILE).train.n_rows(), 60_006, "what becomes an id is read as text");
 }

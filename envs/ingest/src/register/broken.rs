@@ -1,0 +1,122 @@
+//! Rows of text files that cannot be read: where they are, why, and files without them.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::path::Path;
+
+use csv::ByteRecord;
+use datafusion::arrow::compute::kernels::cast_utils::Parser;
+use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef, TimestampMillisecondType};
+
+use super::line_format::LineFormat;
+
+/// A row that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BrokenRow {
+    /// Its first line, from 1.
+    pub(crate) line: u64,
+    /// What was expected and found.
+    pub(crate) reason: String,
+    /// The column whose value is not of its type.
+    pub(crate) column: Option<String>,
+    /// Where it stands in the file.
+    bytes: Range<u64>,
+}
+
+/// What rows must be like.
+pub(super) enum Expected<'a> {
+    /// As many values as the first line.
+    Length,
+    /// Values of these types.
+    Types(&'a SchemaRef),
+}
+
+/// The first `limit` rows of the file at `path` that are not as expected.
+pub(super) fn rows(
+    path: &Path,
+    format: &LineFormat,
+    expected: &Expected<'_>,
+    limit: usize,
+) -> io::Result<Vec<BrokenRow>> {
+    let mut records = format.records(path)?;
+    let mut length = records.byte_headers()?.len();
+    if let Expected::Types(schema) = expected {
+        length = schema.fields().len();
+    }
+    let (mut found, mut record) = (Vec::new(), ByteRecord::new());
+    while found.len() < limit && records.read_byte_record(&mut record)? {
+        if let Some((reason, column)) = fault(&record, format, expected, length) {
+            let start = record.position().expect("a record that was read");
+            let bytes = start.byte()..records.position().byte();
+            found.push(BrokenRow { line: start.line(), reason, column, bytes });
+        }
+    }
+    Ok(found)
+}
+
+/// The line on which record `index` of the file at `path` begins.
+pub(super) fn line_of(path: &Path, format: &LineFormat, index: usize) -> io::Result<Option<u64>> {
+    let mut records = format.records(path)?;
+    let record = records.byte_records().nth(index).transpose()?;
+    Ok(record.and_then(|record| Some(record.position()?.line())))
+}
+
+/// What is wrong with a record, and the column whose value it is.
+fn fault(
+    record: &ByteRecord,
+    format: &LineFormat,
+    expected: &Expected<'_>,
+    length: usize,
+) -> Option<(String, Option<String>)> {
+    if record.len() != length {
+        return Some((format!("expected {length} values, found {}", record.len()), None));
+    }
+    for (index, value) in record.iter().enumerate() {
+        let Ok(value) = std::str::from_utf8(value) else {
+            return Some((format!("expected text in UTF-8, found other bytes in value {}", index + 1), None));
+        };
+        if let Expected::Types(schema) = expected
+            && !format.is_missing(value)
+        {
+            let field = schema.field(index);
+            if let Some(kind) = unlike(value, field.data_type()) {
+                let name = field.name();
+                let reason = format!("column `{name}`: expected {kind}, found `{value}`");
+                return Some((reason, Some(name.clone())));
+            }
+        }
+    }
+    None
+}
+
+/// What a value of this type is, where `value` is none.
+fn unlike(value: &str, data_type: &DataType) -> Option<&'static str> {
+    let (is_one, kind) = match data_type {
+        DataType::Int64 => (Int64Type::parse(value).is_some(), "an integer of 64 bits"),
+        DataType::Float64 => (Float64Type::parse(value).is_some(), "a number"),
+        DataType::Boolean => {
+            (["true", "false"].contains(&value.to_lowercase().as_str()), "`true` or `false`")
+        }
+        DataType::Timestamp(..) => (TimestampMillisecondType::parse(value).is_some(), "a date and time"),
+        _ => (true, ""),
+    };
+    (!is_one).then_some(kind)
+}
+
+/// Copies a file, with blanks in the place of broken rows: the others stay on their lines.
+pub(super) fn without(path: &Path, broken: &[BrokenRow], target: &Path) -> io::Result<()> {
+    let mut source = File::open(path)?;
+    let mut copy = BufWriter::new(File::create(target)?);
+    let mut start = 0;
+    for row in broken {
+        io::copy(&mut (&mut source).take(row.bytes.start - start), &mut copy)?;
+        let mut bytes = Vec::new();
+        (&mut source).take(row.bytes.end - row.bytes.start).read_to_end(&mut bytes)?;
+        copy.write_all(&bytes.iter().filter(|byte| **byte == b'\n').copied().collect::<Vec<_>>())?;
+        start = row.bytes.end;
+    }
+    source.seek(SeekFrom::Start(start))?;
+    io::copy(&mut source, &mut copy)?;
+    copy.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
