@@ -60,7 +60,7 @@ pub enum Error {
         /// Where the last good parameters are.
         kept: String,
     },
-    /// Ctrl-C.
+    /// Ctrl-C or another signal.
     #[error("interrupted in phase {phase}, step {step}")]
     Interrupted {
         /// The phase.
@@ -102,6 +102,11 @@ impl std::fmt::Display for Learner {
 }
 
 impl Error {
+    /// Whether somebody asked for the end.
+    pub fn is_interrupt(&self) -> bool {
+        matches!(self, Self::Interrupted { .. } | Self::Ingest(rmtl_ingest::IngestError::Cancelled))
+    }
+
     /// An [`Error::File`].
     pub fn file(action: &'static str, path: &Path, reason: impl ToString) -> Self {
         Self::File { action, path: path.into(), reason: reason.to_string() }

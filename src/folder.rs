@@ -11,6 +11,8 @@
 //! report.md       the same for people
 //! ```
 
+mod claim;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,9 @@ use rmtl_agents::weights::NamedTensors;
 
 use crate::checkpoint;
 use crate::error::{Error, Result};
+use crate::log::{METRICS_FILE, TIMINGS_FILE};
+
+use claim::{Claim, Taken};
 
 /// The resolved run file.
 pub const RUN_FILE: &str = "run.toml";
@@ -69,47 +74,65 @@ impl Model {
     }
 }
 
-/// An existing run folder.
-#[derive(Clone, Debug)]
+/// An existing run folder. That of a new run belongs to this process until it is dropped.
+#[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    claim: Option<Claim>,
 }
 
 impl RunFolder {
     /// Makes the folder of a new run.
     ///
     /// # Errors
-    /// It holds something already, or cannot be made.
+    /// It holds something already, another run is using it, or it cannot be made.
     pub fn create(path: &Path) -> Result<Self> {
-        let is_taken = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
-        if is_taken {
-            let reason = "it exists and is not empty; choose another folder with --out, or remove it";
-            return Err(Error::file("start a run in", path, reason));
-        }
-        fs::create_dir_all(path).map_err(|error| Error::file("create", path, error))?;
-        Ok(Self { path: path.into() })
+        let claim = Claim::of(path).map_err(|taken| match taken {
+            Taken::InUse => {
+                let reason = "another run is going on in it; choose another folder with --out";
+                Error::file("start a run in", path, reason)
+            }
+            Taken::NotEmpty => {
+                let reason = "it exists and is not empty; choose another folder with --out, or remove it";
+                Error::file("start a run in", path, reason)
+            }
+            Taken::Io(error) => Error::file("create", path, error),
+        })?;
+        Ok(Self { path: path.into(), claim: Some(claim) })
     }
 
     /// Makes the first of `runs/<name>`, `runs/<name>-2`, … that does not exist. Two programs never get the same one.
     pub fn create_next(name: &str) -> Result<Self> {
-        let runs = Path::new("runs");
-        fs::create_dir_all(runs).map_err(|error| Error::file("create", runs, error))?;
         let numbered = (2..).map(|n| format!("{name}-{n}"));
         for name in std::iter::once(name.to_owned()).chain(numbered) {
-            let path = runs.join(name);
-            match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path }),
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(Error::file("create", &path, error)),
+            let path = Path::new("runs").join(name);
+            if path.exists() {
+                continue;
+            }
+            match Claim::of(&path) {
+                Ok(claim) => return Ok(Self { path, claim: Some(claim) }),
+                Err(Taken::InUse | Taken::NotEmpty) => {}
+                Err(Taken::Io(error)) => return Err(Error::file("create", &path, error)),
             }
         }
         unreachable!("there are more numbers than folders")
     }
 
-    /// Removes the folder of a run that did not begin. It was empty or absent before.
-    pub fn discard(&self) {
-        // That it stays is a nuisance and no reason to hide why the run did not begin.
-        drop(fs::remove_dir_all(&self.path));
+    /// Takes back what a run that did not begin has made, and nothing else.
+    pub fn discard(self) {
+        // That something stays is a nuisance and no reason to hide why the run did not begin.
+        for file in [RUN_FILE, DATASET_FILE, METRICS_FILE, TIMINGS_FILE] {
+            drop(fs::remove_file(self.path.join(file)));
+        }
+        drop(fs::remove_dir_all(self.path.join(TENSORBOARD)));
+        if let Some(claim) = self.claim {
+            claim.give_up();
+        }
+    }
+
+    /// Whether a run is going on in it.
+    pub fn is_in_use(&self) -> bool {
+        claim::is_in_use(&self.path)
     }
 
     /// Whether it keeps any parameters.
@@ -126,7 +149,7 @@ impl RunFolder {
             let reason = format!("no {RUN_FILE} in it; expected the folder of an `rmtl train`");
             return Err(Error::file("open the run folder", path, reason));
         }
-        Ok(Self { path: path.into() })
+        Ok(Self { path: path.into(), claim: None })
     }
 
     /// Where it is.

@@ -82,6 +82,13 @@ impl<'a> Run<'a> {
         self.warnings.push(message);
     }
 
+    /// The same of what several phases find.
+    pub fn warn_once(&mut self, message: String) {
+        if !self.warnings.contains(&message) {
+            self.warn(message);
+        }
+    }
+
     /// Fails where a loss is not a number.
     pub fn check_loss(
         &self,

@@ -71,7 +71,7 @@ fn check_finds_what_later_rows_change_and_says_what_to_do() {
     };
     let (status, stdout, stderr) = check(DATASET, true);
     assert_eq!((status, stderr.as_str()), (Some(0), ""));
-    assert!(stdout.contains("% of them cut"), "{stdout}");
+    assert!(stdout.contains("% of them cut") && stdout.contains("tampered with: log by `time`"), "{stdout}");
     assert_eq!(stdout.lines().filter(|line| line.ends_with(" same")).count(), 7, "{stdout}");
     let leak = DATASET
         .replace("SELECT * FROM log", "SELECT *, count(*) OVER (PARTITION BY item) AS shown FROM log")

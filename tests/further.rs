@@ -115,7 +115,7 @@ fn the_early_stop_may_follow_the_logloss() {
     let kept = |report: &Report| report.selection.actors["actor"].step;
     let by_logloss = bench.train("logloss", &[&set[..], &["early_stop=logloss"]].concat());
     let by_one = bench.train("one", &[&set[..], &["early_stop.task_logloss=click"]].concat());
-    assert_eq!(by_logloss.selection.criterion, "logloss");
+    assert_eq!(by_logloss.selection.criterion, "mean logloss");
     let of = |task: &str| curve(&bench, "one", &format!("pretrain/validation_logloss/{task}"));
     assert_eq!(kept(&by_one), best(&of("click"), -1.0));
     let [click, cart, buy] = ["click", "cart", "buy"].map(of);
@@ -137,7 +137,7 @@ fn a_task_without_a_positive_in_validation_is_stopped_by_logloss() {
         .replace("ignore = [\"hour\", \"price\"]", "ignore = [\"hour\", \"price\", \"p_click\", \"p_cart\"]");
     let bench = Workbench::with(&dataset, RUN);
     let report = bench.train("run", &["weighting.equal={}"]);
-    assert_eq!(report.selection.criterion, "logloss");
+    assert_eq!(report.selection.criterion, "mean logloss");
     let told = |words: &str| report.warnings.iter().filter(|warning| warning.contains(words)).count();
     assert_eq!(
         told("task `buy` lacks one of its labels in the validation split"),
@@ -146,7 +146,7 @@ fn a_task_without_a_positive_in_validation_is_stopped_by_logloss() {
         report.warnings
     );
     let other = bench.train("click", &["weighting.equal={}", "early_stop.task=click"]);
-    assert_eq!(other.selection.criterion, "AUC", "click has an AUC of its own");
+    assert_eq!(other.selection.criterion, "AUC of click", "click has an AUC of its own");
 }
 
 #[test]
@@ -174,8 +174,10 @@ fn the_report_says_what_validation_saw_where_each_actor_was_kept() {
     let best = report.selection.actors.values().map(|of| of.value.unwrap()).fold(0.0, f64::max);
     assert_eq!(report.selection.actors[&report.selection.best].value, Some(best));
     let page = bench.read("run/report.md");
-    let line =
-        format!("* `model/{}.safetensors`: AUC {best:.4}, the best; kept at step", report.selection.best);
+    let line = format!(
+        "* `model/{}.safetensors`: mean AUC {best:.4}, the best; kept at step",
+        report.selection.best
+    );
     assert!(page.contains(&line), "{page}");
     assert!(report.validation.oracle.is_some());
 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod cli;
 mod compare;
 mod dynamic_weights;
+mod folders;
 mod further;
 mod learning;
 mod pipeline;

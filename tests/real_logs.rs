@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rmtl::cli::{TrainArguments, train};
+use rmtl::cli::{DataArguments, TrainArguments, train};
 use rmtl::interrupt::Interrupt;
 use rmtl::log::Console;
 
@@ -27,7 +27,7 @@ fn run(run_file: &str, root: &Path, set: &[&str]) -> Option<rmtl::report::Report
         run_file: run_file.into(),
         overrides,
         out: None,
-        root: Some(root.into()),
+        data: DataArguments { root: Some(root.into()), prepared: None },
         device: None,
         quiet: true,
     };

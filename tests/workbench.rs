@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rmtl::cli::{TrainArguments, train};
+use rmtl::cli::{DataArguments, TrainArguments, train};
 use rmtl::error::Error;
 use rmtl::interrupt::Interrupt;
 use rmtl::log::Console;
@@ -87,7 +87,7 @@ impl Workbench {
             run_file: self.path("run.toml"),
             overrides,
             out: None,
-            root: None,
+            data: DataArguments::default(),
             device: None,
             quiet: true,
         };

@@ -5,6 +5,7 @@
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rmtl_envs::Schema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::StateBatch;
@@ -16,7 +17,7 @@ use crate::stream::Stream;
 use crate::weights::{self, NamedTensor, NamedTensors, WeightsError};
 
 /// Settings of a state encoder, `[encoder]` of a run file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EncoderConfig {
     /// Embedding dimension d.

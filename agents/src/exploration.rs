@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rand::RngExt;
 use rand_distr::{Distribution, Normal, StandardNormal};
 use rmtl_envs::Row;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::BatchReader;
@@ -12,7 +13,7 @@ use crate::stream::Stream;
 use crate::transition::Policy;
 
 /// Which actions are taken while the replay is filled. All are clipped to [0, 1].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Exploration {
     /// The actor's prediction plus independent normal noise.

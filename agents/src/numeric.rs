@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use rmtl_envs::{CategoricalField, Schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::StateBatch;
@@ -14,7 +15,7 @@ use crate::stream::Stream;
 const LARGEST_BUCKET: i32 = 512;
 
 /// How numeric columns become fields.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NumericEncoding {
     /// All columns together are one field, `Linear(numeric → dim)` of the standardised values.

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use rand_distr::{Distribution, Normal};
 use rmtl_envs::{Reward, Row, Trajectory};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{BatchReader, StateBatch};
@@ -69,7 +70,7 @@ impl Policy for FrozenPolicy {
 /// Target-policy smoothing (TD3: Fujimoto et al., ICML 2018, equation 14): a target is that of the actions around the
 /// policy's, `clip(π̃(s') + clip(ε, −c, c), 0, 1)`, ε normal. TD3's values, 0.2 and 0.5, are for actions in [−1, 1];
 /// the defaults are the same shares of [0, 1].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Smoothing {
     /// Standard deviation of ε.

@@ -24,7 +24,7 @@ of() {
 }
 
 # The tables of runs but for their critics and what they cost.
-compare() { "$rmtl" compare --split test --markdown "$@" | sed '/^### critics of/,$d; /^### cost/,$d'; }
+compare() { "$rmtl" compare --split test --markdown --actor final "$@" | sed '/^### critics of/,$d; /^### cost/,$d'; }
 
 # The tables of their critics.
 compare_critics() { "$rmtl" compare --markdown "$@" | sed '/^### critics of/,/^### cost/!d; /^### cost/d'; }

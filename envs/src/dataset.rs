@@ -39,7 +39,18 @@ impl Dataset {
     /// # Errors
     /// A file is missing, damaged, of another version, or its rows are not what the manifest says.
     pub fn open(dir: &Path) -> Result<Self, EnvError> {
-        let manifest = Manifest::read(dir)?;
+        loop {
+            let manifest = Manifest::read(dir)?;
+            let opened = Self::tables(dir, &manifest);
+            // Somebody may have put another dataset in its place between two files.
+            if Manifest::read(dir)? == manifest {
+                let [train, validation, test] = opened?;
+                return Ok(Self { manifest, train, validation, test });
+            }
+        }
+    }
+
+    fn tables(dir: &Path, manifest: &Manifest) -> Result<[LogTable; 3], EnvError> {
         let open = |split: Split| {
             let path = dir.join(split.file_name());
             let table = LogTable::open(&path, &manifest.schema)?;
@@ -48,8 +59,7 @@ impl Dataset {
             EnvError::unless_equal(&path, "oracle column", manifest.oracle, table.has_oracle())?;
             Ok(table)
         };
-        let (train, validation, test) = (open(Split::Train)?, open(Split::Validation)?, open(Split::Test)?);
-        Ok(Self { manifest, train, validation, test })
+        Ok([open(Split::Train)?, open(Split::Validation)?, open(Split::Test)?])
     }
 
     /// The table of `split`.

@@ -29,12 +29,14 @@
 //! The crate knows neither tensors nor devices, reads no raw logs and owns no random generator: whoever calls
 //! [`generate`] brings one.
 
+mod cancel;
 mod check;
 mod dataset;
 mod environment;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod lock;
 mod manifest;
 mod precision;
 mod reward;
@@ -44,10 +46,12 @@ mod synthetic;
 mod table;
 mod trajectory;
 
+pub use cancel::Cancel;
 pub use check::{ContractViolation, Environment, Rule, WalkSummary, check_environment};
 pub use dataset::{Dataset, Split};
 pub use environment::{EnvironmentConfig, SessionEnv, Step};
 pub use error::EnvError;
+pub use lock::Lock;
 pub use manifest::{FORMAT_VERSION, MANIFEST_FILE, Manifest, SessionRule, SplitSummary, Warning};
 pub use precision::auc_standard_error;
 pub use reward::{MAX_ACTION, MIN_ACTION, Reward};

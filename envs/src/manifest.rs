@@ -46,7 +46,8 @@ pub struct Manifest {
 pub struct SessionRule {
     /// The raw log's column with the key; where it is a categorical feature, the field's name.
     pub key: String,
-    /// A longer pause, in milliseconds of the log's clock, begins a new session; without one no session is known to end.
+    /// A longer pause begins a new session; in the unit of the log's times: milliseconds where they are timestamps, else the unit of
+    /// the integers. Without one no session is known to end.
     pub gap: Option<i64>,
 }
 

@@ -1,5 +1,6 @@
 //! What an action is paid.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Smallest action the logarithm sees: keeps one confident mistake from being paid −∞.
@@ -12,7 +13,7 @@ pub const MAX_ACTION: f32 = 1.0 - 1e-4;
 ///
 /// RMTL, section 3.2: the reward of task `k` is its negative loss, so that the value of a state is how well the
 /// tasks will be predicted from there to the session's end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reward {
     /// `y ln a + (1 − y) ln(1 − a)`, `a` clipped to [[`MIN_ACTION`], [`MAX_ACTION`]]: between −9.22 and −0.0001.

@@ -9,11 +9,13 @@ use super::CheckArguments;
 use super::output::print;
 use super::prepare::{Shown, print_splits};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::log::Console;
 
-pub(super) fn command(arguments: &CheckArguments) -> Result<()> {
+pub(super) fn command(arguments: &CheckArguments, interrupt: &Interrupt) -> Result<()> {
     let file = DatasetFile::read(&arguments.dataset_file)?;
     if !arguments.leakage {
+        interrupt.end_at_once();
         rmtl_ingest::validate(&file, arguments.root.as_deref())?;
         print(format_args!("{}: its query and columns fit the log", arguments.dataset_file.display()));
         return Ok(());
@@ -21,9 +23,17 @@ pub(super) fn command(arguments: &CheckArguments) -> Result<()> {
     let console = if arguments.quiet { Console::quiet() } else { Console::detect() };
     let shown = RefCell::new(Shown::on(&console));
     let progress = |stage: rmtl_ingest::Progress| shown.borrow_mut().hear(&stage);
-    let test = LeakageTest::new(&file, arguments.root.as_deref(), &progress)?;
+    let test = LeakageTest::new(&file, arguments.root.as_deref(), &progress, interrupt.cancel())?;
     shown.borrow_mut().finish_stage();
     print_splits(test.manifest());
+    let tampered: Vec<String> = test.tampered().map(|(table, time)| format!("{table} by `{time}`")).collect();
+    print(format_args!("tampered with: {}", tampered.join(", ")));
+    if !test.untouched().is_empty() {
+        print(format_args!(
+            "NOT tested, taken as known from the start (they have no time column): {}",
+            test.untouched().join(", ")
+        ));
+    }
     for (until, variant) in LEAKAGE_RUNS {
         let found = test.run(until, variant, &progress)?;
         shown.borrow_mut().finish_stage();

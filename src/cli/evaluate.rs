@@ -2,27 +2,27 @@
 
 use rmtl_agents::actor::Actor;
 use rmtl_agents::stream::Streams;
-use rmtl_envs::{Dataset, Split};
+use rmtl_envs::Split;
 
 use super::output::{complain, print};
-use super::{EvaluateArguments, prepare};
-use crate::config::RunFile;
+use super::{EvaluateArguments, run_data};
+use crate::config::{Override, RunFile};
 use crate::device::device;
 use crate::error::{Error, Result};
 use crate::folder::{Model, REPORT_FILE, RUN_FILE, RunFolder};
+use crate::interrupt::Interrupt;
 use crate::log::Console;
 use crate::phase::Evaluator;
 use crate::report::{Comparison, TaskBlock, task_block};
 
-pub(super) fn command(arguments: &EvaluateArguments) -> Result<()> {
+pub(super) fn command(arguments: &EvaluateArguments, interrupt: &Interrupt) -> Result<()> {
     let folder = RunFolder::open(&arguments.run_dir)?;
-    let mut config = RunFile::read(&folder.path().join(RUN_FILE), &[])?;
-    if let Some(root) = &arguments.root {
-        config.data.root = Some(root.clone());
-    }
+    check_overrides(&arguments.overrides)?;
+    let mut config = RunFile::read(&folder.path().join(RUN_FILE), &arguments.overrides)?;
+    arguments.data.apply(&mut config.data);
     let device = device(arguments.device.as_deref().unwrap_or(&config.device))?;
-    let data = prepare::for_run(&config.data, &Console::detect())?;
-    let dataset = Dataset::open(&data.directory)?;
+    let dataset = run_data::of(&config.data, &Console::detect(), interrupt)?.dataset;
+    interrupt.end_at_once();
     let manifest = &dataset.manifest;
     config.check(&manifest.schema)?;
 
@@ -37,9 +37,15 @@ pub(super) fn command(arguments: &EvaluateArguments) -> Result<()> {
         let actor = actor.load(&folder.load(model)?).map_err(|source| Error::Model { path, source })?;
         Ok(Some(task_block(manifest, test.evaluate(&actor)?)))
     };
-    let Some(tasks) = block(Model::Actor)? else {
-        let reason = "the run did not finish: no final actor in it";
-        return Err(Error::file("evaluate", &arguments.run_dir, reason));
+    let mut evaluated = None;
+    for model in [Model::Actor, Model::LastGood, Model::Baseline] {
+        if evaluated.is_none() {
+            evaluated = block(model)?.map(|tasks| (model, tasks));
+        }
+    }
+    let unfinished = if folder.is_in_use() { "the run is still going on" } else { "the run did not finish" };
+    let Some((model, tasks)) = evaluated else {
+        return Err(Error::file("evaluate", &arguments.run_dir, format!("{unfinished}: no actor in it yet")));
     };
     let comparison = Comparison {
         tasks,
@@ -48,7 +54,12 @@ pub(super) fn command(arguments: &EvaluateArguments) -> Result<()> {
         oracle: test.oracle()?.map(|scores| task_block(manifest, scores)),
     };
     if !folder.path().join(REPORT_FILE).exists() {
-        complain("warning: the run did not finish; these are the models it kept");
+        let actor = folder.model_path(model);
+        complain(format_args!(
+            "warning: {unfinished}; the row `{}` is of {}",
+            config.weighting.name(),
+            actor.display()
+        ));
     }
     if arguments.json {
         print(format_args!(
@@ -59,4 +70,18 @@ pub(super) fn command(arguments: &EvaluateArguments) -> Result<()> {
         print(comparison.to_table(config.weighting.name()));
     }
     Ok(())
+}
+
+/// Keys that change where things are and nothing of what was trained.
+fn check_overrides(overrides: &[Override]) -> Result<()> {
+    let is_place = |key: &str| key == "device" || key.starts_with("data.");
+    match overrides.iter().find(|item| !is_place(item.key())) {
+        None => Ok(()),
+        Some(item) => Err(Error::Usage(format!(
+            "--set {}: the models were trained with the run folder's run.toml; only `device` and keys of [data] can be set \
+             here, and a training with another value is `rmtl train {} --set ..`",
+            item.key(),
+            RUN_FILE
+        ))),
+    }
 }

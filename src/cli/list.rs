@@ -10,6 +10,7 @@ use rmtl_ingest::DatasetFile;
 use serde::Serialize;
 
 use super::output::print;
+use crate::config::keys;
 use crate::device::devices;
 use crate::error::{Error, Result};
 
@@ -21,6 +22,8 @@ pub(super) enum Kind {
     Weightings,
     /// `[losses.<name>]`
     Losses,
+    /// Every key of a run file; with `--json` its JSON Schema, for editors
+    Keys,
     /// Dataset files under `configs/datasets`
     Datasets,
     /// `device = "<name>"`
@@ -43,12 +46,17 @@ impl Entry {
 }
 
 pub(super) fn command(kind: Kind, json: bool) -> Result<()> {
+    if json && matches!(kind, Kind::Keys) {
+        print(format_args!("{:#}", keys::schema()));
+        return Ok(());
+    }
     let entries = match kind {
         Kind::Backbones => {
             BackboneConfig::all().iter().map(|config| Entry::new(config.name(), config.summary())).collect()
         }
         Kind::Weightings => WEIGHTINGS.iter().map(|(name, summary)| Entry::new(name, summary)).collect(),
         Kind::Losses => LOSSES.iter().map(|(name, summary)| Entry::new(name, summary)).collect(),
+        Kind::Keys => keys::all().iter().map(|(key, summary)| Entry::new(key, summary)).collect(),
         Kind::Datasets => datasets(Path::new("configs/datasets"))?,
         Kind::Devices => devices()
             .iter()

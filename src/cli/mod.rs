@@ -6,6 +6,7 @@ mod evaluate;
 mod list;
 mod output;
 mod prepare;
+mod run_data;
 mod train;
 
 use std::error::Error as _;
@@ -15,9 +16,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::compare::{On, Which};
-use crate::config::Override;
-use crate::error::Error;
-use crate::interrupt::EXIT_STATUS;
+use crate::config::{DataConfig, Override};
+use crate::interrupt::Interrupt;
 
 use output::complain;
 pub use train::train;
@@ -52,6 +52,29 @@ enum Command {
     },
 }
 
+/// Where the data are, other than the run file says.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct DataArguments {
+    /// Folder with the raw log files (`data.root`).
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Folder of the prepared dataset (`data.prepared`): where it is, or where it goes.
+    #[arg(long, value_name = "DIR")]
+    pub prepared: Option<PathBuf>,
+}
+
+impl DataArguments {
+    fn apply(&self, data: &mut DataConfig) {
+        let given = |argument: &Option<PathBuf>, key: &mut Option<PathBuf>| {
+            if argument.is_some() {
+                key.clone_from(argument);
+            }
+        };
+        given(&self.root, &mut data.root);
+        given(&self.prepared, &mut data.prepared);
+    }
+}
+
 /// Arguments of `rmtl train`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TrainArguments {
@@ -63,9 +86,9 @@ pub struct TrainArguments {
     /// The run folder; the default is the first free `runs/<name of the run file>`.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Folder with the raw log files (`data.root`).
-    #[arg(long, value_name = "DIR")]
-    pub root: Option<PathBuf>,
+    /// Where the data are.
+    #[command(flatten)]
+    pub data: DataArguments,
     /// Device to run on (`device`), see `rmtl list devices`.
     #[arg(long)]
     pub device: Option<String>,
@@ -78,9 +101,11 @@ pub struct TrainArguments {
 struct EvaluateArguments {
     /// The folder of an earlier `rmtl train`.
     run_dir: PathBuf,
-    /// Folder with the raw log files, where they have moved.
-    #[arg(long, value_name = "DIR")]
-    root: Option<PathBuf>,
+    /// Set `device` or a key of `[data]`, such as `data.prepared=elsewhere`; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<Override>,
+    #[command(flatten)]
+    data: DataArguments,
     /// Device to run on, where it is to be another one.
     #[arg(long)]
     device: Option<String>,
@@ -94,12 +119,13 @@ struct CompareArguments {
     /// Run folders, or folders of run folders. Runs whose run files differ in the seed alone are averaged.
     #[arg(required = true)]
     run_dirs: Vec<PathBuf>,
-    /// The run that AUCs are set in relation to (RelaImpr).
-    #[arg(long, value_name = "RUN", conflicts_with = "json")]
+    /// The run that the others are set in relation to, by its name in the tables or its folder; `RUN:pretrained` is its
+    /// pretrained actor.
+    #[arg(long, value_name = "RUN[:ACTOR]", conflicts_with = "json")]
     base: Option<String>,
-    /// Which actor of each run.
-    #[arg(long, value_enum, default_value_t)]
-    actor: Which,
+    /// One actor of each run instead of all.
+    #[arg(long, value_enum)]
+    actor: Option<Which>,
     /// Which split's metrics: choose on validation, look at test once.
     #[arg(long, value_enum, default_value_t)]
     split: On,
@@ -144,12 +170,18 @@ struct CheckArguments {
 
 /// Parses the command line and runs it.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Train(arguments) => train::command(&arguments),
-        Command::Evaluate(arguments) => evaluate::command(&arguments),
+    let command = Cli::parse().command;
+    // What looks at files for a moment ends as everything does.
+    let interrupt = match command {
+        Command::Compare(_) | Command::List { .. } => Interrupt::default(),
+        _ => Interrupt::listen(),
+    };
+    let result = match command {
+        Command::Train(arguments) => train::command(&arguments, interrupt.clone()),
+        Command::Evaluate(arguments) => evaluate::command(&arguments, &interrupt),
         Command::Compare(arguments) => compare::command(&arguments),
-        Command::Prepare(arguments) => prepare::command(&arguments),
-        Command::Check(arguments) => check::command(&arguments),
+        Command::Prepare(arguments) => prepare::command(&arguments, &interrupt),
+        Command::Check(arguments) => check::command(&arguments, &interrupt),
         Command::List { kind, json } => list::command(kind, json),
     };
     let Err(error) = result else {
@@ -161,8 +193,5 @@ pub fn main() -> ExitCode {
         complain(format_args!("  because: {cause}"));
         source = cause.source();
     }
-    match error {
-        Error::Interrupted { .. } => ExitCode::from(EXIT_STATUS as u8),
-        _ => ExitCode::FAILURE,
-    }
+    if error.is_interrupt() { ExitCode::from(interrupt.exit_status()) } else { ExitCode::FAILURE }
 }

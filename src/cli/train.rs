@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use burn::tensor::Device;
 use rmtl_agents::stream::Streams;
 use rmtl_envs::Dataset;
 
 use super::output::print;
-use super::{TrainArguments, prepare};
+use super::{TrainArguments, run_data};
 use crate::config::{Override, RunFile};
 use crate::device::device;
 use crate::error::{Error, Result};
@@ -18,14 +19,14 @@ use crate::pipeline;
 use crate::report::Report;
 use crate::run::Run;
 
-pub(super) fn command(arguments: &TrainArguments) -> Result<()> {
+pub(super) fn command(arguments: &TrainArguments, interrupt: Interrupt) -> Result<()> {
     let console = if arguments.quiet { Console::quiet() } else { Console::detect() };
     let config = configured(arguments)?;
     let folder = match &arguments.out {
         Some(out) => RunFolder::create(out)?,
         None => RunFolder::create_next(&stem(&arguments.run_file))?,
     };
-    let report = train_in(&folder, &config, console, Interrupt::listen())?;
+    let (folder, report) = train_in(folder, &config, console, interrupt)?;
     print(format_args!("{}\n", report.actors.to_table(&report.weighting)));
     print(format_args!("{}\n", report.selection.sentence()));
     let written = write_report(&folder, &report);
@@ -46,33 +47,30 @@ pub fn train(
     interrupt: Interrupt,
 ) -> Result<Report> {
     let config = configured(arguments)?;
-    let folder = RunFolder::create(out)?;
-    let report = train_in(&folder, &config, console, interrupt)?;
+    let (folder, report) = train_in(RunFolder::create(out)?, &config, console, interrupt)?;
     write_report(&folder, &report)?;
     Ok(report)
 }
 
-/// A run that does not begin leaves no folder behind.
-fn train_in(folder: &RunFolder, config: &RunFile, console: Console, interrupt: Interrupt) -> Result<Report> {
-    let begin = || -> Result<_> {
-        let device = device(&config.device)?;
-        let data = prepare::for_run(&config.data, &console)?;
-        let dataset = Dataset::open(&data.directory)?;
-        config.check(&dataset.manifest.schema)?;
-        config.check_sessions(&dataset.manifest)?;
-        interrupt.check(Phase::Pretrain, 0)?;
-        folder.write(DATASET_FILE, &data.dataset_file)?;
-        folder.write(RUN_FILE, &RunFile { data: data.config, ..config.clone() }.to_toml()?)?;
-        let logger = logger(config, &dataset, folder, &console)?;
-        Ok((device, dataset, logger))
+fn train_in(
+    folder: RunFolder,
+    config: &RunFile,
+    console: Console,
+    interrupt: Interrupt,
+) -> Result<(RunFolder, Report)> {
+    let (device, dataset, logger) = match begin(&folder, config, &console, &interrupt) {
+        Ok(begun) => begun,
+        Err(error) => {
+            folder.discard();
+            return Err(error);
+        }
     };
-    let (device, dataset, logger) = begin().inspect_err(|_| folder.discard())?;
     let mut run = Run {
         config,
         dataset: &dataset,
         device,
         streams: Streams::new(config.seed),
-        folder,
+        folder: &folder,
         logger,
         console,
         interrupt,
@@ -85,7 +83,25 @@ fn train_in(folder: &RunFolder, config: &RunFile, console: Console, interrupt: I
         let models = folder.path().join("model");
         run.console.warn(&format!("the models trained so far are in {}", models.display()));
     }
-    result
+    result.map(|report| (folder, report))
+}
+
+/// Everything that can be wrong before the first step.
+fn begin(
+    folder: &RunFolder,
+    config: &RunFile,
+    console: &Console,
+    interrupt: &Interrupt,
+) -> Result<(Device, Dataset, Logger)> {
+    let device = device(&config.device)?;
+    let data = run_data::of(&config.data, console, interrupt)?;
+    config.check(&data.dataset.manifest.schema)?;
+    config.check_sessions(&data.dataset.manifest)?;
+    interrupt.check(Phase::Pretrain, 0)?;
+    folder.write(DATASET_FILE, &data.dataset_file)?;
+    folder.write(RUN_FILE, &RunFile { data: data.config(folder.path())?, ..config.clone() }.to_toml()?)?;
+    let logger = logger(config, &data.dataset, folder, console)?;
+    Ok((device, data.dataset, logger))
 }
 
 fn write_report(folder: &RunFolder, report: &Report) -> Result<()> {
@@ -97,9 +113,7 @@ fn write_report(folder: &RunFolder, report: &Report) -> Result<()> {
 fn configured(arguments: &TrainArguments) -> Result<RunFile> {
     let overrides: &[Override] = &arguments.overrides;
     let mut config = RunFile::read(&arguments.run_file, overrides)?;
-    if let Some(root) = &arguments.root {
-        config.data.root = Some(root.clone());
-    }
+    arguments.data.apply(&mut config.data);
     if let Some(device) = &arguments.device {
         config.device = device.clone();
     }

@@ -1,12 +1,13 @@
 //! `[early_stop]`: what decides which parameters are the best.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metric::TaskMetrics;
 
 /// What the early stop looks at on the validation split. Every phase that trains the actor keeps the parameters where this
 /// was best.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EarlyStop {
     /// The mean AUC over the tasks.
@@ -72,7 +73,14 @@ impl EarlyStop {
             (true, _) => Metric::Auc,
             (false, _) => Metric::Logloss,
         };
-        Criterion { metric, weights, instead_of_auc_of }
+        let what = if let Metric::Logloss = metric { "logloss" } else { "AUC" };
+        let name = match self {
+            Self::Mean | Self::Logloss => format!("mean {what}"),
+            Self::Minimum => format!("{} {what}", if what == "AUC" { "least" } else { "mean" }),
+            Self::Task(name) | Self::TaskLogloss(name) => format!("{what} of {name}"),
+            Self::Weighted(_) => format!("weighted {what}"),
+        };
+        Criterion { metric, weights, name, instead_of_auc_of }
     }
 }
 
@@ -82,6 +90,7 @@ pub struct Criterion {
     metric: Metric,
     /// How much every task counts.
     weights: Vec<f64>,
+    name: String,
     /// The task whose missing AUC made logloss the criterion.
     pub instead_of_auc_of: Option<String>,
 }
@@ -119,12 +128,8 @@ impl Criterion {
     }
 
     /// What it is called in reports and on the console.
-    pub fn name(&self) -> &'static str {
-        match self.metric {
-            Metric::Auc => "AUC",
-            Metric::LeastAuc => "least AUC",
-            Metric::Logloss => "logloss",
-        }
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -206,7 +211,11 @@ mod tests {
             let (criterion, found) = value(&stop, aucs);
             assert!((found - expected).abs() < 1e-12, "{stop:?}: {found}");
             assert_eq!(criterion.instead_of_auc_of.as_deref() == Some("buy"), instead, "{stop:?}");
-            assert_eq!(criterion.name() == "logloss", instead || stop == EarlyStop::Logloss, "{stop:?}");
+            assert_eq!(
+                criterion.name().contains("logloss"),
+                instead || stop == EarlyStop::Logloss,
+                "{stop:?}"
+            );
         }
     }
 

@@ -3,6 +3,7 @@
 //! `configs/README.md` describes every key.
 
 mod early_stop;
+pub mod keys;
 mod overrides;
 mod schedule;
 mod training;
@@ -19,6 +20,7 @@ use rmtl_agents::replay::{CutRows, ReplayConfig};
 use rmtl_agents::weighting::{Signal, WeightBounds, WeightingConfig};
 use rmtl_envs::{Manifest, Schema, Split};
 use rmtl_ingest::toml_file::{self, TomlError};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -28,7 +30,7 @@ pub use schedule::{CollectConfig, ConvergeConfig, Joint, Schedule, TwoStage};
 pub use training::{FitConfig, FurtherConfig, StartFrom};
 
 /// A run file, `configs/**/*.toml`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunFile {
     /// Seed of every random stream.
@@ -83,7 +85,7 @@ pub struct RunFile {
 }
 
 /// Where the output biases of an untrained actor start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BiasInit {
     /// At the logit of the task's share of positives among the training rows (given the task before it, where the backbone
@@ -95,7 +97,7 @@ pub enum BiasInit {
 }
 
 /// `[data]`: which log.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// The dataset file, relative to the run file.
@@ -114,7 +116,7 @@ pub struct DataConfig {
 }
 
 /// `[log]`: what is logged.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {
     /// Training steps between two logged ones.
@@ -297,6 +299,14 @@ impl RunFile {
         if self.batch_size == 0 {
             return Err(section("batch_size")("must be at least 1; found 0".into()));
         }
+        if let WeightingConfig::Critic(critic) = &self.weighting
+            && critic.placebo.is_some()
+            && self.batch_size == 1
+        {
+            return Err(section("batch_size")(
+                "must be at least 2 with `weighting.critic.placebo`, which gives a row the Q of another row of its batch; found 1".into(),
+            ));
+        }
         if let Some(ema) = self.ema.filter(|ema| !(0.0..1.0).contains(ema)) {
             return Err(section("ema")(format!("is a decay in [0, 1), such as 0.995; found {ema}")));
         }
@@ -353,6 +363,9 @@ fn tidy(path: &Path) -> PathBuf {
             (Component::CurDir, _) => {}
             _ => tidied.push(part),
         }
+    }
+    if tidied.as_os_str().is_empty() {
+        tidied.push(Component::CurDir);
     }
     tidied
 }

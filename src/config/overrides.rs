@@ -5,6 +5,7 @@ use std::str::FromStr;
 use thiserror::Error;
 use toml::{Table, Value};
 
+use super::keys::{self, Place};
 use super::{ConfigError, RunFile};
 use rmtl_ingest::toml_file;
 
@@ -21,6 +22,16 @@ pub enum OverrideError {
     /// Not `key=value`.
     #[error("--set {0}: expected `key=value`, such as `--set weighting.critic.lambda=0.3`")]
     Form(String),
+    /// No such key.
+    #[error("--set {key}={value}: run files have no key `{key}`{}", did_you_mean(likely))]
+    UnknownKey {
+        /// The whole key.
+        key: String,
+        /// Its value.
+        value: String,
+        /// The keys that may have been meant.
+        likely: Vec<String>,
+    },
     /// The key goes through something that is no table.
     #[error("--set {key}: `{through}` is a value, not a table, so it has no keys of its own")]
     NoTable {
@@ -44,6 +55,19 @@ impl Override {
     pub fn key(&self) -> &str {
         &self.key
     }
+
+    fn unknown(&self) -> OverrideError {
+        let (key, value) = (self.key.clone(), self.value.to_string());
+        OverrideError::UnknownKey { likely: keys::likely(&key), key, value }
+    }
+}
+
+fn did_you_mean(likely: &[String]) -> String {
+    let quoted: Vec<String> = likely.iter().map(|key| format!("`{key}`")).collect();
+    match quoted.is_empty() {
+        true => "; `rmtl list keys` shows them all".into(),
+        false => format!(" (did you mean {}?)", quoted.join(" or ")),
+    }
 }
 
 impl FromStr for Override {
@@ -56,12 +80,35 @@ impl FromStr for Override {
         if key.is_empty() || key.split('.').any(str::is_empty) {
             return Err(form());
         }
+        let parsed = |text: &str| {
+            format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"))
+        };
         // A bare word is a string: `--set device=flex` needs no quotes.
-        let parsed =
-            format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-        let value = parsed.unwrap_or_else(|| Value::String(value.trim().to_owned()));
+        let value = parsed(value)
+            .or_else(|| parsed(&with_whole_numbers(value)))
+            .unwrap_or_else(|| Value::String(value.trim().to_owned()));
         Ok(Self { key: key.to_owned(), value })
     }
+}
+
+/// `.5` and `1.` as TOML writes them; what is no such number stays.
+fn with_whole_numbers(text: &str) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "+-._".contains(c);
+    let mut numbers = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        let token = &rest[start..];
+        let token = &token[..token.find(|c| !is_part(c)).unwrap_or(token.len())];
+        let is_number =
+            token.contains('.') && token.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+        numbers.push_str(&rest[..start]);
+        match token.parse::<f64>().ok().filter(|number| is_number && number.is_finite()) {
+            Some(number) => numbers.push_str(&format!("{number:?}")),
+            None => numbers.push_str(token),
+        }
+        rest = &rest[start + token.len()..];
+    }
+    numbers + rest
 }
 
 /// The run file `text` with `overrides`.
@@ -83,30 +130,27 @@ pub(super) fn apply(text: &str, overrides: &[Override]) -> Result<RunFile, Confi
     })
 }
 
-/// Tables of which exactly one sub-table may be given.
-const CHOICES: [&str; 8] = [
-    "backbone",
-    "weighting",
-    "schedule",
-    "encoder.optimizer",
-    "critic.embedding_optimizer",
-    "schedule.two_stage.collect.policy",
-    "schedule.joint.collect.policy",
-    "backbone.apem.gamma",
-];
-
 fn set(table: &mut Table, item: &Override) -> Result<(), OverrideError> {
     let parts: Vec<&str> = item.key.split('.').collect();
     let (last, path) = parts.split_last().expect("a key has at least one part");
-    let mut here = table;
+    let (mut here, mut place) = (table, Place::root());
     for (depth, part) in path.iter().enumerate() {
+        place = place.child(part).ok_or_else(|| item.unknown())?;
         let entry = here.entry(*part).or_insert_with(|| Value::Table(Table::new()));
+        if place.is_choice() {
+            // Another choice, be it a table or a name, makes room.
+            let chosen = parts[depth + 1];
+            match entry.as_table_mut() {
+                Some(table) => table.retain(|name, _| name == chosen),
+                None => *entry = Value::Table(Table::new()),
+            }
+        }
         here = entry
             .as_table_mut()
             .ok_or_else(|| OverrideError::NoTable { key: item.key.clone(), through: (*part).to_owned() })?;
-        if CHOICES.contains(&parts[..=depth].join(".").as_str()) {
-            here.retain(|name, _| name == parts[depth + 1]);
-        }
+    }
+    if place.child(last).is_none() {
+        return Err(item.unknown());
     }
     here.insert((*last).to_owned(), item.value.clone());
     Ok(())

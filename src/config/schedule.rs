@@ -2,12 +2,13 @@
 
 use rmtl_agents::exploration::Exploration;
 use rmtl_envs::Reward;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::training::{FitConfig, FurtherConfig, StartFrom};
 
 /// A schedule with its settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
     /// Pretrain → collect → critics → weighted training (RMTL).
@@ -89,7 +90,7 @@ impl Schedule {
 /// frozen, then train the actor with the critics' weights.
 ///
 /// A weighting that needs no critics acts in `pretrain`, and the run ends there.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TwoStage {
     /// The reward of a prediction.
@@ -108,7 +109,7 @@ pub struct TwoStage {
 /// the critics by TD, the actor on the weighted loss, and all targets follow.
 ///
 /// A weighting that needs no critics, without a policy gradient, acts in `pretrain`, and the run ends there.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Joint {
     /// The reward of a prediction.
@@ -161,7 +162,7 @@ impl Joint {
 }
 
 /// Filling the replay by walking the training sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CollectConfig {
     /// Which actions are taken.
@@ -177,7 +178,7 @@ impl Default for CollectConfig {
 }
 
 /// TD updates until the loss has converged.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConvergeConfig {
     /// Updates at most.

@@ -74,10 +74,61 @@ fn overrides_set_deep_keys_and_replace_choices() {
 }
 
 #[test]
+fn an_override_replaces_whatever_choice_was_made() {
+    let stop =
+        |text: &str, set: &str| read(text, &[set]).unwrap_or_else(|error| panic!("{error}")).early_stop;
+    let file = read(MINIMAL, &["early_stop.task=buy"]).unwrap();
+    let resolved = file.to_toml().unwrap();
+    assert_eq!(file.early_stop, EarlyStop::Task("buy".into()));
+    assert_eq!(stop(&read(MINIMAL, &[]).unwrap().to_toml().unwrap(), "early_stop.task=buy"), file.early_stop);
+    assert_eq!(stop(&resolved, "early_stop.weighted=[1,2]"), EarlyStop::Weighted(vec![1.0, 2.0]));
+    assert_eq!(stop(&resolved, "early_stop=minimum"), EarlyStop::Minimum);
+    let uniform = read(MINIMAL, &["schedule.two_stage.collect.policy=uniform"]).unwrap().to_toml().unwrap();
+    let policy = "schedule.two_stage.collect.policy.actor_noise.standard_deviation=0.2";
+    let expected = rmtl_agents::exploration::Exploration::ActorNoise { standard_deviation: 0.2 };
+    assert_eq!(read(&uniform, &[policy]).unwrap().schedule.collect().policy, expected);
+}
+
+#[test]
+fn numbers_are_read_as_people_write_them() {
+    for (text, expected) in [(".001", 0.001), ("1.", 1.0), (".5e1", 5.0), ("-.5", -0.5), ("+1.e-3", 0.001)] {
+        let item: Override = format!("x={text}").parse().unwrap();
+        assert_eq!(item, format!("x={expected:?}").parse().unwrap(), "{text}");
+    }
+    let rate = |text: &str| {
+        read(MINIMAL, &[&format!("optimizer.learning_rate={text}")]).unwrap().optimizer.learning_rate
+    };
+    assert_eq!((rate(".001"), rate("1.")), (0.001, 1.0));
+    let clip = read(MINIMAL, &["weights.clip=[.5, 2.]"]).unwrap().weights.clip;
+    assert_eq!(clip, Some([0.5, 2.0]));
+    for text in ["v1.5", "runs/a.b", "1.2.3", "..", "data.toml"] {
+        assert_eq!(
+            format!("x={text}").parse::<Override>(),
+            format!("x={text:?}").parse(),
+            "{text} stays a text"
+        );
+    }
+}
+
+#[test]
+fn a_bare_key_is_told_the_full_one() {
+    for (set, expected) in [
+        ("lambda=0.3", "did you mean `weighting.critic.lambda`"),
+        ("learning_rate=0.3", "`optimizer.learning_rate`"),
+        ("critc.gamma=0.3", "did you mean `critic.gamma`"),
+        ("xyzzy=1", "rmtl list keys"),
+    ] {
+        let found = message(MINIMAL, &[set]);
+        assert!(found.contains(expected), "{set}: {found}");
+    }
+}
+
+#[test]
 fn an_override_with_a_typo_names_itself() {
     let found = message(MINIMAL, &["weighting.critic.lamda=0.3"]);
     assert!(
-        found.contains("--set weighting.critic.lamda=0.3") && found.contains("did you mean `lambda`"),
+        found.contains("--set weighting.critic.lamda=0.3")
+            && found.contains("did you mean `weighting.critic.lambda`"),
         "{found}"
     );
     // serde's own words for these are of no help.
@@ -132,6 +183,7 @@ fn values_that_cannot_work_are_refused_with_their_section() {
         ("critic.learning_rate=1e-60", "critic.learning_rate"),
         ("losses.dependence.sigma=nan", "losses.dependence"),
         ("log.every=0", "log"),
+        ("weights.clip=[0, 0]", "weights"),
     ] {
         let found = refused(&[key]);
         assert!(found.starts_with(&format!("[{section}")), "{key}: {found}");
@@ -160,6 +212,11 @@ fn combinations_that_make_no_sense_are_refused_with_the_reason() {
             ],
             "wanders along a session",
         ),
+        (
+            &["weighting.critic={placebo=\"permute\", granularity=\"task\"}"],
+            "a mean over the batch stays the same",
+        ),
+        (&["weighting.critic.placebo=permute", "batch_size=1"], "the Q of another row"),
         (&["weighting.equal={}", "losses.behaviour_cloning={}"], "there are none"),
         (
             &["losses.behaviour_cloning={}", "schedule.joint.training.start_from=scratch"],

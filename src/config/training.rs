@@ -1,10 +1,11 @@
 //! The settings of one training of an actor: `pretrain`, `weighted` and `training` of a schedule.
 
 use rmtl_agents::optimizer::{LearningRates, OptimizerConfig};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Epochs of training with an early stop on the validation split; the best parameters are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FitConfig {
     /// Passes over the training rows at most.
@@ -73,7 +74,7 @@ impl FitConfig {
 }
 
 /// A training that goes on after pretraining, and what it is compared with. What is absent is as in `pretrain`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FurtherConfig {
     /// Passes over the training rows at most.
@@ -140,7 +141,7 @@ impl FurtherConfig {
 }
 
 /// Where further training starts. The paper says "retrain", which can be read both ways.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StartFrom {
     /// The pretrained actor.

@@ -61,7 +61,7 @@ pub struct QMetrics {
     /// Mean `Q − G` over the same rows; undefined without any.
     pub bias: Option<f64>,
     /// Mean `δ²`, with `δ_t = r_t + γ Q_{t+1} − Q_t`. After the last row of a terminated session stands 0, after that of a
-    /// cut one its own Q, as in the critics' targets.
+    /// cut one its own Q, as in the critics' targets where cut rows bootstrap.
     pub td_loss: Option<f64>,
     /// The rows with a known return in ascending order of Q (equal ones in the table's order), cut into ten
     /// groups of (nearly) equal size; fewer rows make groups of one. Empty when a value is not finite.

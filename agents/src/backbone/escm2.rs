@@ -14,6 +14,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::heads::{Towers, Widths, chained, check_chain, flatten, last};
@@ -23,7 +24,7 @@ use crate::pass::Pass;
 use crate::stream::Stream;
 
 /// `[backbone.escm2]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Which counterfactual estimator the loss term uses.
@@ -37,7 +38,7 @@ pub struct Config {
 }
 
 /// How losses that cannot be seen are accounted for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Inverse propensity scores.

@@ -4,6 +4,7 @@
 
 use burn::module::{Module, ParamId};
 use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::pass::{Pass, Progress};
@@ -120,7 +121,7 @@ macro_rules! backbones {
         $(pub mod $file;)+
 
         /// A backbone of the registry with its settings.
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum BackboneConfig {
             $(#[doc = concat!("See [`", stringify!($file), "`].")] $name($file::Config)),+

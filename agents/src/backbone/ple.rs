@@ -20,6 +20,7 @@ use burn::module::{Module, ParamId, list_param_ids};
 use burn::nn::Linear;
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::heads::{Towers, Widths, check_count, check_layers, flatten, independent, last, mix};
@@ -29,7 +30,7 @@ use crate::pass::Pass;
 use crate::stream::Stream;
 
 /// `[backbone.ple]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Experts of every task s, per level.

@@ -6,6 +6,7 @@
 
 use burn::module::{Module, ParamId, list_param_ids};
 use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::heads::{SharedTowers, Widths, flatten, independent, last};
@@ -15,7 +16,7 @@ use crate::pass::Pass;
 use crate::stream::Stream;
 
 /// `[backbone.shared_bottom]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Widths of the bottom's layers.

@@ -11,6 +11,7 @@ mod tests;
 pub use learner::{Critic, CriticStep, DEAD_Q, TaskCriticStep};
 pub use network::{CriticNetwork, CriticOutput};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::state::SparseOptimizerConfig;
@@ -22,7 +23,7 @@ use crate::transition::Smoothing;
 /// default, because the paper's negative ReLU dies on real logs; no dropout by default, because a regression target
 /// should not be learnt through noise; τ weighs the online parameters (`τ = 0.2`, the authors' code), where the
 /// paper's printed formula with β = 0.2 would be τ = 0.8.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CriticConfig {
     /// Embedding dimension; absent = the actor's, whose tables are then copied.

@@ -3,6 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::activation::{relu, softplus};
 use burn::tensor::{Device, Tensor, TensorData};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::CriticConfig;
@@ -11,7 +12,7 @@ use crate::pass::Pass;
 use crate::stream::Stream;
 
 /// The output layer of a critic. Rewards are negative, so the first two keep Q ≤ 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CriticOutput {
     /// `−ln(1 + eᶻ)`: negative, and its gradient never vanishes altogether.

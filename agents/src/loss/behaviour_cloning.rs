@@ -4,12 +4,13 @@
 //! The paper clones the actions of the data; here those are predictions of the pretrained actor, which stands in for them.
 
 use burn::tensor::Tensor;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LossInput, LossTerm, Setting, check_strength};
 
 /// `[losses.behaviour_cloning]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Its weight against the task losses.

@@ -6,12 +6,13 @@
 //! loss weighting does not act on it. Predictions become larger than the observed rates: mind `pcoc`.
 
 use burn::tensor::{Tensor, TensorData};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LossInput, LossTerm, Setting};
 
 /// `[losses.class_balance]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Exponent s: 0 changes nothing, 1 balances the classes.

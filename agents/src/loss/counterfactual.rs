@@ -14,12 +14,13 @@
 //! Its gradient is linear in ê where o = 0, without a bound: trained on it, imputed losses ran to minus infinity.
 
 use burn::tensor::Tensor;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LossInput, LossTerm, Setting, check_has_pairs, check_strength, column, pairs, sum, task_bce};
 
 /// `[losses.counterfactual]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Strength w.

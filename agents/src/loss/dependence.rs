@@ -15,6 +15,7 @@
 //! In a batch without a row of C the last two are zero.
 
 use burn::tensor::Tensor;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -25,7 +26,7 @@ use super::{
 const LEAST_PROBABILITY: f64 = 0.01;
 
 /// `[losses.dependence]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Strength σ.
@@ -35,7 +36,7 @@ pub struct Config {
 }
 
 /// A strength for all pairs of dependent tasks, or one per pair in the order of the child tasks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "`sigma`: expected a number, or a list with one number per task that has `after = ..`"
@@ -48,7 +49,7 @@ pub enum Sigma {
 }
 
 /// The rows the gap is compared on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Space {
     /// All rows.

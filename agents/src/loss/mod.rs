@@ -4,6 +4,7 @@
 //! name in the list is its name in run files and in its TensorBoard tag.
 
 use burn::tensor::Tensor;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::backbone::Predictions;
@@ -130,7 +131,7 @@ macro_rules! losses {
         $(pub mod $file;)+
 
         /// The optional terms of a run file: `[losses.<name>]`, absent = off.
-        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct LossesConfig {
             $(#[doc = concat!("See [`", stringify!($file), "`].")]

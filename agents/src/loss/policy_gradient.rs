@@ -6,12 +6,13 @@
 //! 2021, equations 5 and 6), per task since every task has a critic of its own. π is the prediction in training mode.
 
 use burn::tensor::Tensor;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LossInput, LossTerm, Setting, check_strength};
 
 /// `[losses.policy_gradient]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Its weight against the task losses.

@@ -7,6 +7,7 @@ mod sum_tree;
 mod tests;
 
 use rmtl_envs::Row;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::stream::Stream;
@@ -18,7 +19,7 @@ pub use ring::Transition;
 use ring::ReplayBuffer;
 
 /// `[replay]` of a run file.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplayConfig {
     /// Transitions kept. When there are more, the oldest are overwritten: mind that long sessions end last.
@@ -40,7 +41,7 @@ impl Default for ReplayConfig {
 }
 
 /// What becomes of the last row of a session that may go on beyond the split, where its next state must not be seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CutRows {
     /// It is replayed, and its own state stands for the next one: `r + γ Q̃(s, π̃(s))`.

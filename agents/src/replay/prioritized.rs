@@ -8,13 +8,14 @@
 //! largest u is that of the batch. New transitions get the largest priority so far, as in the paper.
 
 use rand::RngExt;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sum_tree::SumTree;
 use crate::stream::Stream;
 
 /// `[replay.prioritized]`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct PrioritizedConfig {
     /// How much the priorities count; 0 draws uniformly.

@@ -1,5 +1,6 @@
 //! Optimisers that touch the rows of the batch and no other.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gradient::SparseGradient;
@@ -10,7 +11,7 @@ use super::table::EmbeddingTable;
 ///
 /// Both rules leave a row that is not in the batch bit for bit as it was, which
 /// [`TargetTable`](super::TargetTable) relies on.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SparseOptimizerConfig {
     /// Lazy Adam, as PyTorch's `SparseAdam`: the step count of the bias correction is global, while moments decay

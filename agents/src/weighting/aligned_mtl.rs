@@ -4,6 +4,7 @@
 //! With `M = V Λ Vᵀ` the Gram matrix: `w = √λ_min V Λ^{−1/2} Vᵀ 1`. Components that are rounding in single precision
 //! (below `K · 1.2e-7` of the largest) are left out.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gram::eigen;
@@ -11,7 +12,7 @@ use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
 use crate::stream::Stream;
 
 /// `[weighting.aligned_mtl]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
 pub struct Config {}
 

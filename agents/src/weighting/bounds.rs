@@ -6,6 +6,7 @@
 //! weight 1 where a weighting tells no rows apart. Then `clip` keeps each weight within its two numbers.
 
 use burn::tensor::Tensor;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LossWeighting, Signal, WeightingInput};
@@ -14,7 +15,7 @@ use super::{LossWeighting, Signal, WeightingInput};
 const LEAST_MEAN: f64 = 1e-6;
 
 /// `[weights]`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct WeightBounds {
     /// What the weights' mean is to be.
@@ -25,7 +26,7 @@ pub struct WeightBounds {
 }
 
 /// What the weights' mean is to be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalize {
     /// Whatever the weighting says.
@@ -44,6 +45,10 @@ impl WeightBounds {
             Some([least, most]) if !(0.0 <= least && least <= most && most <= 1e6) => Err(format!(
                 "`clip` is the smallest and the largest weight, from 0 to 1e6; found [{least}, {most}]"
             )),
+            Some([_, 0.0]) => Err(
+                "`clip` makes every weight 0, so nothing would be learnt; its second number must be above 0"
+                    .into(),
+            ),
             _ => Ok(()),
         }
     }

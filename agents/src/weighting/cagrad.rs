@@ -4,6 +4,7 @@
 //! With `g_0` the mean gradient and `φ = c² ‖g_0‖²`, w minimises `⟨g_w, g_0⟩ + √φ ‖g_w‖` over the simplex; the direction is `g_0 +
 //! √φ / ‖g_w‖ · g_w`, here times K, since losses are sums over the tasks. Not rescaled.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gram::{dot, minimize_on_simplex};
@@ -11,7 +12,7 @@ use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
 use crate::stream::Stream;
 
 /// `[weighting.cagrad]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// c: how far from the mean gradient; 0 is the mean itself.

@@ -13,13 +13,14 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 use rand::seq::SliceRandom;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LossWeighting, Settings, Signal, WeightingInput};
 use crate::stream::Stream;
 
 /// `[weighting.critic]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Penalty λ; 0 gives equal weights, a negative one turns the preference round (a control).
@@ -32,7 +33,7 @@ pub struct Config {
 }
 
 /// A control: what is done to Q so that it says nothing of its row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Placebo {
     /// Every row gets the Q of another row of its batch, the same row for all tasks.
@@ -40,7 +41,7 @@ pub enum Placebo {
 }
 
 /// What one weight stands for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Granularity {
     /// A row and a task.
@@ -64,6 +65,9 @@ impl Settings for Config {
     }
 
     fn check(&self) -> Result<(), String> {
+        if self.placebo.is_some() && self.granularity != Granularity::Sample {
+            return Err("`placebo` gives rows one another's Q, and a mean over the batch stays the same; use `granularity = \"sample\"`".into());
+        }
         if (-1e6..=1e6).contains(&self.lambda) {
             return Ok(());
         }

@@ -1,13 +1,14 @@
 //! DB-MTL, its loss part (Lin et al., *Dual-Balancing for Multi-Task Learning*, 2023): the loss is `Σ_k ln L_k`, so
 //! `w_k = 1 / L_k` and tasks of any scale count alike. Its gradient part, which evens out the gradients' norms, is not here.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Gram, LEAST_LOSS, LossWeighting, Settings, TaskWeighting};
 use crate::stream::Stream;
 
 /// `[weighting.db_mtl]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
 pub struct Config {}
 

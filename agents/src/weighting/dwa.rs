@@ -2,13 +2,14 @@
 //!
 //! `w = K · softmax(r / T)`, `r_k` = mean loss of the last epoch over that of the epoch before; 1 in the first two epochs.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Gram, LEAST_LOSS, LossWeighting, Settings, TaskWeighting, check_positive, softmax};
 use crate::stream::Stream;
 
 /// `[weighting.dwa]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Temperature T; the larger, the more alike the weights.

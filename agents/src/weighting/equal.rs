@@ -1,13 +1,14 @@
 //! Equal weights: the baseline of every comparison.
 
 use burn::tensor::Tensor;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LossWeighting, Settings, WeightingInput};
 use crate::stream::Stream;
 
 /// `[weighting.equal]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
 pub struct Config {}
 

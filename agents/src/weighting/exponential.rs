@@ -1,12 +1,13 @@
 //! Exponentially decaying weights, a baseline of the RMTL paper: `ω_k(t) = ω_k(0) · γ′ᵗ`, t the training steps so far.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Gram, LossWeighting, Settings, TaskWeighting, check_list};
 use crate::stream::Stream;
 
 /// `[weighting.exponential]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// ω(0), one per task; absent = 1.

@@ -4,6 +4,7 @@
 //! batch, ξ follows `z ⊙ (δ − z·δ)`, `δ_k = ln L_k − ln L′_k`, by Adam with weight decay: a task whose loss fell less
 //! gains weight. Costs one more forward pass a step, with the step's dropout masks. The paper's lower bounds of the losses are 0.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
@@ -11,7 +12,7 @@ use super::{Gram, LEAST_LOSS, LossWeighting, Settings, TaskWeighting, check_posi
 use crate::stream::Stream;
 
 /// `[weighting.famo]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Learning rate of ξ.

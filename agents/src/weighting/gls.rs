@@ -1,13 +1,14 @@
 //! Geometric loss strategy (Chennupati et al., CVPR Workshops 2019): the loss is the geometric mean `G = (Π L)^{1/K}`, so
 //! `w_k = G / (K · L_k)`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Gram, LEAST_LOSS, LossWeighting, Settings, TaskWeighting};
 use crate::stream::Stream;
 
 /// `[weighting.gls]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
 pub struct Config {}
 

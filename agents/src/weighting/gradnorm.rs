@@ -4,6 +4,7 @@
 //! `Σ_k |G_k − mean(G) · r_k^α|` (the target a constant), stays at least 1e-3 and sums to K. L(0) is the first batch's loss.
 //! Departure: as for every gradient-based weighting here, w acts on the shared parameters alone.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Gram, LEAST_LOSS, LossWeighting, Settings, Signal, TaskWeighting, check_positive, expect_gram};
@@ -12,7 +13,7 @@ use crate::stream::Stream;
 const LEAST_WEIGHT: f64 = 1e-3;
 
 /// `[weighting.gradnorm]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// α: how strongly slow tasks are pulled along; 0 evens out the norms.

@@ -5,13 +5,14 @@
 //! `g_i' += ‖g_i'‖ (ρ √(1 − c²) − c √(1 − ρ²)) / (‖g_j‖ √(1 − ρ²)) · g_j`; then `ρ ← (1 − β) ρ + β c`. The combined gradient is
 //! `Σ g_i'`. Departure: j runs in the order of the tasks, not in a random one.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
 use crate::stream::Stream;
 
 /// `[weighting.gradvac]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// β of the running means.

@@ -4,6 +4,7 @@
 //! w with `Σ w = 1` and `⟨Σ_j w_j g_j, g_k⟩ / ‖g_k‖` the same for all k; weights may be negative. Equal weights where the
 //! gradients are linearly dependent. The loss part IMTL-L is not here.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gram::solve;
@@ -11,7 +12,7 @@ use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
 use crate::stream::Stream;
 
 /// `[weighting.imtl]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
 pub struct Config {}
 

@@ -1,6 +1,7 @@
 //! MGDA (Sener & Koltun, *Multi-Task Learning as Multi-Objective Optimization*, NeurIPS 2018): the shortest combination of the
 //! tasks' gradients, `min ‖Σ w_k g_k‖` over `w ≥ 0, Σ w = 1`. Where it is zero no direction helps every task.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gram::minimize_on_simplex;
@@ -8,7 +9,7 @@ use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
 use crate::stream::Stream;
 
 /// `[weighting.mgda]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
 pub struct Config {}
 

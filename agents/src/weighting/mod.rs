@@ -5,6 +5,7 @@
 //! tasks alone and implement [`TaskWeighting`].
 
 use burn::tensor::{Tensor, TensorData};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::encoder::host;
@@ -144,7 +145,7 @@ macro_rules! weightings {
         $(pub mod $file;)+
 
         /// A weighting of the registry with its settings: `[weighting.<name>]` of a run file.
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum WeightingConfig {
             $(#[doc = concat!("See [`", stringify!($file), "`].")] $name($file::Config)),+

@@ -3,6 +3,7 @@
 //! `w > 0` with `M w = 1 / w`, M the Gram matrix: where `½ wᵀ M w − Σ ln w_k` is smallest, found by damped Newton steps. The
 //! solution is exact and at every step; the paper solves it approximately and, optionally, every few steps.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gram::solve;
@@ -10,7 +11,7 @@ use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
 use crate::stream::Stream;
 
 /// `[weighting.nash_mtl]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
 pub struct Config {}
 

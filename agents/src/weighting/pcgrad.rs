@@ -4,13 +4,14 @@
 //! For each i: `g_i' = g_i`; for each j ≠ i with `⟨g_i', g_j⟩ < 0`: `g_i' −= ⟨g_i', g_j⟩ / ‖g_j‖² · g_j`. The combined gradient
 //! is `Σ g_i'`. Departure: j runs in the order of the tasks, not in a random one, so that a step has one result.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
 use crate::stream::Stream;
 
 /// `[weighting.pcgrad]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
 pub struct Config {}
 

@@ -1,13 +1,14 @@
 //! Random loss weighting (Lin et al., TMLR 2022): `w = softmax(z)`, z normal, drawn anew every step. Weights sum to 1.
 
 use rand_distr::{Distribution, StandardNormal};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Gram, LossWeighting, Settings, TaskWeighting, softmax};
 use crate::stream::Stream;
 
 /// `[weighting.rlw]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
 pub struct Config {}
 

@@ -3,13 +3,14 @@
 //! In the first epochs the loss is `Σ_k ln L_k`; the mean losses of the last of them are the nadir n. From then on it is
 //! `K · μ · ln Σ_k (L_k / n_k)^{1/μ}`, so `w_k = K · softmax(ln(L / n) / μ)_k / L_k`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Gram, LEAST_LOSS, LossWeighting, Settings, TaskWeighting, check_positive, softmax};
 use crate::stream::Stream;
 
 /// `[weighting.stch]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// μ; the smaller, the closer to the worst task alone.

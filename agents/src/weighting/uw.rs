@@ -2,6 +2,7 @@
 //!
 //! The loss is `Σ_k L_k e^{−s_k} / 2 + s_k / 2`, so `w_k = e^{−s_k} / 2` and s follows `(1 − L_k e^{−s_k}) / 2` by Adam.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
@@ -9,7 +10,7 @@ use super::{Gram, LossWeighting, Settings, TaskWeighting, check_positive};
 use crate::stream::Stream;
 
 /// `[weighting.uw]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// s at the first step.

@@ -127,6 +127,14 @@ pub(crate) struct SplitCounts {
     pub(crate) positives: [Vec<u64>; 3],
 }
 
+impl SplitCounts {
+    /// Positives by task of the splits together.
+    pub(crate) fn of_all_splits(&self) -> Vec<u64> {
+        let tasks = 0..self.positives[0].len();
+        tasks.map(|task| self.positives.iter().map(|positives| positives[task]).sum()).collect()
+    }
+}
+
 /// Counts those of `table`, [`name::RESULT`] or [`name::ROWS`].
 pub(crate) async fn count(
     context: &SessionContext,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array};
+use datafusion::arrow::array::{
+    ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array,
+};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::error::ArrowError;
@@ -146,7 +148,8 @@ impl Canonical {
             arrays.push(raw.probability(column, findings)?);
         }
         let digests = digests(&arrays);
-        let Labels { eventual, mut known } = Labels::of(&raw, &self.parents, findings)?;
+        let row_times = time.as_primitive();
+        let Labels { eventual, mut known } = Labels::of(&raw, &self.parents, row_times, findings)?;
         for labels in eventual {
             arrays.push(Arc::new(UInt8Array::from(labels)));
         }

@@ -1,14 +1,30 @@
 //! The fingerprint of everything a prepared dataset is made from.
 
+use std::io::{self, Read};
+use std::path::Path;
+
 use blake3::Hasher;
-use rmtl_envs::FORMAT_VERSION;
+use rmtl_envs::{Cancel, FORMAT_VERSION};
 
 use crate::dataset_file::DatasetFile;
-use crate::source::{Sources, unreadable};
+use crate::source::{self, SourceFile, Sources, unreadable};
 use crate::{IngestError, Progress};
+
+/// Bytes read at a time: enough for all cores, little enough to be asked to end in between.
+const BUFFER: usize = 4 << 20;
 
 /// Counts changes of this crate that give other tables for the same input.
 const INGEST_VERSION: u32 = 4;
+
+/// The hash a dataset prepared from the log as it is would have: of the dataset file's content, not its layout or comments, of the
+/// names and bytes of all source files, and of the versions of the formats.
+///
+/// # Errors
+/// A source file is missing or cannot be read, or `cancel` was asked.
+pub fn content_hash(file: &DatasetFile, root: Option<&Path>, cancel: &Cancel) -> Result<String, IngestError> {
+    let hash = || of(file, &source::resolve(file, root, cancel)?, &|_| {});
+    hash().map_err(|error| if cancel.is_asked() { IngestError::Cancelled } else { error })
+}
 
 /// Hash of the dataset file's content (not its layout or comments), the name and bytes of every source file, and
 /// the versions of the two formats.
@@ -26,16 +42,27 @@ pub(crate) fn of(
     for (table, files) in sources {
         for file in files {
             progress(Progress::Hashing { bytes, total });
-            let mut content = Hasher::new();
-            content.update_mmap_rayon(&file.path).map_err(|error| unreadable(table, &file.path, &error))?;
+            let content = hash(file).map_err(|error| unreadable(table, &file.path, &error))?;
             add(&mut hasher, table.as_bytes());
             add(&mut hasher, file.name.as_bytes());
-            add(&mut hasher, content.finalize().as_bytes());
+            add(&mut hasher, content.as_bytes());
             bytes += file.bytes;
         }
     }
     progress(Progress::Hashing { bytes, total });
     Ok(hasher.finalize().to_hex().to_string())
+}
+
+fn hash(file: &SourceFile) -> io::Result<blake3::Hash> {
+    let (mut reader, mut hasher) = (file.open()?, Hasher::new());
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let length = reader.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(hasher.finalize());
+        }
+        hasher.update_rayon(&buffer[..length]);
+    }
 }
 
 /// Adds a part with its length, so that no two lists of parts are the same bytes.

@@ -184,6 +184,10 @@ pub enum IngestError {
         source: io::Error,
     },
 
+    /// Somebody asked for the end.
+    #[error("the preparation was asked to end; nothing of it is left")]
+    Cancelled,
+
     /// A table or the manifest could not be written.
     #[error(transparent)]
     Envs(#[from] EnvError),

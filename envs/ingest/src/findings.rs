@@ -32,6 +32,10 @@ pub(crate) struct Findings {
     pub(crate) chain_breaks: Vec<u64>,
     /// Per numeric field: rows with null or NaN.
     pub(crate) missing_numeric: Vec<u64>,
+    /// Labels of 1 that were known before their row's own time, by task.
+    pub(crate) early_labels: Vec<u64>,
+    /// Positives by task once everything is known, all splits together.
+    pub(crate) eventual_positives: Vec<u64>,
     /// Names of numeric fields with one value in all training rows; known once they are fitted.
     pub(crate) constant_numeric: Vec<String>,
     /// Labels that become 1 too late to count, already in words; known once the splits are.
@@ -92,6 +96,7 @@ impl Findings {
         Self {
             chain_breaks: vec![0; file.tasks.len()],
             missing_numeric: vec![0; file.numeric.len()],
+            early_labels: vec![0; file.tasks.len()],
             max_bad_rows: file.max_bad_rows,
             ..Self::default()
         }
@@ -121,6 +126,7 @@ impl Findings {
             time_unit: self.time_unit,
             chain_breaks: vec![0; self.chain_breaks.len()],
             missing_numeric: vec![0; self.missing_numeric.len()],
+            early_labels: vec![0; self.early_labels.len()],
             ..Self::default()
         }
     }
@@ -133,6 +139,7 @@ impl Findings {
         self.time_unit = batch.time_unit;
         sum(&mut self.chain_breaks, &batch.chain_breaks);
         sum(&mut self.missing_numeric, &batch.missing_numeric);
+        sum(&mut self.early_labels, &batch.early_labels);
     }
 
     /// Leaves out the bad rows of a batch.

@@ -9,7 +9,7 @@ mod tamper;
 
 use std::path::{Path, PathBuf};
 
-use rmtl_envs::{Manifest, Split};
+use rmtl_envs::{Cancel, Manifest, Split};
 use tempfile::TempDir;
 
 use self::compare::differences;
@@ -51,10 +51,11 @@ pub const LEAKAGE_RUNS: [(Split, Variant); 7] = [
 /// ```no_run
 /// use std::path::Path;
 ///
+/// use rmtl_envs::Cancel;
 /// use rmtl_ingest::{DatasetFile, LEAKAGE_RUNS, LeakageTest};
 ///
 /// let file = DatasetFile::read(Path::new("configs/datasets/kuairand_pure.toml"))?;
-/// let test = LeakageTest::new(&file, Some(Path::new("/data/kuairand_pure")), &|_| {})?;
+/// let test = LeakageTest::new(&file, Some(Path::new("/data/kuairand_pure")), &|_| {}, &Cancel::default())?;
 /// for (until, variant) in LEAKAGE_RUNS {
 ///     println!("{until:?} {variant:?}: {:?}", test.run(until, variant, &|_| {})?);
 /// }
@@ -68,8 +69,11 @@ pub struct LeakageTest {
     manifest: Manifest,
     /// Tables with times.
     tables: Vec<RawTable>,
+    /// The names of the others.
+    untouched: Vec<String>,
     /// Holds the prepared log, copies of its tables, and what a run makes.
     folder: TempDir,
+    cancel: Cancel,
 }
 
 impl LeakageTest {
@@ -77,7 +81,7 @@ impl LeakageTest {
     /// copies of the log and two prepared datasets.
     ///
     /// Tables with a time column are those whose `time` key names one, and those with a column named as the dataset's
-    /// `time`. The others are taken as known from the start.
+    /// `time`. The others are taken as known from the start. `cancel` ends this and every run of the test.
     ///
     /// # Errors
     /// As [`prepare`](crate::prepare()); the split is not by time; no table has a time column.
@@ -85,6 +89,7 @@ impl LeakageTest {
         file: &DatasetFile,
         root: Option<&Path>,
         progress: &dyn Fn(Progress),
+        cancel: &Cancel,
     ) -> Result<Self, IngestError> {
         let other_rule = match &file.split {
             SplitRule::TimeRatio { .. } | SplitRule::TimeBoundary { .. } => None,
@@ -101,17 +106,29 @@ impl LeakageTest {
             .tempdir()
             .map_err(|error| cannot_copy(&std::env::temp_dir(), error))?;
         let whole = folder.path().join(WHOLE);
-        let prepared = prepare_within(default_memory(), Purpose::Dataset, file, root, &whole, progress)?;
-        let sources = source::resolve(file, root)?;
-        let tables = runtime(folder.path())?.block_on(copies(file, &sources, folder.path()))?;
-        let boundary = |split| TimePoint::Number(prepared.manifest.summary(split).boundary);
+        let prepared =
+            prepare_within(default_memory(), Purpose::Dataset, file, root, &whole, progress, cancel)?;
+        let sources = source::resolve(file, root, cancel)?;
+        let (tables, untouched) = runtime(folder.path())?.block_on(copies(file, &sources, folder.path()))?;
+        let manifest = prepared.dataset.manifest;
+        let boundary = |split| TimePoint::Number(manifest.summary(split).boundary);
         let split = SplitRule::TimeBoundary {
             validation_from: boundary(Split::Train),
             test_from: boundary(Split::Validation),
         };
         let file = DatasetFile { split, ..file.clone() };
         let root = root.map(Path::to_owned);
-        Ok(Self { file, root, manifest: prepared.manifest, tables, folder })
+        Ok(Self { file, root, manifest, tables, untouched, folder, cancel: cancel.clone() })
+    }
+
+    /// The tables whose later rows are tampered with, and their time columns.
+    pub fn tampered(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tables.iter().map(|table| (table.name.as_str(), table.time.as_str()))
+    }
+
+    /// The tables without a time column: all of them is taken as known from the start, so nothing is tested of them.
+    pub fn untouched(&self) -> &[String] {
+        &self.untouched
     }
 
     /// What the whole log is prepared into.
@@ -171,8 +188,16 @@ impl LeakageTest {
         let folder = self.folder.path();
         let other = tempfile::tempdir_in(folder).map_err(|error| cannot_copy(folder, error))?;
         let other = other.path().join("prepared");
-        let prepared = prepare_within(default_memory(), Purpose::Comparison, file, root, &other, progress)?;
-        differences((&folder.join(WHOLE), &self.manifest), (&other, &prepared.manifest), until)
+        let prepared = prepare_within(
+            default_memory(),
+            Purpose::Comparison,
+            file,
+            root,
+            &other,
+            progress,
+            &self.cancel,
+        )?;
+        differences((&folder.join(WHOLE), &self.manifest), (&other, &prepared.dataset.manifest), until)
     }
 
     fn one_sided(&self, boundary: i64, sides: Sides) -> IngestError {

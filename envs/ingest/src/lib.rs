@@ -7,12 +7,14 @@
 //! ```no_run
 //! use std::path::Path;
 //!
+//! use rmtl_envs::Cancel;
 //! use rmtl_ingest::{DatasetFile, prepare};
 //!
 //! let file = DatasetFile::read(Path::new("configs/datasets/kuairand_pure.toml"))?;
 //! let logs = Path::new("/data/kuairand_pure");
-//! let prepared = prepare(&file, Some(logs), Path::new("prepared/kuairand_pure"), &|_| {})?;
-//! let dataset = rmtl_envs::Dataset::open(&prepared.directory)?;
+//! let out = Path::new("prepared/kuairand_pure");
+//! let dataset = prepare(&file, Some(logs), out, &|_| {}, &Cancel::default())?.dataset;
+//! println!("{} training rows", dataset.train.n_rows());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -59,12 +61,14 @@ mod split_warnings;
 mod staging;
 mod suspicion;
 mod time_unit;
+mod turn;
 mod vocabulary;
 mod warnings;
 mod write;
 
 pub mod toml_file;
 
+pub use content_hash::content_hash;
 pub use dataset_file::{
     ColumnType, DatasetFile, Dialect, FieldVocabulary, FileFormat, FileTable, Gap, MultiValued, Session,
     SplitRule, Table, TaskColumn, TimePoint, VocabularyRules,

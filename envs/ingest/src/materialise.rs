@@ -11,6 +11,7 @@ use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::DataFrame;
 use futures::StreamExt;
+use tokio::task::yield_now;
 
 use crate::canonical::Canonical;
 use crate::dataset_file::DatasetFile;
@@ -87,6 +88,8 @@ async fn write(
         let batch: RecordBatch = canonical.convert(&batch?, findings)?;
         writer.write(&batch)?;
         progress(Progress::Querying { rows: findings.rows });
+        // Rows that are ready come without a pause, in which others could look.
+        yield_now().await;
     }
     writer.close().map_err(DataFusionError::from)?;
     Ok(())

@@ -1,10 +1,15 @@
 //! The whole way from raw files to a prepared dataset.
 
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext};
-use rmtl_envs::{FORMAT_VERSION, LogTable, Manifest, NumericField, SessionRule, Split};
+use futures::future::{Either, select};
+use rmtl_envs::{Cancel, Dataset, FORMAT_VERSION, LogTable, Manifest, NumericField, SessionRule, Split};
 
 use crate::boundary::{self, Boundaries};
 use crate::canonical::name;
@@ -17,7 +22,8 @@ use crate::purpose::Purpose;
 use crate::query::run_error;
 use crate::register::{Tables, file_url};
 use crate::source::Sources;
-use crate::staging::{Staging, VOCABULARY_DIR, existing};
+use crate::staging::{Staging, VOCABULARY_DIR};
+use crate::turn::Turn;
 use crate::write::{SessionEnds, WriteError};
 use crate::{
     IngestError, Progress, content_hash, late_labels, lineage, moments, query, rejects, source, split_end,
@@ -25,21 +31,22 @@ use crate::{
 };
 
 /// A prepared dataset.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Prepared {
     /// Its folder.
     pub directory: PathBuf,
-    /// What it holds.
-    pub manifest: Manifest,
+    /// The dataset, opened: whatever comes to stand in the folder later, this stays what was prepared.
+    pub dataset: Dataset,
     /// Whether it was there already, made from the same dataset file and the same bytes.
     pub reused: bool,
 }
 
 /// Prepares the log that `file` describes in folder `out`, unless it is there already.
 ///
-/// Paths of tables are relative to `root`, or to the dataset file's folder. `progress` is called from this thread.
-/// Everything is written beside `out` and renamed into place when it is whole; an older dataset at `out` is replaced
-/// then and not before.
+/// Paths of tables are relative to `root`, or to the dataset file's folder. `progress` is called from this thread, and
+/// `cancel` ends the preparation within a moment. Everything is written beside `out` and renamed into place when it is
+/// whole; an older dataset at `out` is replaced then and not before. Of several processes that want a dataset at `out` one
+/// is at work and the others wait; each gets its own dataset opened.
 ///
 /// # Errors
 /// Any [`IngestError`]; `out` is then as it was, and nothing is left beside it.
@@ -51,8 +58,9 @@ pub fn prepare(
     root: Option<&Path>,
     out: &Path,
     progress: &dyn Fn(Progress),
+    cancel: &Cancel,
 ) -> Result<Prepared, IngestError> {
-    prepare_within(default_memory(), Purpose::Dataset, file, root, out, progress)
+    prepare_within(default_memory(), Purpose::Dataset, file, root, out, progress, cancel)
 }
 
 /// The same for any purpose, with DataFusion's memory limited to `memory` bytes.
@@ -63,20 +71,42 @@ pub(crate) fn prepare_within(
     root: Option<&Path>,
     out: &Path,
     progress: &dyn Fn(Progress),
+    cancel: &Cancel,
 ) -> Result<Prepared, IngestError> {
-    let sources = source::resolve(file, root)?;
-    let content_hash = content_hash::of(file, &sources, progress)?;
-    if let Some(manifest) = existing(out).filter(|manifest| manifest.content_hash == content_hash) {
-        return Ok(Prepared { directory: out.to_owned(), manifest, reused: true });
-    }
-    let staging = Staging::beside(out)?;
-    let runtime = runtime(out)?;
-    let manifest =
-        runtime.block_on(build(memory, purpose, file, &sources, content_hash, &staging, progress))?;
-    // Nothing may still be writing into the folder when it is renamed.
-    drop(runtime);
-    staging.publish()?;
-    Ok(Prepared { directory: out.to_owned(), manifest, reused: false })
+    let prepared = || {
+        let sources = source::resolve(file, root, cancel)?;
+        let content_hash = content_hash::of(file, &sources, progress)?;
+        let _turn = Turn::wait(out, progress, cancel)?;
+        let is_whole = |dataset: &Dataset| dataset.manifest.content_hash == content_hash;
+        if let Some(dataset) = Dataset::open(out).ok().filter(is_whole) {
+            return Ok(Prepared { directory: out.to_owned(), dataset, reused: true });
+        }
+        let staging = Staging::beside(out)?;
+        let runtime = runtime(out)?;
+        runtime.block_on(async {
+            let build = build(memory, purpose, file, &sources, content_hash, &staging, progress);
+            match select(pin!(asked(cancel)), pin!(build)).await {
+                Either::Left(_) => Err(IngestError::Cancelled),
+                Either::Right((built, _)) => built,
+            }
+        })?;
+        // Nothing may still be writing into the folder when it is renamed.
+        drop(runtime);
+        staging.publish()?;
+        Ok(Prepared { directory: out.to_owned(), dataset: Dataset::open(out)?, reused: false })
+    };
+    // Whatever broke then did so on request.
+    prepared().map_err(|error| if cancel.is_asked() { IngestError::Cancelled } else { error })
+}
+
+/// Waits until `cancel` is asked; looks whenever it is polled, and again after a while.
+async fn asked(cancel: &Cancel) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    let look = |context: &mut Context<'_>| {
+        while ticks.poll_tick(context).is_ready() {}
+        if cancel.is_asked() { Poll::Ready(()) } else { Poll::Pending }
+    };
+    poll_fn(look).await;
 }
 
 /// Checks `file` against the columns of its log, without running the query: a moment, unless files have to be unpacked.
@@ -87,7 +117,7 @@ pub(crate) fn prepare_within(
 /// # Panics
 /// If called from within a tokio runtime.
 pub fn validate(file: &DatasetFile, root: Option<&Path>) -> Result<(), IngestError> {
-    let sources = source::resolve(file, root)?;
+    let sources = source::resolve(file, root, &Cancel::default())?;
     let scratch = tempfile::tempdir()
         .map_err(|error| IngestError::output("make a folder in", &std::env::temp_dir(), error))?;
     let engine = Engine::new(scratch.path(), default_memory())
@@ -150,7 +180,7 @@ async fn build(
     content_hash: String,
     staging: &Staging,
     progress: &dyn Fn(Progress),
-) -> Result<Manifest, IngestError> {
+) -> Result<(), IngestError> {
     let failed = |error: DataFusionError| run_error(file, staging, &error);
     let engine = Engine::new(&staging.scratch(), memory).map_err(failed)?;
     let (tables, plan) = opened(&engine, file, sources, &staging.scratch()).await?;
@@ -176,6 +206,7 @@ async fn build(
     let (eventual, counted) =
         (counts(name::RESULT).await.map_err(failed)?, counts(name::ROWS).await.map_err(failed)?);
     findings.late_labels = late_labels::warnings(file, &eventual, &counted);
+    findings.eventual_positives = eventual.of_all_splits();
     if purpose == Purpose::Dataset {
         boundary::check(file, boundaries, &counted)?;
     }
@@ -215,8 +246,7 @@ async fn build(
         warnings: warnings::all(file, &findings, &oddities, &encoder, &splits, &train),
         splits,
     };
-    manifest.write(&folder)?;
-    Ok(manifest)
+    Ok(manifest.write(&folder)?)
 }
 
 async fn register_result(context: &SessionContext, staging: &Staging) -> Result<(), DataFusionError> {
@@ -247,7 +277,7 @@ mod tests {
         let file = DatasetFile::parse(text, &folder.path().join("large.toml")).unwrap();
         let tables = [96 << 20, 4 << 30].map(|memory| {
             let out = folder.path().join(format!("prepared_{memory}"));
-            prepare_within(memory, Purpose::Dataset, &file, None, &out, &|_| {})
+            prepare_within(memory, Purpose::Dataset, &file, None, &out, &|_| {}, &Cancel::default())
                 .unwrap_or_else(|error| panic!("{error}"));
             std::fs::read(out.join("train.arrow")).unwrap()
         });

@@ -11,6 +11,8 @@ pub enum Progress {
         /// Bytes of all source files.
         total: u64,
     },
+    /// Until another process has prepared the dataset that is to stand in the same place.
+    Waiting,
     /// Running the query and checking its rows.
     Querying {
         /// Rows so far.

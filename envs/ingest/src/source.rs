@@ -1,7 +1,11 @@
 //! From the paths in a dataset file to files on disk.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use rmtl_envs::Cancel;
 
 use crate::IngestError;
 use crate::dataset_file::{DatasetFile, FileTable, Table};
@@ -10,7 +14,7 @@ use crate::dataset_file::{DatasetFile, FileTable, Table};
 pub(crate) type Sources = BTreeMap<String, Vec<SourceFile>>;
 
 /// A file of a table.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(crate) struct SourceFile {
     /// Its name relative to the root, the same on every machine.
     pub(crate) name: String,
@@ -18,31 +22,62 @@ pub(crate) struct SourceFile {
     pub(crate) path: PathBuf,
     /// Its size.
     pub(crate) bytes: u64,
+    /// Ends the reading of it.
+    pub(crate) cancel: Cancel,
+}
+
+/// An open [`SourceFile`].
+pub(crate) struct SourceReader {
+    file: File,
+    cancel: Cancel,
+}
+
+impl SourceFile {
+    /// Opens it for reading until that is cancelled.
+    pub(crate) fn open(&self) -> io::Result<SourceReader> {
+        Ok(SourceReader { file: File::open(&self.path)?, cancel: self.cancel.clone() })
+    }
+}
+
+impl Read for SourceReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.cancel.check()?;
+        self.file.read(buffer)
+    }
 }
 
 /// Finds the files of all tables. Without a root, paths are relative to the dataset file's folder.
-pub(crate) fn resolve(file: &DatasetFile, root: Option<&Path>) -> Result<Sources, IngestError> {
+pub(crate) fn resolve(
+    file: &DatasetFile,
+    root: Option<&Path>,
+    cancel: &Cancel,
+) -> Result<Sources, IngestError> {
     let beside = file.path().parent().filter(|folder| !folder.as_os_str().is_empty());
     let root = root.or(beside).unwrap_or(Path::new("."));
     let root = std::path::absolute(root).map_err(|source| IngestError::output("resolve", root, source))?;
     let mut sources = Sources::new();
     for (name, table) in &file.tables {
         if let Table::Files(files) = table {
-            sources.insert(name.clone(), files_of(name, files, &root)?);
+            sources.insert(name.clone(), files_of(name, files, &root, cancel)?);
         }
     }
     Ok(sources)
 }
 
-fn files_of(table: &str, files: &FileTable, root: &Path) -> Result<Vec<SourceFile>, IngestError> {
+fn files_of(
+    table: &str,
+    files: &FileTable,
+    root: &Path,
+    cancel: &Cancel,
+) -> Result<Vec<SourceFile>, IngestError> {
     let mut found = Vec::new();
     for pattern in &files.path {
         for path in matches(table, pattern, root)? {
-            found.push(describe(table, path, root)?);
+            found.push(describe(table, path, root, cancel)?);
         }
     }
-    found.sort();
-    found.dedup();
+    found.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+    found.dedup_by(|a, b| a.path == b.path);
     Ok(found)
 }
 
@@ -64,10 +99,10 @@ fn matches(table: &str, pattern: &str, root: &Path) -> Result<Vec<PathBuf>, Inge
     if files.is_empty() { Err(missing("no file matches")) } else { Ok(files) }
 }
 
-fn describe(table: &str, path: PathBuf, root: &Path) -> Result<SourceFile, IngestError> {
+fn describe(table: &str, path: PathBuf, root: &Path, cancel: &Cancel) -> Result<SourceFile, IngestError> {
     let metadata = path.metadata().map_err(|error| unreadable(table, &path, &error))?;
     let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-    Ok(SourceFile { name, path, bytes: metadata.len() })
+    Ok(SourceFile { name, path, bytes: metadata.len(), cancel: cancel.clone() })
 }
 
 pub(crate) fn unreadable(table: &str, path: &Path, error: &dyn std::fmt::Display) -> IngestError {

@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rmtl_envs::{MANIFEST_FILE, Manifest, Split};
+use rmtl_envs::{MANIFEST_FILE, Split};
 use tempfile::TempDir;
 
 use crate::IngestError;
@@ -16,16 +16,14 @@ pub(crate) const VOCABULARY_DIR: &str = "vocabulary";
 const LOCK_FILE: &str = "lock";
 
 /// A temporary folder beside the output, on the same file system, so that the finished dataset can be renamed into
-/// place. Dropped before [`publish`](Self::publish), it takes everything with it, the parent folders it had to
-/// create included; what a killed process left is removed by the next one.
+/// place. Dropped before [`publish`](Self::publish), it takes everything with it; what a killed process left is removed by
+/// the next one.
 #[derive(Debug)]
 pub(crate) struct Staging {
     output: PathBuf,
-    /// Always there but while dropping.
-    folder: Option<TempDir>,
+    folder: TempDir,
     /// Held for as long as this process lives: tells a folder in use from one left behind.
     _lock: File,
-    created_parents: Vec<PathBuf>,
 }
 
 impl Staging {
@@ -38,14 +36,9 @@ impl Staging {
         };
         check_replaceable(&output)?;
         let prefix = format!(".{}.preparing-", name.to_string_lossy());
-        let created_parents = create_parents(parent).map_err(failed)?;
         remove_leftovers(parent, &prefix);
-        let opened = open(parent, &prefix);
-        if opened.is_err() {
-            remove_empty(&created_parents);
-        }
-        let (folder, lock) = opened.map_err(failed)?;
-        Ok(Self { output, folder: Some(folder), _lock: lock, created_parents })
+        let (folder, lock) = open(parent, &prefix).map_err(failed)?;
+        Ok(Self { output, folder, _lock: lock })
     }
 
     /// Where the dataset's files go.
@@ -59,34 +52,43 @@ impl Staging {
     }
 
     /// Puts the dataset in the place of what was there, or leaves that as it was.
-    pub(crate) fn publish(mut self) -> Result<PathBuf, IngestError> {
-        let failed = |source| IngestError::output("put the dataset into", &self.output, source);
+    pub(crate) fn publish(self) -> Result<(), IngestError> {
         check_replaceable(&self.output)?;
-        let old = self.folder().join("old");
-        let replaces = self.output.exists();
-        if replaces {
-            fs::rename(&self.output, &old).map_err(failed)?;
-        }
-        if let Err(error) = fs::rename(self.dataset(), &self.output) {
-            if replaces {
-                fs::rename(&old, &self.output).map_err(failed)?;
-            }
-            return Err(failed(error));
-        }
-        self.created_parents.clear();
-        Ok(self.output.clone())
+        let put = match self.output.exists() {
+            false => fs::rename(self.dataset(), &self.output),
+            true => exchange(&self.dataset(), &self.output, &self.folder().join("old")),
+        };
+        put.map_err(|source| IngestError::output("put the dataset into", &self.output, source))
     }
 
     fn folder(&self) -> &Path {
-        self.folder.as_ref().expect("the folder is there until dropped").path()
+        self.folder.path()
     }
 }
 
-impl Drop for Staging {
-    fn drop(&mut self) {
-        drop(self.folder.take());
-        remove_empty(&self.created_parents);
+/// Lets two folders change places in one step: at no moment is there none, whatever kills the process.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn exchange(new: &Path, old: &Path, aside: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+
+    match renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
+        // Not every file system can.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => replace(new, old, aside),
+        done => Ok(done?),
     }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+use replace as exchange;
+
+/// The same in two steps.
+fn replace(new: &Path, old: &Path, aside: &Path) -> io::Result<()> {
+    fs::rename(old, aside)?;
+    fs::rename(new, old).or_else(|error| {
+        fs::rename(aside, old)?;
+        Err(error)
+    })
 }
 
 fn open(parent: &Path, prefix: &str) -> io::Result<(TempDir, File)> {
@@ -124,32 +126,6 @@ fn check_replaceable(output: &Path) -> Result<(), IngestError> {
     }
 }
 
-/// The manifest of a whole dataset at `output`, if that is what is there.
-pub(crate) fn existing(output: &Path) -> Option<Manifest> {
-    rmtl_envs::Dataset::open(output).ok().map(|dataset| dataset.manifest)
-}
-
-/// Creates `parent` and returns the folders that were not there before, innermost first.
-fn create_parents(parent: &Path) -> io::Result<Vec<PathBuf>> {
-    let missing: Vec<PathBuf> =
-        parent.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
-    if parent.ancestors().find(|folder| folder.exists()).is_some_and(|folder| !folder.is_dir()) {
-        return Err(io::ErrorKind::NotADirectory.into());
-    }
-    let created = fs::create_dir_all(parent);
-    if created.is_err() {
-        remove_empty(&missing);
-    }
-    created.map(|()| missing)
-}
-
-fn remove_empty(folders: &[PathBuf]) {
-    for folder in folders {
-        // Fails, as it should, where somebody else has put something there meanwhile.
-        let _ = fs::remove_dir(folder);
-    }
-}
-
 /// Removes folders of processes that died. Failing to is no reason not to prepare.
 fn remove_leftovers(parent: &Path, prefix: &str) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
@@ -157,7 +133,28 @@ fn remove_leftovers(parent: &Path, prefix: &str) {
             && File::open(entry.path().join(LOCK_FILE))
                 .is_ok_and(|lock| !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
         if leftover {
-            let _ = fs::remove_dir_all(entry.path());
+            drop(fs::remove_dir_all(entry.path()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_folders_change_places_or_the_new_one_takes_the_place() {
+        let root = tempfile::tempdir().unwrap();
+        let [new, old, aside] = ["new", "old", "aside"].map(|name| root.path().join(name));
+        for (folder, file) in [(&new, "n"), (&old, "o")] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join(file), "").unwrap();
+        }
+        exchange(&new, &old, &aside).unwrap();
+        assert!(old.join("n").exists() && !old.join("o").exists());
+        replace(&new, &old, &aside).unwrap_or_else(|_| panic!("the old one has its place again"));
+        assert!(old.join("o").exists() && aside.join("n").exists());
+        replace(&root.path().join("absent"), &old, &new).unwrap_err();
+        assert!(old.join("o").exists(), "a failure leaves what was there");
     }
 }

@@ -9,8 +9,10 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use rmtl_envs::{EnvError, Split, SplitSummary};
+use tokio::task::yield_now;
 
 use self::split::SplitWriter;
+
 use crate::Progress;
 use crate::adjacent::Adjacent;
 use crate::canonical::name;
@@ -61,6 +63,8 @@ pub(crate) async fn tables(
         writer.push(encoder, &batch)?;
         written += batch.num_rows() as u64;
         progress(Progress::Writing { rows: written, total });
+        // Rows that are ready come without a pause, in which others could look.
+        yield_now().await;
     }
     writer.finish()
 }

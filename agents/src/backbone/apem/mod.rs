@@ -30,6 +30,7 @@ mod selector;
 
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::layer::Layer;
@@ -40,7 +41,7 @@ use crate::pass::{Pass, Progress};
 use crate::stream::Stream;
 
 /// `[backbone.apem]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// Layers L.

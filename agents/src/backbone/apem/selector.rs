@@ -5,6 +5,7 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::layer::{Mlp, linear};
@@ -12,7 +13,7 @@ use crate::pass::{Pass, Progress};
 use crate::stream::Stream;
 
 /// How the smooth step's width γ falls during training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Annealing {
     /// Linearly over a share of the planned steps.
@@ -22,7 +23,7 @@ pub enum Annealing {
 }
 
 /// `gamma.planned`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Planned {
     /// γ at the first step.
@@ -34,7 +35,7 @@ pub struct Planned {
 }
 
 /// `gamma.per_step`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct PerStep {
     /// γ at the first step.

@@ -28,12 +28,12 @@ pub(super) struct RawTable {
 }
 
 /// Copies into `folder` every table with a time column: the one its `time` key names, or one named as the dataset's
-/// `time`. Tables without are taken as known from the start.
+/// `time`. Tables without are taken as known from the start; their names come second.
 pub(super) async fn copies(
     file: &DatasetFile,
     sources: &Sources,
     folder: &Path,
-) -> Result<Vec<RawTable>, IngestError> {
+) -> Result<(Vec<RawTable>, Vec<String>), IngestError> {
     let scratch = tempfile::tempdir_in(folder).map_err(|error| cannot_copy(folder, error))?;
     let failed = |error: DataFusionError| cannot_copy(folder, io::Error::other(error.strip_backtrace()));
     let engine = Engine::new(scratch.path(), default_memory()).map_err(failed)?;
@@ -49,7 +49,7 @@ pub(super) async fn copies(
                 copy(&context, name, &path).await.map_err(failed)?;
                 copies.push(RawTable { name: name.clone(), time, path });
             }
-            None => others.push(format!("`{name}` ({})", names(&schema))),
+            None => others.push((name.clone(), format!("`{name}` ({})", names(&schema)))),
         }
     }
     if copies.is_empty() {
@@ -57,9 +57,10 @@ pub(super) async fn copies(
             "a table with a column `{}`, or one whose long form names its time column: {{ path = .., time = \"..\" }}",
             file.time
         );
-        return Err(file.setting("tables", expected, others.join(", ")));
+        let found: Vec<String> = others.into_iter().map(|(_, columns)| columns).collect();
+        return Err(file.setting("tables", expected, found.join(", ")));
     }
-    Ok(copies)
+    Ok((copies, others.into_iter().map(|(name, _)| name).collect()))
 }
 
 pub(super) fn cannot_copy(path: &Path, error: io::Error) -> IngestError {

@@ -1,7 +1,7 @@
 //! Rows of text files that cannot be read: where they are, why, and files without them.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::ops::Range;
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use datafusion::arrow::compute::kernels::cast_utils::Parser;
 use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef, TimestampMillisecondType};
 
 use super::line_format::LineFormat;
+use crate::source::SourceFile;
 
 /// A row that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,14 +33,14 @@ pub(super) enum Expected<'a> {
     Types(&'a SchemaRef),
 }
 
-/// The first `limit` rows of the file at `path` that are not as expected.
+/// The first `limit` rows of `file` that are not as expected.
 pub(super) fn rows(
-    path: &Path,
+    file: &SourceFile,
     format: &LineFormat,
     expected: &Expected<'_>,
     limit: usize,
 ) -> io::Result<Vec<BrokenRow>> {
-    let mut records = format.records(path)?;
+    let mut records = format.records(file)?;
     let mut length = records.byte_headers()?.len();
     if let Expected::Types(schema) = expected {
         length = schema.fields().len();
@@ -55,9 +56,9 @@ pub(super) fn rows(
     Ok(found)
 }
 
-/// The line on which record `index` of the file at `path` begins.
-pub(super) fn line_of(path: &Path, format: &LineFormat, index: usize) -> io::Result<Option<u64>> {
-    let mut records = format.records(path)?;
+/// The line on which record `index` of `file` begins.
+pub(super) fn line_of(file: &SourceFile, format: &LineFormat, index: usize) -> io::Result<Option<u64>> {
+    let mut records = format.records(file)?;
     let record = records.byte_records().nth(index).transpose()?;
     Ok(record.and_then(|record| Some(record.position()?.line())))
 }
@@ -105,8 +106,8 @@ fn unlike(value: &str, data_type: &DataType) -> Option<&'static str> {
 }
 
 /// Copies a file, with blanks in the place of broken rows: the others stay on their lines.
-pub(super) fn without(path: &Path, broken: &[BrokenRow], target: &Path) -> io::Result<()> {
-    let mut source = File::open(path)?;
+pub(super) fn without(file: &SourceFile, broken: &[BrokenRow], target: &Path) -> io::Result<()> {
+    let mut source = file.open()?;
     let mut copy = BufWriter::new(File::create(target)?);
     let mut start = 0;
     for row in broken {
@@ -116,7 +117,6 @@ pub(super) fn without(path: &Path, broken: &[BrokenRow], target: &Path) -> io::R
         copy.write_all(&bytes.iter().filter(|byte| **byte == b'\n').copied().collect::<Vec<_>>())?;
         start = row.bytes.end;
     }
-    source.seek(SeekFrom::Start(start))?;
     io::copy(&mut source, &mut copy)?;
     copy.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }

@@ -1,14 +1,13 @@
 //! How the lines of a text file are cut into values: once said, for three readers.
 
-use std::fs::File;
 use std::io;
-use std::path::Path;
 
 use datafusion::arrow::csv::reader::Format;
 use datafusion::datasource::file_format::csv::CsvFormat;
 use regex::Regex;
 
 use crate::dataset_file::FileTable;
+use crate::source::{SourceFile, SourceReader};
 
 /// What separates values and lines.
 #[derive(Clone, Debug)]
@@ -65,8 +64,8 @@ impl LineFormat {
             .with_comment(self.comment)
     }
 
-    /// The records of the file at `path`, of whatever length, after the line with the columns' names.
-    pub(super) fn records(&self, path: &Path) -> io::Result<csv::Reader<File>> {
+    /// The records of `file`, of whatever length, after the line with the columns' names.
+    pub(super) fn records(&self, file: &SourceFile) -> io::Result<csv::Reader<SourceReader>> {
         let mut builder = csv::ReaderBuilder::new();
         builder
             .has_headers(self.has_header)
@@ -75,7 +74,7 @@ impl LineFormat {
             .quote(self.quote)
             .escape(self.escape)
             .comment(self.comment);
-        Ok(builder.from_path(path)?)
+        Ok(builder.from_reader(file.open()?))
     }
 
     /// Whether `value` stands for a missing one.

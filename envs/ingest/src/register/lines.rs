@@ -1,8 +1,6 @@
 //! Line breaks inside quoted values: where a quote is an ordinary character, rows vanish in them.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
-use std::path::Path;
+use std::io::{self, Read};
 
 use rmtl_envs::Warning;
 
@@ -26,7 +24,7 @@ pub(super) fn warn(
     let marks = Marks { delimiter, quote, escape: files.dialect.escape.map(|escape| escape as u8) };
     let mut rows = 0;
     for file in readable {
-        let found = quoted_line_breaks(&file.path, marks);
+        let found = quoted_line_breaks(file, marks);
         rows += found.map_err(|error| unreadable(table, &file.path, &error))?;
     }
     let quote = char::from(quote);
@@ -46,9 +44,9 @@ struct Marks {
     escape: Option<u8>,
 }
 
-/// Line breaks of the file at `path` that stand inside quoted values.
-fn quoted_line_breaks(path: &Path, marks: Marks) -> io::Result<u64> {
-    let mut reader = BufReader::with_capacity(BUFFER, File::open(path)?);
+/// Line breaks of `file` that stand inside quoted values.
+fn quoted_line_breaks(file: &SourceFile, marks: Marks) -> io::Result<u64> {
+    let mut reader = file.open()?;
     let mut buffer = vec![0; BUFFER];
     let mut scan = Scan { marks, state: State::Start, found: 0 };
     loop {

@@ -117,7 +117,7 @@ impl OpenTable {
     pub(crate) fn place(&self, file: usize, index: usize) -> String {
         let source = &self.source_files()[file];
         let line = match &self.content {
-            Content::Text { lines, .. } => broken::line_of(&source.path, lines, index).ok().flatten(),
+            Content::Text { lines, .. } => broken::line_of(source, lines, index).ok().flatten(),
             _ => None,
         };
         line.map_or_else(|| format!("row {}", index + 1), |line| format!("line {line}"))
@@ -131,7 +131,7 @@ impl OpenTable {
     fn broken(&self, expected: &Expected<'_>) -> Option<IngestError> {
         let Content::Text { lines, files, .. } = &self.content else { return None };
         files.iter().find_map(|file| {
-            let row = broken::rows(&file.path, lines, expected, 1).ok()?.pop()?;
+            let row = broken::rows(file, lines, expected, 1).ok()?.pop()?;
             let declare = row.column.as_ref().map(|column| {
                 format!("declare the column in the table's long form: types = {{ {column} = \"text\" }}; or ")
             });
@@ -160,7 +160,7 @@ impl OpenTable {
             return Ok(rejects);
         }
         for (index, file) in files.iter_mut().enumerate() {
-            let rows = broken::rows(&file.path, lines, expected, allowed.saturating_add(1))
+            let rows = broken::rows(file, lines, expected, allowed.saturating_add(1))
                 .map_err(|error| unreadable(&self.name, &file.path, &error))?;
             if rows.is_empty() {
                 continue;
@@ -174,7 +174,7 @@ impl OpenTable {
             too_many(dataset, &rejects)?;
             let stage = if let Expected::Length = expected { "lengths" } else { "types" };
             let copy = scratch.join(format!("{}-{index:06}-{stage}.csv", self.name));
-            broken::without(&file.path, &rows, &copy)
+            broken::without(file, &rows, &copy)
                 .map_err(|error| IngestError::output("write temporary files in", scratch, error))?;
             file.path = copy;
         }

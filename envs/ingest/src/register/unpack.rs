@@ -29,7 +29,7 @@ pub(super) fn unpacked(
             Failure::Read(error) => unreadable(table, &source.path, &error),
             Failure::Write(error) => failed(error),
         })?;
-        Ok(SourceFile { name: source.name.clone(), path, bytes })
+        Ok(SourceFile { path, bytes, ..source.clone() })
     };
     sources.iter().enumerate().map(unpack).collect()
 }
@@ -40,7 +40,7 @@ enum Failure {
 }
 
 fn copy(source: &SourceFile, mut target: File) -> Result<u64, Failure> {
-    let packed = File::open(&source.path).map_err(Failure::Read)?;
+    let packed = source.open().map_err(Failure::Read)?;
     let mut reader = MultiGzDecoder::new(BufReader::with_capacity(BUFFER, packed));
     let mut buffer = vec![0; BUFFER];
     let mut bytes = 0;

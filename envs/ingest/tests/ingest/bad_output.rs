@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use rmtl_envs::Cancel;
 use rmtl_ingest::{DatasetFile, IngestError, prepare};
 
 use crate::case::{Case, FILE, LOG, assert_says, gzipped, message};
 
 fn prepare_into(case: &Case, out: &Path) -> Result<rmtl_ingest::Prepared, IngestError> {
     let file = DatasetFile::parse(FILE, Path::new("tiny.toml")).unwrap();
-    prepare(&file, Some(&case.root()), out, &|_| {})
+    prepare(&file, Some(&case.root()), out, &|_| {}, &Cancel::default())
 }
 
 #[test]
@@ -43,12 +44,12 @@ fn an_older_dataset_stays_until_the_new_one_is_whole() {
     let first = case.prepare(FILE).unwrap();
     case.write("log.csv", LOG.replace("a,1,x,1,1,0", "a,1,x,1,7,0"));
     case.prepare(FILE).unwrap_err();
-    assert_eq!(rmtl_envs::Manifest::read(&case.out()).unwrap(), first.manifest);
+    assert_eq!(rmtl_envs::Manifest::read(&case.out()).unwrap(), first.dataset.manifest);
     case.write("log.csv", LOG.replace("a,1,x", "a,1,y"));
     let second = case.prepare(FILE).unwrap();
     assert!(!second.reused);
-    assert_ne!(second.manifest.content_hash, first.manifest.content_hash);
-    assert_eq!(rmtl_envs::Manifest::read(&case.out()).unwrap(), second.manifest);
+    assert_ne!(second.dataset.manifest.content_hash, first.dataset.manifest.content_hash);
+    assert_eq!(rmtl_envs::Manifest::read(&case.out()).unwrap(), second.dataset.manifest);
     // Nothing beside it.
     assert_eq!(fs::read_dir(case.out().parent().unwrap()).unwrap().count(), 1);
 }

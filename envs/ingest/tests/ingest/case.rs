@@ -8,7 +8,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::parquet::arrow::ArrowWriter;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use rmtl_envs::{Dataset, LogTable, Row, Warning};
+use rmtl_envs::{Cancel, Dataset, LogTable, Row, Warning};
 use rmtl_ingest::{DatasetFile, IngestError, Prepared, prepare};
 use tempfile::TempDir;
 
@@ -85,7 +85,7 @@ impl Case {
 
     pub(crate) fn prepare(&self, file: &str) -> Result<Prepared, IngestError> {
         let file = DatasetFile::parse(file, Path::new("tiny.toml"))?;
-        prepare(&file, Some(&self.root()), &self.out(), &|_| {})
+        prepare(&file, Some(&self.root()), &self.out(), &|_| {}, &Cancel::default())
     }
 
     pub(crate) fn dataset(&self, file: &str) -> Dataset {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rmtl_envs::{Dataset, Manifest};
+use rmtl_envs::{Cancel, Dataset, Manifest};
 use rmtl_ingest::{DatasetFile, prepare};
 
 use crate::case::{Case, ids, labels, times, warned};
@@ -69,9 +69,15 @@ fn kuairand_pure() {
         return;
     };
     let out = tempfile::tempdir().unwrap();
-    let prepared =
-        prepare(&dataset_file("kuairand_pure.toml"), Some(&root), &out.path().join("p"), &|_| {}).unwrap();
-    let manifest = &prepared.manifest;
+    let prepared = prepare(
+        &dataset_file("kuairand_pure.toml"),
+        Some(&root),
+        &out.path().join("p"),
+        &|_| {},
+        &Cancel::default(),
+    )
+    .unwrap();
+    let manifest = &prepared.dataset.manifest;
     let rows = total(manifest, |split| split.rows);
     assert_eq!(rows, 228_329);
     let share = |split: usize| manifest.splits[split].rows as f64 / rows as f64;
@@ -97,7 +103,10 @@ fn retailrocket_buyers() {
     };
     let out = tempfile::tempdir().unwrap();
     let file = dataset_file("retailrocket_buyers.toml");
-    let manifest = prepare(&file, Some(&root), &out.path().join("p"), &|_| {}).unwrap().manifest;
+    let manifest = prepare(&file, Some(&root), &out.path().join("p"), &|_| {}, &Cancel::default())
+        .unwrap()
+        .dataset
+        .manifest;
     let rows = total(&manifest, |split| split.rows);
     assert_eq!(rows, 75_374);
     // With the labels that become 1 too late for their split.
@@ -121,8 +130,8 @@ fn synthetic() {
     let text = fs::read_to_string(folder().join("synthetic.toml")).unwrap();
     let small = text.replace("{ seed = 0 }", "{ seed = 0, n_sessions = 300 }");
     let file = DatasetFile::parse(&small, Path::new("synthetic.toml")).unwrap();
-    let prepared = prepare(&file, None, &out.path().join("p"), &|_| {}).unwrap();
-    assert_eq!(warned(&prepared.manifest.warnings, "chain_breaks"), [0; 0]);
+    let prepared = prepare(&file, None, &out.path().join("p"), &|_| {}, &Cancel::default()).unwrap();
+    assert_eq!(warned(&prepared.dataset.manifest.warnings, "chain_breaks"), [0; 0]);
     let dataset = Dataset::open(&prepared.directory).unwrap();
     let table = &dataset.train;
     // The oracle's mean is the labels' mean, within five standard deviations of a mean of coin tosses.
@@ -138,7 +147,9 @@ fn synthetic() {
 fn the_whole_synthetic_log_is_trusted() {
     let out = tempfile::tempdir().unwrap();
     let file = dataset_file("synthetic.toml");
-    assert_trusted(&prepare(&file, None, &out.path().join("p"), &|_| {}).unwrap().manifest);
+    assert_trusted(
+        &prepare(&file, None, &out.path().join("p"), &|_| {}, &Cancel::default()).unwrap().dataset.manifest,
+    );
 }
 
 /// The raw Kaggle layout in miniature. Features and labels by hand.

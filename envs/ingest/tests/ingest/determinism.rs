@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use rmtl_envs::Cancel;
 use rmtl_ingest::{DatasetFile, Progress, prepare};
 
 use crate::case::{Case, FILE, LOG};
@@ -85,8 +86,14 @@ fn an_unchanged_log_is_not_prepared_again() {
     let steps = RefCell::new(Vec::new());
     let commented = FILE.replace("[tables]", "# where the files are\n[tables]");
     let file = DatasetFile::parse(&commented, Path::new("elsewhere.toml")).unwrap();
-    let again =
-        prepare(&file, Some(&case.root()), &case.out(), &|step| steps.borrow_mut().push(step)).unwrap();
+    let again = prepare(
+        &file,
+        Some(&case.root()),
+        &case.out(),
+        &|step| steps.borrow_mut().push(step),
+        &Cancel::default(),
+    )
+    .unwrap();
     assert!(again.reused);
     assert!(steps.borrow().iter().all(|step| matches!(step, Progress::Hashing { .. })));
 
@@ -112,7 +119,14 @@ fn progress_counts_to_the_end() {
     let case = Case::with_log(LOG);
     let steps = RefCell::new(Vec::new());
     let file = DatasetFile::parse(FILE, Path::new("tiny.toml")).unwrap();
-    prepare(&file, Some(&case.root()), &case.out(), &|step| steps.borrow_mut().push(step)).unwrap();
+    prepare(
+        &file,
+        Some(&case.root()),
+        &case.out(),
+        &|step| steps.borrow_mut().push(step),
+        &Cancel::default(),
+    )
+    .unwrap();
     let steps = steps.into_inner();
     let bytes = LOG.len() as u64;
     assert_eq!(steps[0], Progress::Hashing { bytes: 0, total: bytes });

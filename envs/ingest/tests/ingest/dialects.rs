@@ -33,11 +33,11 @@ fn quoting_can_be_switched_off_and_otherwise_lost_lines_are_reported() {
     let case = Case::new().with("log.csv", &log);
     assert_whole(&case, &file("{ path = \"log.csv\", quote = \"\" }"));
     let quoted = LOG.replacen(",x,", ",\"x\ny\",", 1);
-    let warnings = Case::with_log(&quoted).prepare(FILE).unwrap().manifest.warnings;
+    let warnings = Case::with_log(&quoted).prepare(FILE).unwrap().dataset.manifest.warnings;
     let found = warnings.iter().find(|warning| warning.kind == "quoted_line_breaks").unwrap();
     assert_eq!(found.rows, 1);
     assert_says(&found.message, &["table `log`", "set quote = \"\""]);
-    let none = Case::with_log(LOG).prepare(FILE).unwrap().manifest.warnings;
+    let none = Case::with_log(LOG).prepare(FILE).unwrap().dataset.manifest.warnings;
     assert!(none.iter().all(|warning| warning.kind != "quoted_line_breaks"));
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use rmtl_envs::Split;
+use rmtl_envs::{Cancel, Split};
 use rmtl_ingest::{DatasetFile, Difference, LEAKAGE_RUNS, LeakageTest, Variant};
 
 use crate::case::{Case, FILE, assert_says, gzipped, message};
@@ -11,7 +11,8 @@ use crate::datasets::{dataset_file, real_log};
 use crate::miniature::{logs, shipped_files};
 
 fn leakage_test(file: &DatasetFile, root: &Path) -> LeakageTest {
-    LeakageTest::new(file, Some(root), &|_| {}).unwrap_or_else(|error| panic!("{}: {error}", file.name))
+    LeakageTest::new(file, Some(root), &|_| {}, &Cancel::default())
+        .unwrap_or_else(|error| panic!("{}: {error}", file.name))
 }
 
 fn run(test: &LeakageTest, until: Split, variant: Variant) -> Vec<Difference> {
@@ -228,7 +229,7 @@ fn gzipped_files_are_tampered_with_as_well() {
 fn refused(file: &str) -> String {
     let case = Case::with_log(&late_log().replace("time,item", "at,item"));
     let file = DatasetFile::parse(file, Path::new("tiny.toml")).unwrap_or_else(|error| panic!("{error}"));
-    let test = LeakageTest::new(&file, Some(&case.root()), &|_| {});
+    let test = LeakageTest::new(&file, Some(&case.root()), &|_| {}, &Cancel::default());
     match test.and_then(|test| test.run(Split::Train, Variant::Removed, &|_| {})) {
         Ok(found) => panic!("not refused: {found:?}"),
         Err(error) => message(&error),

@@ -18,5 +18,6 @@ mod rows;
 mod source_files;
 mod splits;
 mod sql;
+mod together;
 mod vocabularies;
 mod warnings;

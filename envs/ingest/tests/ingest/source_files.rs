@@ -8,7 +8,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::Int32Type;
 use datafusion::parquet::arrow::ArrowWriter;
-use rmtl_envs::Dataset;
+use rmtl_envs::{Cancel, Dataset};
 
 use crate::case::{Case, FILE, LOG, assert_says, gzipped, ids, labels, numbers, times, write_parquet};
 
@@ -152,7 +152,7 @@ fn files_without_header_and_with_another_delimiter() {
 fn paths_are_relative_to_the_dataset_file_where_no_root_is_given() {
     let case = Case::with_log(LOG).with("tiny.toml", FILE);
     let file = rmtl_ingest::DatasetFile::read(&case.root().join("tiny.toml")).unwrap();
-    rmtl_ingest::prepare(&file, None, &case.out(), &|_| {}).unwrap();
+    rmtl_ingest::prepare(&file, None, &case.out(), &|_| {}, &Cancel::default()).unwrap();
     assert_is_the_log(&Dataset::open(&case.out()).unwrap());
 }
 

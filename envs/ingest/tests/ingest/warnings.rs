@@ -45,7 +45,12 @@ fn log(row: impl Fn(usize) -> LogRow) -> String {
 }
 
 fn warnings(row: impl Fn(usize) -> LogRow) -> Vec<Warning> {
-    Case::with_log(&log(row)).prepare(FILE).unwrap_or_else(|error| panic!("{error}")).manifest.warnings
+    Case::with_log(&log(row))
+        .prepare(FILE)
+        .unwrap_or_else(|error| panic!("{error}"))
+        .dataset
+        .manifest
+        .warnings
 }
 
 /// The message of the only warning of its kind.
@@ -59,7 +64,7 @@ fn message(warnings: &[Warning], kind: &str) -> String {
 #[test]
 fn a_healthy_log_gives_no_warnings() {
     let ending = FILE.replace("session = \"user\"", "session = { key = \"user\", gap = 10 }");
-    let found = Case::with_log(&log(healthy)).prepare(&ending).unwrap().manifest.warnings;
+    let found = Case::with_log(&log(healthy)).prepare(&ending).unwrap().dataset.manifest.warnings;
     // Users do not come back, so every later one is new.
     let other: Vec<Warning> =
         found.into_iter().filter(|warning| warning.kind != "out_of_vocabulary").collect();
@@ -71,7 +76,7 @@ fn a_label_among_the_features_is_found_under_another_name() {
     let copied = FILE
         .replace("SELECT *", "SELECT *, CASE buy WHEN 1 THEN 'yes' ELSE 'no' END AS status")
         .replace("\"item\"]", "\"item\", \"status\"]");
-    let warnings = Case::with_log(&log(healthy)).prepare(&copied).unwrap().manifest.warnings;
+    let warnings = Case::with_log(&log(healthy)).prepare(&copied).unwrap().dataset.manifest.warnings;
     assert_says(&message(&warnings, "label_copy"), &["`status` equals the label of task `buy`", "`ignore`"]);
 }
 
@@ -90,7 +95,7 @@ fn a_value_that_comes_with_the_outcome_is_found_by_its_absence() {
     let order = FILE
         .replace("SELECT *", "SELECT *, CASE buy WHEN 1 THEN CAST(time AS VARCHAR) END AS order")
         .replace("\"item\"]", "\"item\", \"order\"]");
-    let warnings = Case::with_log(&log(healthy)).prepare(&order).unwrap().manifest.warnings;
+    let warnings = Case::with_log(&log(healthy)).prepare(&order).unwrap().dataset.manifest.warnings;
     assert_says(
         &message(&warnings, "missing_with_label"),
         &["`order` is missing exactly where", "`buy` is 0"],
@@ -102,7 +107,7 @@ fn fields_of_one_value_and_of_a_value_per_row_are_named() {
     let numbered = FILE
         .replace("SELECT *", "SELECT *, 'de' AS country, time AS impression")
         .replace("\"item\"]", "\"item\", \"country\", \"impression\"]");
-    let warnings = Case::with_log(&log(healthy)).prepare(&numbered).unwrap().manifest.warnings;
+    let warnings = Case::with_log(&log(healthy)).prepare(&numbered).unwrap().dataset.manifest.warnings;
     assert_says(&message(&warnings, "constant_category"), &["`country` has one value"]);
     assert_says(&message(&warnings, "row_id"), &["`impression` has 3600 values in 3600 training rows"]);
     assert_eq!(warned(&warnings, "telling_feature"), [0; 0]);
@@ -125,7 +130,7 @@ fn positives_lost_to_the_chain_are_a_share_and_many_of_them_are_loud() {
     let many = message(&warnings(lost(50)), "chain_breaks");
     assert_says(&many, &["task `buy` loses", "remove `after = \"click\"`"]);
     // By hand: two buys without a click beside three with one, in the ten rows of the smallest case.
-    let tiny = Case::with_log(crate::case::LOG).prepare(FILE).unwrap().manifest.warnings;
+    let tiny = Case::with_log(crate::case::LOG).prepare(FILE).unwrap().dataset.manifest.warnings;
     assert_says(&message(&tiny, "chain_breaks"), &["loses 40 % of its positives: 2 rows"]);
 }
 

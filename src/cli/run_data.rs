@@ -1,0 +1,178 @@
+//! The prepared dataset of a run, wherever it is or can be made.
+
+use std::path::{Path, PathBuf};
+
+use rmtl_envs::Dataset;
+use rmtl_ingest::{DatasetFile, IngestError};
+
+use super::prepare::{default_folder, prepared};
+use crate::config::DataConfig;
+use crate::error::{Error, Result};
+use crate::folder::DATASET_FILE;
+use crate::interrupt::Interrupt;
+use crate::log::Console;
+
+/// Digits of a content hash in the name of a folder.
+const SHORT: usize = 8;
+
+/// The data of a run.
+pub(super) struct RunData {
+    /// The prepared dataset.
+    pub(super) dataset: Dataset,
+    /// The dataset file as text.
+    pub(super) dataset_file: String,
+    /// Its folder, and that of the raw log.
+    directory: PathBuf,
+    root: PathBuf,
+}
+
+/// The data that `[data]` asks for, prepared now where they are not there.
+///
+/// Without a content hash they are those of the raw log as it is, in the place of whatever was prepared there before. With
+/// one they are sought, and never in the place of another dataset.
+///
+/// # Errors
+/// Data with that content hash are not there and cannot be made: a model must not meet ids of another vocabulary.
+pub(super) fn of(data: &DataConfig, console: &Console, interrupt: &Interrupt) -> Result<RunData> {
+    let file = DatasetFile::read(&data.dataset)?;
+    let dataset_file =
+        std::fs::read_to_string(&data.dataset).map_err(|error| Error::file("read", &data.dataset, error))?;
+    let root = match &data.root {
+        Some(root) => absolute(root)?,
+        None => absolute(&data.dataset)?.parent().unwrap_or(Path::new("/")).to_owned(),
+    };
+    let place = data.prepared.clone().unwrap_or_else(|| default_folder(&file));
+    let (directory, dataset) = match &data.content_hash {
+        None => {
+            let made = prepared(&file, Some(&root), &place, console, interrupt)?;
+            (made.directory, made.dataset)
+        }
+        Some(hash) => {
+            let wanted = Wanted { hash, file: &file, root: &root, places: places(&place, &file, hash) };
+            wanted.found().map_or_else(|| wanted.made(console, interrupt), Ok)?
+        }
+    };
+    Ok(RunData { dataset, dataset_file, directory: absolute(&directory)?, root })
+}
+
+impl RunData {
+    /// `[data]` of a run file in `folder`, beside a copy of the dataset file: what lies in the same project is named from
+    /// there, so that the project may move.
+    pub(super) fn config(&self, folder: &Path) -> Result<DataConfig> {
+        let (project, folder) = (absolute(Path::new("."))?, absolute(folder)?);
+        let named = |path: &Path| relative(&project, &folder, path).unwrap_or_else(|| path.to_owned());
+        Ok(DataConfig {
+            dataset: DATASET_FILE.into(),
+            root: Some(named(&self.root)),
+            prepared: Some(named(&self.directory)),
+            content_hash: Some(self.dataset.manifest.content_hash.clone()),
+        })
+    }
+}
+
+/// A dataset of which the content is known.
+struct Wanted<'a> {
+    hash: &'a str,
+    file: &'a DatasetFile,
+    root: &'a Path,
+    places: Vec<PathBuf>,
+}
+
+/// Where it may be: in the place that was named, where datasets go, or beside another dataset that has its place now.
+fn places(named: &Path, file: &DatasetFile, hash: &str) -> Vec<PathBuf> {
+    let mut places = Vec::new();
+    for place in [named.to_owned(), default_folder(file)] {
+        let mut beside = place.as_os_str().to_owned();
+        beside.push(format!("-{}", &hash[..hash.len().min(SHORT)]));
+        for place in [place, beside.into()] {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+    }
+    places
+}
+
+impl Wanted<'_> {
+    fn found(&self) -> Option<(PathBuf, Dataset)> {
+        self.places.iter().find_map(|place| {
+            let dataset = Dataset::open(place).ok()?;
+            (dataset.manifest.content_hash == self.hash).then(|| (place.clone(), dataset))
+        })
+    }
+
+    /// Prepares it in the first place that is free and can be written.
+    fn made(&self, console: &Console, interrupt: &Interrupt) -> Result<(PathBuf, Dataset)> {
+        let hash = rmtl_ingest::content_hash(self.file, Some(self.root), interrupt.cancel());
+        match hash {
+            Err(error @ IngestError::Cancelled) => return Err(error.into()),
+            Err(error) => return Err(self.missing(format!("it cannot be prepared again, because {error}"))),
+            Ok(hash) if hash != self.hash => {
+                return Err(self.missing(format!(
+                    "the raw log in {} gives {hash}: it, its dataset file or rmtl itself has changed",
+                    self.root.display()
+                )));
+            }
+            Ok(_) => {}
+        }
+        let mut refused = None;
+        for place in self.places.iter().filter(|place| !place.exists()) {
+            match prepared(self.file, Some(self.root), place, console, interrupt) {
+                Ok(made) if made.dataset.manifest.content_hash == self.hash => {
+                    return Ok((made.directory, made.dataset));
+                }
+                Err(error @ Error::Ingest(IngestError::Output { .. })) => refused = Some(error),
+                Err(error) => return Err(error),
+                // The raw log is being written.
+                Ok(_) => break,
+            }
+        }
+        Err(refused.unwrap_or_else(|| self.missing("there is no room for it".into())))
+    }
+
+    fn missing(&self, reason: String) -> Error {
+        let seen = self.places.iter().filter_map(|place| {
+            let found = Dataset::open(place).ok()?.manifest.content_hash;
+            Some(format!("{} holds {found}; ", place.display()))
+        });
+        let reason = format!(
+            "expected content hash {}; {}{reason}. Give the raw log of that time with --root, or the prepared dataset with \
+             --prepared",
+            self.hash,
+            seen.collect::<String>()
+        );
+        Error::file("find the data of the run in", &self.places[0], reason)
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| Error::file("find", path, error))
+}
+
+/// `to` as seen from `from`, if both lie in `project`.
+fn relative(project: &Path, from: &Path, to: &Path) -> Option<PathBuf> {
+    let (from, to) = (from.strip_prefix(project).ok()?, to.strip_prefix(project).ok()?);
+    let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(shared).map(|_| std::path::Component::ParentDir);
+    let path: PathBuf = up.chain(to.components().skip(shared)).collect();
+    Some(if path.as_os_str().is_empty() { PathBuf::from(".") } else { path })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_within_the_project_are_seen_from_the_run_folder() {
+        let seen = |from: &str, to: &str| {
+            relative(Path::new("/project"), Path::new(from), Path::new(to))
+                .map(|path| path.display().to_string())
+        };
+        assert_eq!(seen("/project/runs/a", "/project/prepared/x").as_deref(), Some("../../prepared/x"));
+        assert_eq!(seen("/project/runs/a", "/project/runs").as_deref(), Some(".."));
+        assert_eq!(seen("/project/runs", "/project/runs").as_deref(), Some("."));
+        assert_eq!(seen("/project/runs/a", "/project").as_deref(), Some("../.."));
+        assert_eq!(seen("/project/runs/a", "/data/logs"), None);
+        assert_eq!(seen("/tmp/a", "/project/prepared/x"), None);
+    }
+}
