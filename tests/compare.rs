@@ -23,7 +23,16 @@ fn runs_are_averaged_over_their_seeds_and_set_in_relation_to_a_base() {
     assert!(ok, "{json}");
     let groups: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(groups.as_array().unwrap().len(), 2);
-    assert_eq!((groups[0]["name"].as_str(), groups[1]["name"].as_str()), (Some("esmm"), Some("shared")));
+    assert_eq!(
+        (groups[0]["name"].as_str(), groups[1]["name"].as_str()),
+        (Some("backbone=esmm"), Some("backbone=shared_bottom"))
+    );
+    assert_eq!(
+        (groups[0]["folder"].as_str(), groups[0]["actor"].as_str()),
+        (Some("esmm"), Some("pretrained"))
+    );
+    let updates = groups[0]["updates"]["mean"].as_f64().unwrap();
+    assert!((updates - (a.phases["pretrain"].steps + b.phases["pretrain"].steps) as f64 / 2.0).abs() < 1e-9);
     assert_eq!(groups[0]["seeds"], serde_json::json!([1, 2]));
     let auc = |report: &rmtl::report::Report| report.validation.tasks["click"].auc.unwrap();
     let found = groups[0]["tasks"]["click"]["AUC"]["mean"].as_f64().unwrap();
@@ -31,10 +40,25 @@ fn runs_are_averaged_over_their_seeds_and_set_in_relation_to_a_base() {
     assert_eq!(groups[0]["dense_parameters"], a.parameters.dense);
 
     let (ok, table) = compare(&bench, &["runs", "--base", "esmm", "--markdown"]);
-    assert!(ok && table.contains("RelaImpr over esmm") && table.contains("+0.00 %"), "{table}");
+    assert!(
+        ok && table.contains("RelaImpr over backbone=esmm:pretrained") && table.contains("+0.00 %"),
+        "{table}"
+    );
     assert!(table.contains("pooled over the runs"), "{table}");
     let (ok, message) = compare(&bench, &["runs", "--base", "mmoe"]);
-    assert!(!ok && message.contains("esmm, shared"), "{message}");
+    assert!(!ok && message.contains("backbone=esmm (esmm):pretrained"), "{message}");
+    // The base has seed 1 alone.
+    std::fs::remove_dir_all(bench.path("runs/shared")).unwrap();
+    bench.train("runs/shared_seed1", &[short, equal, shared, "seed=1"]);
+    let (_, json) = compare(&bench, &["runs", "--json"]);
+    let groups: Value = serde_json::from_str(&json).unwrap();
+    let of_seed_1 = |group: usize| groups[group]["tasks"]["click"]["AUC"]["by_seed"]["1"].as_f64().unwrap();
+    let expected = 100.0 * ((of_seed_1(0) - 0.5) / (of_seed_1(1) - 0.5) - 1.0);
+    let (ok, table) = compare(&bench, &["runs", "--base", "shared", "--markdown"]);
+    let row = table.lines().find(|line| line.contains("backbone=esmm")).unwrap();
+    let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+    assert!(ok && cells[4] == "2" && cells[8] == "1", "{table}");
+    assert_eq!(cells[9], format!("{expected:+.2} %"), "{table}");
 }
 
 #[test]
@@ -58,10 +82,25 @@ fn every_actor_of_a_critic_run_can_be_compared() {
         }
     }
     assert_ne!(report.validation.tasks["buy"].auc, report.actors.tasks["buy"].auc, "the splits differ");
+    // All of them are shown, with the updates each has had, and any of them is a base.
+    let steps = |phase: &str| report.phases[phase].steps;
+    let (ok, table) = compare(&bench, &["run", "--base", "run:equal-budget", "--markdown"]);
+    assert!(ok && table.contains("RelaImpr over run:equal-budget"), "{table}");
+    for (actor, updates) in [
+        ("pretrained", steps("pretrain")),
+        ("equal-budget", steps("pretrain") + steps("equal_budget")),
+        ("final", steps("pretrain") + steps("weighted")),
+    ] {
+        let is_it = |line: &&str| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            cells.len() > 5 && cells[2] == actor && cells[3] == updates.to_string()
+        };
+        assert!(table.lines().any(|line| is_it(&line)), "{actor} after {updates}: {table}");
+    }
 }
 
 #[test]
-fn folders_without_a_finished_run_and_runs_of_other_data_are_refused() {
+fn what_cannot_be_compared_is_skipped_by_name() {
     let bench = Workbench::new();
     std::fs::create_dir(bench.path("empty")).unwrap();
     let (ok, message) = compare(&bench, &["empty"]);
@@ -72,14 +111,21 @@ fn folders_without_a_finished_run_and_runs_of_other_data_are_refused() {
     std::fs::create_dir(&other).unwrap();
     std::fs::copy(bench.path("run/run.toml"), other.join("run.toml")).unwrap();
     std::fs::write(other.join("report.json"), report).unwrap();
-    let (ok, message) = compare(&bench, &["run", "other"]);
-    assert!(!ok && message.contains("with other contents"), "{message}");
+    let both = |other: &str| {
+        let output = rmtl().current_dir(bench.path("")).args(["compare", "run", "other"]).output().unwrap();
+        let [out, errors] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        assert!(output.status.success() && out.contains("click"), "{errors}");
+        assert!(errors.contains("warning: ") && errors.contains(other), "{errors}");
+    };
+    both("other contents of small");
     let (ok, message) = compare(&bench, &["run", "--actor", "equal-budget"]);
     assert!(!ok && message.contains("equal_budget = true"), "{message}");
     let report = bench.read("run/report.json").replacen("\"cart\": {", "\"chart\": {", 1);
     std::fs::write(other.join("report.json"), report).unwrap();
+    both("do not have the tasks of its data");
     let (ok, message) = compare(&bench, &["other"]);
     assert!(!ok && message.contains("other/report.json") && message.contains("tasks"), "{message}");
+    assert!(message.contains("holds a finished run that can be read"), "{message}");
 }
 
 #[test]
@@ -96,7 +142,7 @@ fn a_run_counts_once_and_groups_never_share_a_name() {
     let groups: Value = serde_json::from_str(&json).unwrap();
     let names: Vec<_> =
         groups.as_array().unwrap().iter().map(|group| group["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["run-1", "run-3"]);
+    assert_eq!(names, ["backbone=esmm", "backbone=shared_bottom"]);
     assert_eq!(groups[0]["seeds"], serde_json::json!([5, 6]));
 
     bench.train("again", &[short, equal]);
@@ -115,7 +161,7 @@ fn an_unfinished_run_among_others_is_skipped_with_a_warning() {
         .output()
         .unwrap();
     let [out, errors] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert!(output.status.success() && out.contains("RelaImpr over done"), "{out}{errors}");
+    assert!(output.status.success() && out.contains("RelaImpr over done:pretrained"), "{out}{errors}");
     assert!(errors.contains("warning: ") && errors.contains("stopped: no finished run"), "{errors}");
 }
 

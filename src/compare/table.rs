@@ -2,7 +2,8 @@
 
 use comfy_table::{CellAlignment, Table};
 
-use super::{CRITIC_METRICS, Group, METRICS, Spread};
+use super::group::{CRITIC_METRICS, METRICS};
+use super::{Group, Spread, Which};
 use crate::error::{Error, Result};
 use crate::metric::rela_impr;
 
@@ -11,15 +12,7 @@ use crate::metric::rela_impr;
 /// # Errors
 /// No group is called `base`.
 pub fn tables(groups: &[Group], base: Option<&str>) -> Result<Vec<(String, Table)>> {
-    let base = base.map(|name| {
-        let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
-        // A path is as good as its last part.
-        let last = std::path::Path::new(name).file_name().map_or(name.into(), |last| last.to_string_lossy());
-        groups.iter().find(|group| group.name == name || group.name == last).ok_or_else(|| {
-            Error::Usage(format!("--base {name}: no such run; there are {}", names.join(", ")))
-        })
-    });
-    let base = base.transpose()?;
+    let base = base.map(|name| find(groups, name)).transpose()?;
     let tasks = groups.first().into_iter().flat_map(|group| group.tasks.keys());
     let mut tables: Vec<(String, Table)> =
         tasks.map(|task| (task.clone(), task_table(groups, base, task))).collect();
@@ -32,39 +25,67 @@ pub fn tables(groups: &[Group], base: Option<&str>) -> Result<Vec<(String, Table
     Ok(tables)
 }
 
+/// The group that `base` names, as `RUN` or `RUN:ACTOR`; its last actor where none is named.
+fn find<'a>(groups: &'a [Group], base: &str) -> Result<&'a Group> {
+    let actor = base
+        .rsplit_once(':')
+        .and_then(|(run, actor)| Some((run, Which::ALL.into_iter().find(|which| which.name() == actor)?)));
+    let (run, actor) = actor.map_or((base, None), |(run, actor)| (run, Some(actor)));
+    // A path is as good as its last part.
+    let last = std::path::Path::new(run).file_name().map_or(run.into(), |last| last.to_string_lossy());
+    let is_it = |group: &&Group| {
+        (group.name == run || group.folder == run || group.folder == last)
+            && actor.is_none_or(|actor| group.actor == actor)
+    };
+    groups.iter().rfind(is_it).ok_or_else(|| {
+        let row = |group: &Group| format!("{} ({}):{}", group.name, group.folder, group.actor.name());
+        let known: Vec<String> = groups.iter().map(row).collect();
+        Error::Usage(format!("--base {base}: no such run; there are {}", known.join(", ")))
+    })
+}
+
 /// Metrics whose differences from the base are shown.
 const PAIRED: [&str; 2] = ["AUC", "logloss"];
 
 fn task_table(groups: &[Group], base: Option<&Group>, task: &str) -> Table {
-    let auc = |group: &Group| group.tasks[task].get("AUC").map(|auc| auc.spread.mean);
     let rows = groups.iter().map(|group| {
         let of = |group: &Group, name: &str| group.tasks[task].get(name).cloned();
         let metrics = METRICS
             .iter()
             .map(|(name, _)| cell(of(group, name).map(|metric| metric.spread), 4, group.seeds.len()));
         let against_base = base.into_iter().flat_map(|base| {
-            let value = auc(group).zip(auc(base)).and_then(|(auc, base)| rela_impr(auc, base));
+            let n_common = group.seeds.iter().filter(|seed| base.seeds.contains(seed)).count();
+            let both = |name: &str| of(group, name).zip(of(base, name));
+            let means = both("AUC").and_then(|(metric, base)| metric.common_means(&base));
+            let value = means.and_then(|(auc, base)| rela_impr(auc, base));
             let improvement = value.map_or("undefined".into(), |value| format!("{:+.2} %", 100.0 * value));
             let paired = PAIRED.map(|name| {
-                let above =
-                    of(group, name).zip(of(base, name)).and_then(|(metric, base)| metric.above(&base));
+                let above = both(name).and_then(|(metric, base)| metric.above(&base));
                 above.map_or("undefined".into(), difference)
             });
-            [improvement].into_iter().chain(paired)
+            [n_common.to_string(), improvement].into_iter().chain(paired)
         });
-        [group.name.clone(), group.seeds.len().to_string()]
+        label(group)
             .into_iter()
+            .chain([group.seeds.len().to_string()])
             .chain(metrics)
             .chain(against_base)
             .collect()
     });
     let names = METRICS.iter().map(|(name, _)| (*name).to_owned());
-    let header = ["run".to_owned(), "seeds".to_owned()].into_iter().chain(names);
+    let header = ["run", "actor", "updates", "seeds"].map(String::from).into_iter().chain(names);
     let against_base = base.into_iter().flat_map(|base| {
         let paired = PAIRED.map(|name| format!("Δ{name}, seed by seed"));
-        [format!("RelaImpr over {}", base.name)].into_iter().chain(paired)
+        let over = format!("RelaImpr over {}:{}", base.name, base.actor.name());
+        ["common seeds".to_owned(), over].into_iter().chain(paired)
     });
     table(header.chain(against_base).collect(), rows)
+}
+
+/// Which run, which actor, and after how many updates.
+fn label(group: &Group) -> [String; 3] {
+    let updates = group.updates.map_or("–".into(), |updates| format!("{:.0}", updates.mean));
+    [group.name.clone(), group.actor.name().into(), updates]
 }
 
 fn critic_table<'a>(groups: impl Iterator<Item = &'a Group>, task: &str) -> Table {
@@ -80,11 +101,14 @@ fn critic_table<'a>(groups: impl Iterator<Item = &'a Group>, task: &str) -> Tabl
 }
 
 fn cost_table(groups: &[Group]) -> Table {
-    let header = ["run", "dense parameters", "s per epoch", "inference rows/s"].map(String::from).to_vec();
-    let rows = groups.iter().map(|group| {
+    let header =
+        ["run", "folder", "dense parameters", "s per epoch", "inference rows/s"].map(String::from).to_vec();
+    let is_first =
+        |(index, group): &(usize, &Group)| groups[..*index].iter().all(|other| other.name != group.name);
+    let rows = groups.iter().enumerate().filter(is_first).map(|(_, group)| {
         let seconds = group.seconds_per_epoch.map_or("–".into(), |of| format!("{:.1}", of.mean));
         let speed = group.inference_rows_per_second.map_or("–".into(), |of| format!("{:.0}", of.mean));
-        vec![group.name.clone(), group.dense_parameters.to_string(), seconds, speed]
+        vec![group.name.clone(), group.folder.clone(), group.dense_parameters.to_string(), seconds, speed]
     });
     table(header, rows)
 }
@@ -119,20 +143,6 @@ fn cell(spread: Option<Spread>, digits: usize, n_seeds: usize) -> String {
     format!("{mean:.digits$}{deviation}{some}")
 }
 
-/// The standard deviation between seeds of one metric, pooled over the groups: what of a difference is noise.
-pub fn seed_deviation(groups: &[Group], task: &str, metric: &str) -> Option<f64> {
-    let spreads = groups.iter().filter_map(|group| group.tasks.get(task)?.get(metric));
-    let (mut squares, mut degrees) = (0.0, 0);
-    for spread in spreads {
-        let Spread { std, n, .. } = spread.spread;
-        if let Some(std) = std {
-            squares += std.powi(2) * (n - 1) as f64;
-            degrees += n - 1;
-        }
-    }
-    (degrees > 0).then(|| (squares / degrees as f64).sqrt())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +153,9 @@ mod tests {
         let metrics = [("AUC", OverSeeds::of((1..).zip(aucs.iter().copied()).collect()).unwrap())].into();
         Group {
             name: name.into(),
+            folder: format!("{name}_folder"),
+            actor: Which::Final,
+            updates: Spread::of([100.0]),
             seeds: (1..=aucs.len() as u64).collect(),
             tasks: [("click".to_owned(), metrics)].into(),
             critics: IndexMap::new(),
@@ -153,21 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_deviation_is_pooled_over_the_groups() {
-        // Sample variances 0.0002 and 0.0008, one degree of freedom each.
-        let groups = [group("a", &[0.70, 0.72]), group("b", &[0.70, 0.74]), group("c", &[0.9])];
-        let found = seed_deviation(&groups, "click", "AUC").unwrap();
-        assert!((found - 0.0005_f64.sqrt()).abs() < 1e-12, "{found}");
-        assert_eq!(seed_deviation(&groups[2..], "click", "AUC"), None);
-    }
-
-    #[test]
     fn improvements_are_relative_to_the_base_and_a_wrong_base_is_told_the_right_ones() {
         let groups = [group("single", &[0.70]), group("mmoe", &[0.72, 0.72])];
         let rendered = tables(&groups, Some("single")).unwrap()[0].1.to_string();
         assert!(rendered.contains("+10.00 %") && rendered.contains("+0.00 %"), "{rendered}");
         assert!(rendered.contains("+0.0200") && rendered.contains("undefined"), "{rendered}");
         let error = tables(&groups, Some("singel")).unwrap_err().to_string();
-        assert!(error.contains("single, mmoe"), "{error}");
+        assert!(error.contains("single (single_folder):final, mmoe (mmoe_folder):final"), "{error}");
+        assert!(tables(&groups, Some("runs/mmoe_folder:final")).is_ok());
+        assert!(tables(&groups, Some("mmoe:pretrained")).is_err());
     }
 }
