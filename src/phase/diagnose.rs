@@ -22,6 +22,9 @@ pub struct TaskCriticSummary {
     pub dead_share: f64,
     /// Largest less smallest Q over the validation rows.
     pub q_range: f64,
+    /// Variance of the rewards of the validation rows: what a TD loss is large or small beside.
+    #[serde(skip)]
+    pub reward_variance: f64,
 }
 
 /// Compares critics with the validation sessions.
@@ -70,7 +73,9 @@ impl<'a> Diagnosis<'a> {
                 (low.min(row.q), high.max(row.q))
             });
             let q_range = (high - low).max(0.0);
-            found.insert(name.clone(), TaskCriticSummary { evaluation, dead_share, q_range });
+            let reward_variance = variance(rows.iter().map(|row| row.reward));
+            found
+                .insert(name.clone(), TaskCriticSummary { evaluation, dead_share, q_range, reward_variance });
         }
         found
     }
@@ -96,6 +101,13 @@ impl<'a> Diagnosis<'a> {
         };
         self.reader.table.rows().map(row).collect()
     }
+}
+
+/// The mean squared distance from the mean; 0 of nothing.
+fn variance(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let n = values.clone().count().max(1) as f64;
+    let mean = values.clone().sum::<f64>() / n;
+    values.map(|value| (value - mean).powi(2)).sum::<f64>() / n
 }
 
 /// The kinds of sessions, by their names in tags.

@@ -53,7 +53,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     let phase = fit.phase;
     let schema = run.schema();
     let train = run.reader(Split::Train);
-    let mut validation = Validation::new(run, phase, fit.config.patience);
+    let mut validation = Validation::new(run, fit.config.patience);
     let losses = bind_losses(run, &fit.critics);
     let mut segments = fit.critics.get().map(|_| Segments::new(train.table, run.key_slot()));
     let mut shuffle = run.streams.named(&format!("{}/shuffle", fit.streams));

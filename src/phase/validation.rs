@@ -56,13 +56,13 @@ pub(super) struct Validation<'a> {
 }
 
 impl<'a> Validation<'a> {
-    pub(super) fn new(run: &mut Run<'a>, phase: Phase, patience: u32) -> Self {
+    pub(super) fn new(run: &mut Run<'a>, patience: u32) -> Self {
         let split = Evaluator::new(run.reader(Split::Validation), run.schema().parents());
         let criterion = run.criterion();
         if let Some(task) = &criterion.instead_of_auc_of {
-            run.warn(format!(
-                "{phase}: task `{task}` lacks one of its labels in the validation split, so it has no AUC; the early stop looks at \
-                 the logloss instead"
+            run.warn_once(format!(
+                "task `{task}` lacks one of its labels in the validation split, so it has no AUC; the early stop looks at the logloss \
+                 instead"
             ));
         }
         Self {

@@ -30,6 +30,8 @@ pub(crate) struct Encoder {
     pub(crate) values: Vec<[u64; 3]>,
     /// Rows whose list was longer than its slots, per field.
     pub(crate) shortened: Vec<u64>,
+    /// Missing values of the training rows, by numeric field.
+    pub(crate) missing_in_training: Vec<u64>,
 }
 
 /// A number that cannot be standardised.
@@ -90,6 +92,7 @@ impl Encoder {
             unknown: vec![[0; 3]; n_fields],
             values: vec![[0; 3]; n_fields],
             shortened: vec![0; n_fields],
+            missing_in_training: vec![0; file.numeric.len()],
         }
     }
 
@@ -134,11 +137,13 @@ impl Encoder {
             let slots = &mut target.categorical[self.slots[field].clone()];
             self.encode_field(field, ids.value(row), target.split, slots);
         }
-        for ((target, values), field) in
-            target.numeric.iter_mut().zip(&batch.numeric).zip(&self.schema.numeric)
+        let missing = &mut self.missing_in_training;
+        for (((value, values), field), missing) in
+            target.numeric.iter_mut().zip(&batch.numeric).zip(&self.schema.numeric).zip(missing)
         {
-            *target = standardised(values.is_valid(row).then(|| values.value(row)), field);
-            if !target.is_finite() {
+            *missing += u64::from(target.split == Split::Train && values.is_null(row));
+            *value = standardised(values.is_valid(row).then(|| values.value(row)), field);
+            if !value.is_finite() {
                 let (value, row) = (values.value(row), batch.position.value(row) + 1);
                 return Err(FarNumber { field: field.clone(), value, row });
             }

@@ -1,6 +1,6 @@
 //! Labels: what counts as 0 and 1, the AND along a chain, and when a label of 1 became known.
 
-use datafusion::arrow::array::Array;
+use datafusion::arrow::array::{Array, Int64Array};
 use datafusion::arrow::error::ArrowError;
 
 use crate::findings::{Expectation, Findings};
@@ -21,12 +21,16 @@ impl Labels {
     pub(crate) fn of(
         raw: &Raw<'_>,
         parents: &[Option<usize>],
+        row_times: &Int64Array,
         findings: &mut Findings,
     ) -> Result<Self, ArrowError> {
         let mut labels = Self { eventual: Vec::new(), known: Vec::new() };
         for (task, parent) in parents.iter().enumerate() {
             let mut eventual = own_labels(raw, raw.columns.labels[task], findings)?;
             let mut known = own_times(raw, raw.columns.known[task], &eventual, findings)?;
+            let is_early = |(known, time): (&Option<i64>, &i64)| known.is_some_and(|known| known < *time);
+            findings.early_labels[task] +=
+                known.iter().zip(row_times.values()).filter(|pair| is_early(*pair)).count() as u64;
             if let Some(parent) = *parent {
                 for (row, label) in eventual.iter_mut().enumerate() {
                     let before = labels.eventual[parent][row];

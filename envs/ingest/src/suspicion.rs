@@ -40,7 +40,7 @@ enum Evidence {
 /// The warnings about single features of the training rows `table`.
 ///
 /// `null_ids` has the id of a missing value per categorical field ([`OUT_OF_VOCABULARY`] where it has none of its own),
-/// `missing` the number of missing values per numeric field.
+/// `missing` the number of values of `table` missing per numeric field.
 pub(crate) fn all(table: &LogTable, schema: &Schema, null_ids: &[u32], missing: &[u64]) -> Vec<Warning> {
     let sample = Sample::of(table);
     let mut warnings = Vec::new();

@@ -26,11 +26,11 @@ pub(crate) fn all(
     train: &LogTable,
 ) -> Vec<Warning> {
     let schema = encoder.schema();
-    let mut warnings = suspicion::all(train, schema, &encoder.null_ids(), &findings.missing_numeric);
+    let mut warnings = suspicion::all(train, schema, &encoder.null_ids(), &encoder.missing_in_training);
     warnings.push(warning("bad_rows", findings.rejected, |rows| {
         format!("{rows} rows cannot be used and are left out; {REJECTS_FILE}, beside the tables, says where they are and why")
     }));
-    warnings.extend(of_chain(file, findings, splits));
+    warnings.extend(of_chain(file, findings));
     warnings.extend(split_warnings::all(schema, splits));
     warnings.extend(findings.source_files.iter().chain(&findings.late_labels).cloned());
     warnings.extend(of_rows(file, findings, oddities));
@@ -39,12 +39,12 @@ pub(crate) fn all(
     warnings
 }
 
-/// Labels that are 0 because the task before did not happen.
-fn of_chain(file: &DatasetFile, findings: &Findings, splits: &[SplitSummary]) -> Vec<Warning> {
+/// Labels that are 0 because the task before did not happen, as a share of those that were ever 1.
+fn of_chain(file: &DatasetFile, findings: &Findings) -> Vec<Warning> {
     let tasks = file.tasks.iter().zip(file.parents()).zip(&findings.chain_breaks).enumerate();
     let broken = tasks.filter_map(|(index, ((task, parent), &rows))| {
         let before = &file.tasks[parent?].name;
-        let kept: u64 = splits.iter().map(|summary| summary.positives[index]).sum();
+        let kept = findings.eventual_positives[index];
         let share = rows as f64 / (rows + kept).max(1) as f64;
         Some(warning("chain_breaks", rows, |rows| chain_break(&task.name, before, rows, share)))
     });
@@ -77,6 +77,15 @@ fn of_rows(file: &DatasetFile, findings: &Findings, oddities: &Oddities) -> Vec<
             format!("{rows} sessions have one row in their split: no state follows it")
         }),
     ];
+    for (task, &rows) in file.tasks.iter().zip(&findings.early_labels) {
+        warnings.push(warning("early_labels", rows, |rows| {
+            format!(
+                "label `{}` of {rows} rows was known before the row's own time; it counts as known with the row, but `known_at` or `time` may \
+                 be another column than was meant",
+                task.name
+            )
+        }));
+    }
     for (field, &rows) in file.numeric.iter().zip(&findings.missing_numeric) {
         warnings.push(warning("missing_numbers", rows, |rows| {
             format!("{rows} rows have null or NaN in `{field}`; they stand at the mean of the training rows")
