@@ -33,7 +33,11 @@ fn schema() -> Schema {
         vocabulary_size: [27_000, 7_500, 6_000, 40, 24][index as usize % 5],
         n_values: 1,
     };
-    let task = |name: &str, after: Option<&str>| Task { name: name.into(), after: after.map(Into::into) };
+    let task = |name: &str, after: Option<&str>| Task {
+        name: name.into(),
+        after: after.map(Into::into),
+        number: None,
+    };
     Schema {
         categorical: (0..15).map(field).collect(),
         numeric: vec![],
@@ -76,12 +80,16 @@ fn steps(criterion: &mut Criterion) {
         let mut weighting =
             WeightingConfig::Equal(equal::Config::default()).init(2, streams.named("weighting"));
         let mut masks = streams.named("bench/dropout");
-        let losses =
-            losses(&backbone).bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });
+        let losses = losses(&backbone).bind(TaskFacts {
+            losses: Default::default(),
+            parents: schema.parents(),
+            positive_rates: vec![0.5; 2],
+        });
         group.bench_function(backbone.name(), |bencher| {
             bencher.iter(|| {
                 let labels = Tensor::zeros([BATCH, 2], &device);
-                let batch = ActorBatch { states: &states, labels, critic: None, pretrained: None };
+                let batch =
+                    ActorBatch { states: &states, labels, counts: None, critic: None, pretrained: None };
                 actor.step(batch, weighting.as_mut(), &losses, &mut Pass::training(&mut masks), false)
             });
         });

@@ -17,7 +17,8 @@ const CALIBRATED: std::ops::RangeInclusive<f64> = 0.5..=2.0;
 /// The warnings about an actor's metrics on the rows of `split`, task by task.
 pub fn warnings(split: &str, block: &TaskBlock) -> Vec<String> {
     let of_task = |(task, of): (&String, &TaskMetrics)| {
-        let findings = [ranking(of), entropy(of), calibration(of)];
+        let ranking = if of.number.is_some() { of_number(of) } else { ranking(of) };
+        let findings = [ranking, entropy(of), calibration(of)];
         findings.into_iter().flatten().map(|finding| format!("task `{task}` on {split}: {finding}")).collect()
     };
     block.iter().flat_map(|entry| -> Vec<String> { of_task(entry) }).collect()
@@ -46,6 +47,15 @@ fn ranking(of: &TaskMetrics) -> Option<String> {
         ));
     }
     None
+}
+
+/// The same of a number.
+fn of_number(of: &TaskMetrics) -> Option<String> {
+    let nmse = of.number?.nmse.filter(|&nmse| nmse > BASE_RATE_NE)?;
+    Some(format!(
+        "the mean squared error is {nmse:.3} times the training rows' variance: their mean predicts better; stop earlier, use a \
+         lower learning rate, or a `cap` nearer to the usual values"
+    ))
 }
 
 fn entropy(of: &TaskMetrics) -> Option<String> {
@@ -79,6 +89,7 @@ mod tests {
             pcoc: Some(1.1),
             ne: Some(0.95),
             ece: Some(0.01),
+            number: None,
             positives: 1_000,
             rows: 10_000,
         }

@@ -151,8 +151,8 @@ fn equal_weights() -> WeightingConfig {
 fn report(run: &mut Run<'_>, trained: Trained) -> Result<Report> {
     let manifest = &run.dataset.manifest;
     let Trained { actor, baseline, equal_budget, critics } = &trained;
-    let test = Evaluator::new(run.reader(Split::Test), run.schema().parents());
-    let validation = Evaluator::new(run.reader(Split::Validation), run.schema().parents());
+    let test = Evaluator::new(run.reader(Split::Test), run.schema());
+    let validation = Evaluator::new(run.reader(Split::Validation), run.schema());
     let on_test =
         |kept: &Kept| Ok::<TaskBlock, crate::error::Error>(task_block(manifest, test.evaluate(&kept.actor)?));
     let on_validation = |kept: &Kept| task_block(manifest, kept.scores.clone());

@@ -146,11 +146,18 @@ impl Report {
             None => "",
         };
         line(format!("Test split.{explanation}\n"));
-        line(self.actors.table(&self.weighting).load_style(presets::ASCII_MARKDOWN).to_string());
+        let shown = |comparison: &Comparison| {
+            let tables = comparison.tables(&self.weighting).into_iter();
+            tables
+                .map(|mut table| table.load_style(presets::ASCII_MARKDOWN).to_string())
+                .collect::<Vec<_>>()
+                .join("\n\n")
+        };
+        line(shown(&self.actors));
         line(format!("\n{}", self.selection.sentence()));
         line("\n## Validation split\n".into());
         line("Where each training was best; choose by these, not by the test split.\n".into());
-        line(self.validation.table(&self.weighting).load_style(presets::ASCII_MARKDOWN).to_string());
+        line(shown(&self.validation));
         line(String::new());
         self.selection.lines().for_each(&mut line);
         line("\n## Data\n".into());
@@ -273,17 +280,35 @@ impl Comparison {
         blocks.into_iter().filter_map(|(name, block)| Some((name, block?))).collect()
     }
 
-    /// The comparison for people.
-    fn table(&self, weighting: &str) -> Table {
+    /// The comparison for people: the tasks with labels of 0 and 1, and those whose label is a number.
+    fn tables(&self, weighting: &str) -> Vec<Table> {
+        let binary = ["AUC", "logloss", "s-logloss", "GAUC", "PCOC", "NE"];
+        let number = ["XAUC", "RMSE", "MAE", "NMSE", "PCOC"];
+        let binary = self.table(weighting, &binary, |of| {
+            let values = [of.auc, of.logloss, of.s_logloss, of.gauc, of.pcoc, of.ne];
+            of.number.is_none().then(|| values.to_vec())
+        });
+        let number = self.table(weighting, &number, |of| {
+            of.number.map(|number| vec![number.xauc, number.rmse, number.mae, number.nmse, of.pcoc])
+        });
+        [binary, number].into_iter().filter(|table| table.row_count() > 0).collect()
+    }
+
+    /// Of the tasks that `values` knows.
+    fn table(
+        &self,
+        weighting: &str,
+        columns: &[&str],
+        values: impl Fn(&TaskMetrics) -> Option<Vec<Option<f64>>>,
+    ) -> Table {
         let mut table = Table::new();
-        let columns = ["task", "actor", "AUC", "logloss", "s-logloss", "GAUC", "PCOC", "NE"];
-        table.set_header(columns);
+        table.set_header(["task", "actor"].iter().chain(columns));
         for task in self.tasks.keys() {
             for (name, block) in self.blocks(weighting) {
-                let of = &block[task];
-                let values = [of.auc, of.logloss, of.s_logloss, of.gauc, of.pcoc, of.ne];
-                let cells =
-                    values.map(|value| value.map_or("undefined".into(), |value| format!("{value:.4}")));
+                let Some(values) = values(&block[task]) else { continue };
+                let cells = values
+                    .into_iter()
+                    .map(|value| value.map_or("undefined".into(), |value| format!("{value:.4}")));
                 table.add_row([task.clone(), name.to_owned()].into_iter().chain(cells));
             }
         }
@@ -295,6 +320,7 @@ impl Comparison {
 
     /// The comparison as a table for a terminal.
     pub fn to_table(&self, weighting: &str) -> String {
-        self.table(weighting).load_style(presets::UTF8_FULL_CONDENSED).to_string()
+        let shown = |mut table: Table| table.load_style(presets::UTF8_FULL_CONDENSED).to_string();
+        self.tables(weighting).into_iter().map(shown).collect::<Vec<_>>().join("\n")
     }
 }

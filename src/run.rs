@@ -68,10 +68,12 @@ impl<'a> Run<'a> {
     pub fn criterion(&self) -> Criterion {
         let tasks: Vec<&str> = self.schema().tasks.iter().map(|task| task.name.as_str()).collect();
         let validation = self.dataset.manifest.summary(Split::Validation);
-        let has_auc: Vec<bool> = validation
-            .positives
+        let has_auc: Vec<bool> = self
+            .schema()
+            .tasks
             .iter()
-            .map(|&positives| positives > 0 && positives < validation.rows)
+            .zip(&validation.positives)
+            .map(|(task, &positives)| task.number.is_some() || (positives > 0 && positives < validation.rows))
             .collect();
         self.config.early_stop.criterion(&tasks, &has_auc)
     }

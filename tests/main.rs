@@ -8,6 +8,7 @@ mod compare;
 mod dynamic_weights;
 mod folders;
 mod further;
+mod inputs;
 mod learning;
 mod pipeline;
 mod planted;

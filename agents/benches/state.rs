@@ -31,7 +31,7 @@ fn schema(n_rows: u32) -> Schema {
     Schema {
         categorical: (0..N_FIELDS).map(field).collect(),
         numeric: Vec::new(),
-        tasks: vec![Task { name: "click".into(), after: None }],
+        tasks: vec![Task { name: "click".into(), after: None, number: None }],
     }
 }
 

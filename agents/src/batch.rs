@@ -51,13 +51,15 @@ impl<'a> BatchReader<'a> {
         StateBatch { ids, numeric, n_rows: rows.len() }
     }
 
-    /// The labels of `rows`, `[batch, task]` of zeros and ones.
+    /// The labels of `rows`, `[batch, task]`: zeros and ones, or for a number its share of the cap.
     pub fn labels(&self, rows: &[Row]) -> Tensor<2> {
-        let labels = rows
-            .iter()
-            .flat_map(|&row| self.table.labels(row))
-            .map(|&label| f32::from(label))
-            .collect::<Vec<_>>();
+        let mut labels = Vec::with_capacity(rows.len() * self.schema.n_tasks());
+        for &row in rows {
+            match self.table.targets(row) {
+                Some(targets) => labels.extend_from_slice(targets),
+                None => labels.extend(self.table.labels(row).iter().map(|&label| f32::from(label))),
+            }
+        }
         self.tensor(labels, rows.len(), self.schema.n_tasks())
     }
 

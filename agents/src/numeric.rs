@@ -123,7 +123,7 @@ mod tests {
         Schema {
             categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 3, n_values: 2 }],
             numeric: vec![numeric("price", 10.0, 5.0), numeric("change", 0.0, 100.0)],
-            tasks: vec![Task { name: "click".into(), after: None }],
+            tasks: vec![Task { name: "click".into(), after: None, number: None }],
         }
     }
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use rand_distr::{Distribution, Normal};
-use rmtl_envs::{Reward, Row, Trajectory};
+use rmtl_envs::{Rewards, Row, Trajectory};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -106,10 +106,10 @@ impl Smoothing {
 }
 
 /// How transitions are read from the log.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TransitionRule {
-    /// The reward of an action.
-    pub reward: Reward,
+    /// The rewards of actions.
+    pub rewards: Rewards,
     /// Discount γ.
     pub gamma: f64,
     /// Rows n of a session whose rewards are added up before the critic is asked. The replayed action is taken in the first,
@@ -155,9 +155,8 @@ impl TransitionRule {
         {
             let mut action = replayed;
             for (row, discount) in trajectory.discounted_rows(gamma) {
-                let labels = reader.table.labels(row);
-                for ((sum, &action), &label) in sums.iter_mut().zip(action).zip(labels) {
-                    *sum += discount * self.reward.value(action, label);
+                for (sum, reward) in sums.iter_mut().zip(self.rewards.of_row(reader.table, row, action)) {
+                    *sum += discount * reward;
                 }
                 action = ahead.next().expect("an action for every row ahead");
             }

@@ -210,8 +210,11 @@ fn every_backbone_matches_pytorch() {
             (&name, "probabilities"),
         );
 
-        let tasks =
-            TaskFacts { parents: case.parents.clone(), positive_rates: vec![0.5; case.parents.len()] };
+        let tasks = TaskFacts {
+            losses: Default::default(),
+            parents: case.parents.clone(),
+            positive_rates: vec![0.5; case.parents.len()],
+        };
         let losses = task_bce(predictions.probabilities.clone(), &labels);
         let terms = case.losses.bind(tasks).values(&predictions, &labels, &losses, &views, None);
         let bce = losses.mean_dim(0).sum();
@@ -260,7 +263,11 @@ fn every_loss_term_matches_pytorch() {
         let fields: Vec<Tensor<3>> =
             case.fields.iter().map(|view| view.tensor(&device).require_grad()).collect();
         let labels = case.labels.tensor(&Device::default());
-        let tasks = TaskFacts { parents: case.parents.clone(), positive_rates: case.positive_rates.clone() };
+        let tasks = TaskFacts {
+            losses: Default::default(),
+            parents: case.parents.clone(),
+            positive_rates: case.positive_rates.clone(),
+        };
         let terms = case.losses.bind(tasks);
         let losses = task_bce(predictions.probabilities.clone(), &labels);
         let agent =

@@ -57,6 +57,7 @@ impl Dataset {
             let rows = manifest.splits[split as usize].rows;
             EnvError::unless_equal(&path, "rows", rows, table.n_rows() as u64)?;
             EnvError::unless_equal(&path, "oracle column", manifest.oracle, table.has_oracle())?;
+            EnvError::unless_equal(&path, "weight column", manifest.weight, table.has_weight())?;
             Ok(table)
         };
         Ok([open(Split::Train)?, open(Split::Validation)?, open(Split::Test)?])

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::number::Rewards;
 use crate::reward::Reward;
 use crate::session::Sessions;
 use crate::table::{LogTable, Row};
@@ -36,6 +37,7 @@ pub struct SessionEnv<'a> {
     table: &'a LogTable,
     sessions: &'a Sessions,
     config: EnvironmentConfig,
+    rewards_of: Rewards,
     waiting: std::vec::IntoIter<u32>,
     lanes: Vec<Lane>,
     rows: Vec<Row>,
@@ -92,6 +94,7 @@ impl<'a> SessionEnv<'a> {
             table,
             sessions,
             config,
+            rewards_of: config.reward.into(),
             waiting: Vec::new().into_iter(),
             lanes: Vec::new(),
             rows: Vec::new(),
@@ -101,6 +104,11 @@ impl<'a> SessionEnv<'a> {
             truncated: Vec::new(),
             next: Vec::new(),
         }
+    }
+
+    /// The same with actions paid by `rewards`, where the label of a task is a number.
+    pub fn paid_by(self, rewards: Rewards) -> Self {
+        Self { rewards_of: rewards, ..self }
     }
 
     /// Starts over with these sessions (indices into [`Sessions`]), taken up in this order.
@@ -146,10 +154,7 @@ impl<'a> SessionEnv<'a> {
         let mut n_kept = 0;
         for (index, actions) in actions.chunks_exact(n_tasks).enumerate() {
             let row = self.acted[index];
-            let labels = self.table.labels(row);
-            let reward = self.config.reward;
-            self.rewards
-                .extend(actions.iter().zip(labels).map(|(&action, &label)| reward.value(action, label)));
+            self.rewards.extend(self.rewards_of.of_row(self.table, row, actions));
             if let Some((row, lane)) = self.advance(row, self.lanes[index]) {
                 self.rows.push(row);
                 self.lanes[n_kept] = lane;

@@ -18,6 +18,7 @@ pub(crate) fn schema(n_tasks: usize) -> Schema {
             .map(|task| Task {
                 name: names[task].into(),
                 after: task.checked_sub(1).map(|parent| names[parent].into()),
+                number: None,
             })
             .collect(),
     }
@@ -43,6 +44,8 @@ impl OwnedRow {
             time: self.time,
             end: self.end,
             oracle: &self.oracle,
+            targets: &[],
+            weight: &[],
         }
     }
 }

@@ -11,9 +11,9 @@
 //! # let schema = Schema {
 //! #     categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 3, n_values: 1 }],
 //! #     numeric: vec![],
-//! #     tasks: vec![Task { name: "click".into(), after: None }],
+//! #     tasks: vec![Task { name: "click".into(), after: None, number: None }],
 //! # };
-//! # let row = |user, end| RowValues { categorical: user, numeric: &[], labels: &[1], time: 0, end, oracle: &[] };
+//! # let row = |user, end| RowValues { categorical: user, numeric: &[], labels: &[1], time: 0, end, oracle: &[], targets: &[], weight: &[] };
 //! # let table = LogTable::from_rows(
 //! #     &schema, [row(&[1], SessionEnd::Continues), row(&[1], SessionEnd::Terminated)]);
 //! let sessions = Sessions::of(&table);
@@ -38,6 +38,7 @@ mod error;
 mod fixture;
 mod lock;
 mod manifest;
+mod number;
 mod precision;
 mod reward;
 mod schema;
@@ -53,10 +54,11 @@ pub use environment::{EnvironmentConfig, SessionEnv, Step};
 pub use error::EnvError;
 pub use lock::Lock;
 pub use manifest::{FORMAT_VERSION, MANIFEST_FILE, Manifest, SessionRule, SplitSummary, Warning};
+pub use number::{NumberLoss, NumberObjective, Rewards, SHARE_MARGIN};
 pub use precision::auc_standard_error;
 pub use reward::{MAX_ACTION, MIN_ACTION, Reward};
-pub use schema::{CategoricalField, NumericField, OUT_OF_VOCABULARY, PADDING, Schema, Task};
+pub use schema::{CategoricalField, NumberScale, NumericField, OUT_OF_VOCABULARY, PADDING, Schema, Task};
 pub use session::Sessions;
 pub use synthetic::{SyntheticConfig, generate};
-pub use table::{CHUNK_ROWS, LogTable, MAX_ROWS, Row, RowValues, SessionEnd, TableWriter};
+pub use table::{CHUNK_ROWS, Extras, LogTable, MAX_ROWS, Row, RowValues, SessionEnd, TableWriter};
 pub use trajectory::{Trajectory, bootstrap_state, bootstrap_values, discounted_returns};

@@ -34,6 +34,9 @@ pub struct Manifest {
     pub schema: Schema,
     /// Whether the tables hold the true probabilities (synthetic logs).
     pub oracle: bool,
+    /// Whether rows count differently in training.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub weight: bool,
     /// Training, validation, test.
     pub splits: Vec<SplitSummary>,
     /// What was found odd in the raw log.

@@ -57,9 +57,37 @@ pub struct Task {
     pub name: String,
     /// The task that must have happened before this one can: `click` for a purchase. Labels respect it.
     pub after: Option<String>,
+    /// Where the label is a number instead of 0 or 1: its scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<NumberScale>,
+}
+
+/// The scale of a label that is a number, fitted on the training rows; all in the label's unit.
+///
+/// A prediction is a share p of `cap`, so that it is an action in [0, 1] as any other: near 0, where most values of a skewed
+/// label lie, a sigmoid grows as an exponential does.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NumberScale {
+    /// What a prediction of 1 stands for; positive.
+    pub cap: f64,
+    /// Mean; positive.
+    pub mean: f64,
+    /// Standard deviation; positive.
+    pub standard_deviation: f64,
 }
 
 impl Schema {
+    /// Whether the label of any task is a number: its rows have targets beside labels.
+    pub fn has_numbers(&self) -> bool {
+        self.tasks.iter().any(|task| task.number.is_some())
+    }
+
+    /// Targets a row has: one per task where the label of any is a number, else none.
+    pub fn n_targets(&self) -> usize {
+        if self.has_numbers() { self.n_tasks() } else { 0 }
+    }
+
     /// Ids a row has: the slots of all categorical fields.
     pub fn n_slots(&self) -> usize {
         self.categorical.iter().map(|field| field.n_values as usize).sum()
@@ -118,6 +146,22 @@ impl Schema {
             return Err(invalid("n_values", "a sum of at most 2147483647", &self.n_slots().to_string()));
         }
         for (index, task) in self.tasks.iter().enumerate() {
+            if let Some(NumberScale { cap, mean, standard_deviation }) = task.number
+                && ![cap, mean, standard_deviation].iter().all(|value| *value > 0.0 && value.is_finite())
+            {
+                let found = format!("{cap}, {mean} and {standard_deviation}");
+                return Err(invalid(
+                    &format!("task `{}`", task.name),
+                    "positive numbers as its scale",
+                    &found,
+                ));
+            }
+            let is_number =
+                |name: &String| self.tasks.iter().any(|task| task.name == *name && task.number.is_some());
+            if task.after.as_ref().is_some_and(|after| task.number.is_some() || is_number(after)) {
+                let place = format!("task `{}`", task.name);
+                return Err(invalid(&place, "no `after` between a number and another task", "one"));
+            }
             let Some(after) = &task.after else { continue };
             if !self.tasks[..index].iter().any(|earlier| earlier.name == *after) {
                 let place = format!("task `{}`", task.name);
@@ -182,6 +226,7 @@ mod tests {
         let task = |&(name, after): &(&str, Option<&str>)| Task {
             name: name.into(),
             after: after.map(String::from),
+            number: None,
         };
         Schema {
             categorical: vec![field("user", 1), field("tags", 3), field("item", 1)],

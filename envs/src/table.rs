@@ -57,6 +57,30 @@ pub struct RowValues<'a> {
     pub end: SessionEnd,
     /// True P(label = 1): `[task]`, or empty if nobody knows.
     pub oracle: &'a [f32],
+    /// What is to be predicted: `[task]`, the label, or where that is a number its share of the cap
+    /// ([`NumberScale`](crate::NumberScale)); empty where no label is a number. `labels` then says whether it is above 0.
+    pub targets: &'a [f32],
+    /// How much the row counts in training: `[1]`, not negative; empty where all count alike.
+    pub weight: &'a [f32],
+}
+
+/// What the rows of a table have beside what every row has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// The true probabilities of the labels.
+    pub oracle: bool,
+    /// How much a row counts in training.
+    pub weight: bool,
+}
+
+impl Extras {
+    fn n_oracle(self, schema: &Schema) -> usize {
+        if self.oracle { schema.n_tasks() } else { 0 }
+    }
+
+    fn n_weight(self) -> usize {
+        usize::from(self.weight)
+    }
 }
 
 /// One split of a prepared log, rows sorted by session, then time.
@@ -70,7 +94,8 @@ pub struct LogTable {
     n_slots: usize,
     n_numeric: usize,
     n_tasks: usize,
-    oracle: bool,
+    n_targets: usize,
+    extras: Extras,
     chunks: Vec<Chunk>,
 }
 
@@ -90,11 +115,11 @@ impl LogTable {
 
     /// The table whose file, named `path` in errors, lies in `file`.
     fn in_file(path: &Path, file: &Buffer, schema: &Schema) -> Result<Self, EnvError> {
-        let (chunks, oracle) = reader::read(path, file, schema)?;
+        let (chunks, extras) = reader::read(path, file, schema)?;
         let mut checker = Checker::new(schema);
         chunks.iter().try_for_each(|chunk| checker.check(chunk)).map_err(|wrong| wrong.at(path))?;
         checker.finish().map_err(|wrong| wrong.at(path))?;
-        Ok(Self::new(schema, chunks, oracle))
+        Ok(Self::new(schema, chunks, extras))
     }
 
     /// A table in memory, for tests and examples. The oracle is known if the first row's is.
@@ -104,18 +129,22 @@ impl LogTable {
     pub fn from_rows<'a>(schema: &Schema, rows: impl IntoIterator<Item = RowValues<'a>>) -> Self {
         schema.validate().unwrap_or_else(|error| panic!("{error}"));
         let mut rows = rows.into_iter().peekable();
-        let oracle = rows.peek().is_some_and(|row| !row.oracle.is_empty());
+        let first = rows.peek();
+        let extras = Extras {
+            oracle: first.is_some_and(|row| !row.oracle.is_empty()),
+            weight: first.is_some_and(|row| !row.weight.is_empty()),
+        };
         let mut checker = Checker::new(schema);
         let mut chunks = Vec::new();
         while rows.peek().is_some() {
-            let mut builder = ChunkBuilder::new(schema, oracle);
+            let mut builder = ChunkBuilder::new(schema, extras);
             rows.by_ref().take(CHUNK_ROWS).for_each(|row| builder.push(row));
             let chunk = builder.finish();
             checker.check(&chunk).unwrap_or_else(|wrong| panic!("{wrong}"));
             chunks.push(chunk);
         }
         checker.finish().unwrap_or_else(|wrong| panic!("{wrong}"));
-        Self::new(schema, chunks, oracle)
+        Self::new(schema, chunks, extras)
     }
 
     /// Number of rows.
@@ -140,7 +169,12 @@ impl LogTable {
 
     /// Whether the true probabilities are known.
     pub fn has_oracle(&self) -> bool {
-        self.oracle
+        self.extras.oracle
+    }
+
+    /// Whether rows count differently in training.
+    pub fn has_weight(&self) -> bool {
+        self.extras.weight
     }
 
     /// Every row, in the table's order.
@@ -191,7 +225,28 @@ impl LogTable {
     #[inline]
     pub fn oracle(&self, row: Row) -> Option<&[f32]> {
         let (chunk, index) = self.locate(row);
-        self.oracle.then(|| &chunk.oracle[index * self.n_tasks..][..self.n_tasks])
+        self.extras.oracle.then(|| &chunk.oracle[index * self.n_tasks..][..self.n_tasks])
+    }
+
+    /// What is to be predicted of a row: `[task]`, the label or, where that is a number, its share of the cap; of tables where
+    /// the label of a task is a number only.
+    #[inline]
+    pub fn targets(&self, row: Row) -> Option<&[f32]> {
+        let (chunk, index) = self.locate(row);
+        (self.n_targets > 0).then(|| &chunk.targets[index * self.n_targets..][..self.n_targets])
+    }
+
+    /// What is to be predicted of a row for one task.
+    #[inline]
+    pub fn target(&self, row: Row, task: usize) -> f32 {
+        self.targets(row).map_or_else(|| f32::from(self.labels(row)[task]), |targets| targets[task])
+    }
+
+    /// How much a row counts in training; 1 where all count alike.
+    #[inline]
+    pub fn weight(&self, row: Row) -> f32 {
+        let (chunk, index) = self.locate(row);
+        chunk.weight.get(index).copied().unwrap_or(1.0)
     }
 
     /// The `end` column as stored, chunk by chunk.
@@ -199,7 +254,7 @@ impl LogTable {
         self.chunks.iter().map(|chunk| &*chunk.end)
     }
 
-    fn new(schema: &Schema, chunks: Vec<Chunk>, oracle: bool) -> Self {
+    fn new(schema: &Schema, chunks: Vec<Chunk>, extras: Extras) -> Self {
         let n_rows = chunks.iter().map(Chunk::n_rows).sum();
         assert!(n_rows <= MAX_ROWS as usize, "{n_rows} rows of at most {MAX_ROWS}");
         Self {
@@ -207,7 +262,8 @@ impl LogTable {
             n_slots: schema.n_slots(),
             n_numeric: schema.n_numeric(),
             n_tasks: schema.n_tasks(),
-            oracle,
+            n_targets: schema.n_targets(),
+            extras,
             chunks,
         }
     }
@@ -227,7 +283,7 @@ impl fmt::Debug for LogTable {
             .field("n_slots", &self.n_slots)
             .field("n_numeric", &self.n_numeric)
             .field("n_tasks", &self.n_tasks)
-            .field("oracle", &self.oracle)
+            .field("extras", &self.extras)
             .finish_non_exhaustive()
     }
 }

@@ -65,6 +65,10 @@ pub(super) type Metric = (&'static str, fn(&TaskMetrics) -> Option<f64>);
 pub(super) const METRICS: [Metric; 3] =
     [("AUC", |of| of.auc), ("logloss", |of| of.logloss), ("s-logloss", |of| of.s_logloss)];
 
+/// The same of tasks whose label is a number.
+pub(super) const NUMBER_METRICS: [Metric; 3] =
+    [("XAUC", |of| of.number?.xauc), ("RMSE", |of| of.number?.rmse), ("MAE", |of| of.number?.mae)];
+
 /// A number of a task's critic.
 pub(super) type CriticMetric = (&'static str, fn(&TaskCriticSummary) -> Option<f64>);
 
@@ -133,7 +137,8 @@ impl Group {
             OverSeeds::of(runs.iter().zip(&blocks).filter_map(of_run).collect())
         };
         let metrics = |task: &String| {
-            METRICS.iter().filter_map(|(name, metric)| Some((*name, over_seeds(task, *metric)?))).collect()
+            let all = METRICS.iter().chain(&NUMBER_METRICS);
+            all.filter_map(|(name, metric)| Some((*name, over_seeds(task, *metric)?))).collect()
         };
         let critics = |run: &Finished| run.report.critics.clone().map(|critics| critics.tasks);
         // Only the final actor has met them.

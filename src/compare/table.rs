@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, Table};
 
-use super::group::{CRITIC_METRICS, METRICS};
+use super::group::{CRITIC_METRICS, METRICS, NUMBER_METRICS};
 use super::{Group, Spread, Which};
 use crate::error::{Error, Result};
 use crate::metric::rela_impr;
@@ -44,22 +44,22 @@ fn find<'a>(groups: &'a [Group], base: &str) -> Result<&'a Group> {
     })
 }
 
-/// Metrics whose differences from the base are shown.
-const PAIRED: [&str; 2] = ["AUC", "logloss"];
-
 fn task_table(groups: &[Group], base: Option<&Group>, task: &str) -> Table {
+    let is_number = groups.iter().any(|group| group.tasks[task].contains_key(NUMBER_METRICS[1].0));
+    let shown = if is_number { NUMBER_METRICS } else { METRICS }.map(|(name, _)| name);
+    // How rows are ranked, and how far predictions are off.
+    let [ranking, loss, _] = shown;
     let rows = groups.iter().map(|group| {
         let of = |group: &Group, name: &str| group.tasks[task].get(name).cloned();
-        let metrics = METRICS
-            .iter()
-            .map(|(name, _)| cell(of(group, name).map(|metric| metric.spread), 4, group.seeds.len()));
+        let metrics =
+            shown.map(|name| cell(of(group, name).map(|metric| metric.spread), 4, group.seeds.len()));
         let against_base = base.into_iter().flat_map(|base| {
             let n_common = group.seeds.iter().filter(|seed| base.seeds.contains(seed)).count();
             let both = |name: &str| of(group, name).zip(of(base, name));
-            let means = both("AUC").and_then(|(metric, base)| metric.common_means(&base));
+            let means = both(ranking).and_then(|(metric, base)| metric.common_means(&base));
             let value = means.and_then(|(auc, base)| rela_impr(auc, base));
             let improvement = value.map_or("undefined".into(), |value| format!("{:+.2} %", 100.0 * value));
-            let paired = PAIRED.map(|name| {
+            let paired = [ranking, loss].map(|name| {
                 let above = both(name).and_then(|(metric, base)| metric.above(&base));
                 above.map_or("undefined".into(), difference)
             });
@@ -72,10 +72,10 @@ fn task_table(groups: &[Group], base: Option<&Group>, task: &str) -> Table {
             .chain(against_base)
             .collect()
     });
-    let names = METRICS.iter().map(|(name, _)| (*name).to_owned());
+    let names = shown.map(str::to_owned);
     let header = ["run", "actor", "updates", "seeds"].map(String::from).into_iter().chain(names);
     let against_base = base.into_iter().flat_map(|base| {
-        let paired = PAIRED.map(|name| format!("Δ{name}, seed by seed"));
+        let paired = [ranking, loss].map(|name| format!("Δ{name}, seed by seed"));
         let over = format!("RelaImpr over {}:{}", base.name, base.actor.name());
         ["common seeds".to_owned(), over].into_iter().chain(paired)
     });

@@ -107,11 +107,12 @@ impl Criterion {
     pub fn value(&self, scores: &[TaskMetrics]) -> Option<f64> {
         let counting = || self.weights.iter().zip(scores).filter(|(weight, _)| **weight > 0.0);
         match self.metric {
-            Metric::Auc => mean(counting().map(|(weight, task)| Some((*weight, task.auc?)))),
-            Metric::Logloss => mean(counting().map(|(weight, task)| Some((*weight, task.logloss?)))),
-            Metric::LeastAuc => {
-                counting().map(|(_, task)| task.auc).reduce(|least, auc| Some(least?.min(auc?))).flatten()
-            }
+            Metric::Auc => mean(counting().map(|(weight, task)| Some((*weight, task.ranking()?)))),
+            Metric::Logloss => mean(counting().map(|(weight, task)| Some((*weight, task.loss()?)))),
+            Metric::LeastAuc => counting()
+                .map(|(_, task)| task.ranking())
+                .reduce(|least, auc| Some(least?.min(auc?)))
+                .flatten(),
         }
     }
 
@@ -160,6 +161,7 @@ mod tests {
             pcoc: None,
             ne: None,
             ece: None,
+            number: None,
             positives: 1,
             rows: 2,
         };

@@ -32,7 +32,12 @@ impl Place {
 
     /// The place under `key`, if that may stand here.
     pub fn child(&self, key: &str) -> Option<Self> {
-        let found = self.0.iter().filter_map(|schema| schema.get("properties")?.get(key));
+        // A map takes any key: tasks have names of their own.
+        let of = |schema: &&'static Map<String, Value>| {
+            let named = schema.get("properties").and_then(|keys| keys.get(key));
+            named.or_else(|| schema.get("additionalProperties").filter(|of| of.is_object()))
+        };
+        let found = self.0.iter().filter_map(of);
         let found: Vec<_> = found.flat_map(|schema| Self::of(schema).0).collect();
         (!found.is_empty()).then_some(Self(found))
     }

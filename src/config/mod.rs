@@ -6,19 +6,21 @@ mod early_stop;
 pub mod keys;
 mod overrides;
 mod schedule;
+mod tasks;
 mod training;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rmtl_agents::actor::ActorConfig;
 use rmtl_agents::backbone::BackboneConfig;
 use rmtl_agents::critic::CriticConfig;
 use rmtl_agents::encoder::EncoderConfig;
-use rmtl_agents::loss::{LossesConfig, Setting};
+use rmtl_agents::loss::{LossesConfig, Setting, TaskLosses};
 use rmtl_agents::optimizer::OptimizerConfig;
 use rmtl_agents::replay::{CutRows, ReplayConfig};
 use rmtl_agents::weighting::{Signal, WeightBounds, WeightingConfig};
-use rmtl_envs::{Manifest, Schema, Split};
+use rmtl_envs::{Manifest, NumberLoss, NumberObjective, Rewards, Schema, Split, Task};
 use rmtl_ingest::toml_file::{self, TomlError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,13 @@ pub struct RunFile {
     /// Rows of a training batch.
     #[serde(default = "default_batch_size")]
     pub batch_size: usize,
+    /// Share of a task's negative training rows that is kept, by task; of tasks that are not named all are. Predictions stay the
+    /// probabilities among all rows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub negative_rates: BTreeMap<String, f64>,
+    /// The loss of tasks whose label is a number, by task; `"squared"` for those not named.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub number_losses: BTreeMap<String, NumberLoss>,
     /// Which log.
     pub data: DataConfig,
     /// The state encoder.
@@ -220,10 +229,36 @@ impl RunFile {
     pub fn untrained_actor(&self, manifest: &Manifest) -> ActorConfig {
         let training = manifest.summary(Split::Train);
         // Half a row more of either label: no logit is infinite.
-        let rate = |&positives: &u64| (positives as f64 + 0.5) / (training.rows as f64 + 1.0);
-        let rates = || training.positives.iter().map(rate).collect();
+        let rate = |(task, &positives): (&Task, &u64)| match task.number {
+            None => (positives as f64 + 0.5) / (training.rows as f64 + 1.0),
+            Some(scale) => scale.mean / scale.cap,
+        };
+        let rates = || manifest.schema.tasks.iter().zip(&training.positives).map(rate).collect();
         let base_rates = (self.bias_init == BiasInit::Prior).then(rates);
         ActorConfig { base_rates, ..self.actor() }
+    }
+
+    /// The objective of every task whose label is a number.
+    pub fn number_objectives(&self, schema: &Schema) -> Vec<Option<NumberObjective>> {
+        let of_task = |task: &Task| {
+            let loss = self.number_losses.get(&task.name).copied().unwrap_or_default();
+            task.number.map(|scale| NumberObjective { loss, scale })
+        };
+        schema.tasks.iter().map(of_task).collect()
+    }
+
+    /// What the tasks' predictions are trained by.
+    pub fn task_losses(&self, schema: &Schema) -> TaskLosses {
+        let numbers = if schema.has_numbers() { self.number_objectives(schema) } else { Vec::new() };
+        let rate = |task: &Task| self.negative_rates.get(&task.name).copied().unwrap_or(1.0);
+        let any = !self.negative_rates.is_empty();
+        let kept_negatives = if any { schema.tasks.iter().map(rate).collect() } else { Vec::new() };
+        TaskLosses { numbers, kept_negatives }
+    }
+
+    /// What actions are paid.
+    pub fn rewards(&self, schema: &Schema) -> Rewards {
+        Rewards::new(self.schedule.reward(), self.number_objectives(schema))
     }
 
     /// Whether critics are trained: the weighting or a loss term asks them.
@@ -242,6 +277,8 @@ impl RunFile {
         }
         self.backbone.check(&input).map_err(section(&format!("backbone.{}", self.backbone.name())))?;
         let tasks: Vec<&str> = schema.tasks.iter().map(|task| task.name.as_str()).collect();
+        tasks::check_rates(&self.negative_rates, schema).map_err(section("negative_rates"))?;
+        tasks::check_losses(&self.number_losses, schema).map_err(section("number_losses"))?;
         self.early_stop.check(&tasks).map_err(section("early_stop"))?;
         let weighting = format!("weighting.{}", self.weighting.name());
         self.weighting.check_tasks(input.n_tasks()).map_err(section(&weighting))?;

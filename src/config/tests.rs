@@ -21,7 +21,11 @@ fn message(text: &str, overrides: &[&str]) -> String {
 }
 
 fn schema(chain: bool) -> Schema {
-    let task = |name: &str, after: Option<&str>| Task { name: name.into(), after: after.map(Into::into) };
+    let task = |name: &str, after: Option<&str>| Task {
+        name: name.into(),
+        after: after.map(Into::into),
+        number: None,
+    };
     Schema {
         categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 4, n_values: 1 }],
         numeric: vec![],
@@ -250,7 +254,7 @@ fn every_shipped_run_file_can_be_used() {
         let n_tasks = if path.ends_with("quickstart.toml") { 3 } else { 2 };
         let mut schema = schema(true);
         if n_tasks == 3 {
-            schema.tasks.push(Task { name: "return".into(), after: Some("buy".into()) });
+            schema.tasks.push(Task { name: "return".into(), after: Some("buy".into()), number: None });
         }
         file.check(&schema).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(file.data.dataset.is_file(), "{}: {}", path.display(), file.data.dataset.display());

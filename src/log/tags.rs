@@ -176,6 +176,12 @@ tags! {
     raw_validation_logloss(phase: Phase, task: &str) = "{phase}/raw_validation_logloss/{task}";
     /// Session-averaged logloss on the validation split.
     validation_s_logloss(phase: Phase, task: &str) = "{phase}/validation_s_logloss/{task}";
+    /// XAUC of a task whose label is a number.
+    validation_xauc(phase: Phase, task: &str) = "{phase}/validation_xauc/{task}";
+    /// Root of its mean squared error.
+    validation_rmse(phase: Phase, task: &str) = "{phase}/validation_rmse/{task}";
+    /// Its mean absolute error.
+    validation_mae(phase: Phase, task: &str) = "{phase}/validation_mae/{task}";
     /// Mean over tasks of the validation AUC, what the early stop looks at.
     validation_mean_auc(phase: Phase) = "{phase}/validation_mean_auc";
 

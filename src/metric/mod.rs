@@ -12,6 +12,7 @@ mod calibration;
 mod correlation;
 mod improvement;
 mod logloss;
+mod number;
 mod q_value;
 mod ranking;
 mod session;
@@ -23,6 +24,7 @@ pub use calibration::{CalibrationBin, N_CALIBRATION_BINS, calibration_bins, cali
 pub use correlation::correlation;
 pub use improvement::{gain, rela_impr};
 pub use logloss::{CLIP, logloss, normalized_entropy, row_logloss};
+pub use number::{NumberMetrics, number_metrics, xauc};
 pub use q_value::{CalibrationPoint, POSITIONS, QEvaluation, QMetrics, QRow, QScored, evaluate_q};
 pub use session::{Gauc, gauc, s_logloss};
-pub use task_metrics::{MetricError, Scored, TaskMetrics, evaluate};
+pub use task_metrics::{MetricError, Numbers, Scored, TaskMetrics, evaluate};

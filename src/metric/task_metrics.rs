@@ -3,11 +3,13 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
+use rmtl_envs::NumberScale;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::{calibration_error_of, pcoc};
 use super::conditional_auc;
 use super::logloss::{base_entropy, logloss};
+use super::number::{NumberMetrics, number_metrics};
 use super::ranking::Ranking;
 use super::session::{gauc, s_logloss};
 use super::sum::count_positives;
@@ -33,10 +35,25 @@ pub struct TaskMetrics {
     pub ne: Option<f64>,
     /// Expected calibration error over ten bins of equal size.
     pub ece: Option<f64>,
-    /// Rows with label 1.
+    /// Where the label is a number, what is told in place of all of the above but `pcoc`, which is predicted over observed sums.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<NumberMetrics>,
+    /// Rows with label 1, or a number above 0.
     pub positives: u64,
     /// All rows.
     pub rows: u64,
+}
+
+impl TaskMetrics {
+    /// How well rows are ranked: the AUC, or of numbers the XAUC.
+    pub fn ranking(&self) -> Option<f64> {
+        self.number.map_or(self.auc, |number| number.xauc)
+    }
+
+    /// How far predictions are off: the logloss, or of numbers the mean squared error over the variance.
+    pub fn loss(&self) -> Option<f64> {
+        self.number.map_or(self.logloss, |number| number.nmse)
+    }
 }
 
 /// Rows to evaluate: what happened, and what was predicted.
@@ -50,6 +67,17 @@ pub struct Scored<'a> {
     pub parents: &'a [Option<usize>],
     /// Row ranges of the sessions.
     pub sessions: &'a [Range<u32>],
+    /// The labels that are numbers.
+    pub numbers: Numbers<'a>,
+}
+
+/// The labels of [`Scored`] that are numbers; by default none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Numbers<'a> {
+    /// `[row, task]`, shares of the cap.
+    pub targets: &'a [f32],
+    /// Per task the scale, where its label is a number.
+    pub scales: &'a [Option<NumberScale>],
 }
 
 /// A number that no metric can be computed from.
@@ -88,10 +116,17 @@ pub enum MetricError {
 pub fn evaluate(scored: &Scored<'_>) -> Result<Vec<TaskMetrics>, MetricError> {
     scored.check()?;
     let columns: Vec<Column> = (0..scored.n_tasks()).map(|task| scored.column(task)).collect();
-    let metrics_of = |(column, parent): (&Column, &Option<usize>)| {
-        column.metrics(parent.map(|parent| &columns[parent]), scored.sessions)
+    let metrics_of = |(task, (column, parent)): (usize, (&Column, &Option<usize>))| match scored
+        .numbers
+        .scales
+        .get(task)
+        .copied()
+        .flatten()
+    {
+        Some(scale) => column.of_number(&scored.targets(task), &scale),
+        None => column.metrics(parent.map(|parent| &columns[parent]), scored.sessions),
     };
-    Ok(columns.iter().zip(scored.parents).map(metrics_of).collect())
+    Ok(columns.iter().zip(scored.parents).enumerate().map(metrics_of).collect())
 }
 
 impl Scored<'_> {
@@ -119,6 +154,10 @@ impl Scored<'_> {
             return Err(MetricError::NotALabel { row, task, found: self.labels[index] });
         }
         Ok(())
+    }
+
+    fn targets(&self, task: usize) -> Vec<f32> {
+        self.numbers.targets.iter().skip(task).step_by(self.n_tasks()).copied().collect()
     }
 
     fn column(&self, task: usize) -> Column {
@@ -154,8 +193,29 @@ impl Column {
             pcoc: pcoc(labels, predictions),
             ne: logloss.zip(base_entropy(positives, rows)).map(|(logloss, entropy)| logloss / entropy),
             ece: ranking.as_ref().and_then(calibration_error_of),
+            number: None,
             positives,
             rows,
+        }
+    }
+
+    /// The same of a label that is a number, with its targets.
+    fn of_number(&self, targets: &[f32], scale: &NumberScale) -> TaskMetrics {
+        let sum = |values: &[f32]| values.iter().map(|&value| f64::from(value)).sum::<f64>();
+        let observed = sum(targets);
+        TaskMetrics {
+            auc: None,
+            logloss: None,
+            s_logloss: None,
+            gauc: None,
+            gauc_skipped_sessions: 0,
+            conditional_auc: None,
+            pcoc: (observed > 0.0).then(|| sum(&self.predictions) / observed),
+            ne: None,
+            ece: None,
+            number: Some(number_metrics(targets, &self.predictions, scale)),
+            positives: count_positives(&self.labels),
+            rows: self.labels.len() as u64,
         }
     }
 }
@@ -171,7 +231,13 @@ mod tests {
     const SESSIONS: [Range<u32>; 2] = [0..3, 3..5];
 
     fn scored() -> Scored<'static> {
-        Scored { labels: &LABELS, predictions: &PREDICTIONS, parents: &[None, Some(0)], sessions: &SESSIONS }
+        Scored {
+            labels: &LABELS,
+            predictions: &PREDICTIONS,
+            parents: &[None, Some(0)],
+            sessions: &SESSIONS,
+            numbers: Numbers::default(),
+        }
     }
 
     #[test]
@@ -194,9 +260,32 @@ mod tests {
     }
 
     #[test]
+    fn a_number_has_metrics_of_its_own_beside_the_other_tasks() {
+        let scales = [None, Some(NumberScale { cap: 10.0, mean: 2.0, standard_deviation: 2.0 })];
+        let targets = [1.0, 0.5, 0.0, 0.1, 1.0, 0.3, 0.0, 0.2, 1.0, 0.0];
+        let numbers = Numbers { targets: &targets, scales: &scales };
+        let scored = Scored { parents: &[None, None], numbers, ..scored() };
+        let tasks = evaluate(&scored).expect("probabilities");
+        assert_eq!(tasks[0].auc, Some(2.5 / 6.0));
+        let of = tasks[1].number.expect("a number");
+        // Predictions .4, .1, .3, .2, .05 of 10 for 5, 1, 3, 2 and 0: off by 1, 0, 0, 0 and 0.5.
+        assert!(
+            (of.mae.unwrap() - 0.3).abs() < 1e-6 && (of.rmse.unwrap() - (1.25_f64 / 5.0).sqrt()).abs() < 1e-6
+        );
+        assert_eq!((of.xauc, tasks[1].auc, tasks[1].logloss), (Some(1.0), None, None));
+        assert!((tasks[1].pcoc.unwrap() - 10.5 / 11.0).abs() < 1e-6);
+        assert_eq!((tasks[1].ranking(), tasks[0].ranking()), (Some(1.0), tasks[0].auc));
+    }
+
+    #[test]
     fn undefined_metrics_are_null_in_json() {
-        let scored =
-            Scored { labels: &[0, 0], predictions: &[0.25, 0.5], parents: &[None], sessions: &SESSIONS[..0] };
+        let scored = Scored {
+            labels: &[0, 0],
+            predictions: &[0.25, 0.5],
+            parents: &[None],
+            sessions: &SESSIONS[..0],
+            ..scored()
+        };
         let tasks = evaluate(&scored).expect("probabilities");
         let json = serde_json::to_value(&tasks[0]).expect("serialisable");
         for name in ["auc", "s_logloss", "gauc", "pcoc", "ne", "conditional_auc"] {
@@ -208,7 +297,8 @@ mod tests {
 
     #[test]
     fn no_rows_are_undefined_not_a_crash() {
-        let scored = Scored { labels: &[], predictions: &[], parents: &[None, Some(0)], sessions: &[] };
+        let scored =
+            Scored { labels: &[], predictions: &[], parents: &[None, Some(0)], sessions: &[], ..scored() };
         let tasks = evaluate(&scored).expect("nothing to refuse");
         assert_eq!(
             (tasks.len(), tasks[1].auc, tasks[1].logloss, tasks[1].ece, tasks[1].rows),

@@ -9,9 +9,9 @@ use crate::run::Run;
 pub(super) struct Alarms {
     share: f64,
     /// Smallest return there can be; −∞ where there is no bound.
-    lowest: f64,
+    lowest: Vec<f64>,
     /// Smallest reward there can be.
-    worst: f64,
+    worst: Vec<f64>,
     tasks: Vec<String>,
     /// Per task, what is wrong in the latest update.
     now: Vec<Option<String>>,
@@ -27,12 +27,15 @@ impl Alarms {
         // A cut row bootstraps from its own state: a session without end.
         let is_cut = sessions.iter().any(|rows| table.end(Row(rows.end - 1)) == SessionEnd::Cut);
         let longest = if is_cut { f64::INFINITY } else { longest as f64 };
-        let worst = f64::from(run.config.schedule.reward().value(0.0, 1));
+        let rewards = run.config.rewards(run.schema());
+        let worst: Vec<f64> =
+            (0..run.schema().n_tasks()).map(|task| f64::from(rewards.worst(task))).collect();
+        let gamma = run.config.critic.gamma;
         let tasks: Vec<String> = run.schema().tasks.iter().map(|task| task.name.clone()).collect();
         Self {
             share: run.config.critic.alarm_share,
+            lowest: worst.iter().map(|&worst| lowest_return(worst, gamma, longest)).collect(),
             worst,
-            lowest: lowest_return(worst, run.config.critic.gamma, longest),
             now: vec![None; tasks.len()],
             told: vec![false; tasks.len()],
             tasks,
@@ -55,7 +58,7 @@ impl Alarms {
                     "the critic of task `{name}` has diverged: {:.0} % of its Q values lie outside [{:.1}, 0], where every \
                      return is; use a lower `critic.learning_rate`, a lower `critic.tau` or `critic.twins = true`",
                     100.0 * outside[task],
-                    self.lowest
+                    self.lowest[task]
                 ))
             } else {
                 None
@@ -76,10 +79,10 @@ impl Alarms {
     /// Per task, the share of Q values that no return can have: more than a tenth below the smallest, or above 0 by more than
     /// a tenth of the worst reward, however long sessions are.
     pub(super) fn outside_shares(&self, done: &CriticStep) -> Vec<f64> {
-        let (low, high) = (1.1 * self.lowest, -0.1 * self.worst);
         let n_tasks = self.tasks.len();
-        let is_outside = |q: &&f32| !(low..=high).contains(&f64::from(**q));
         let share = |task: usize| {
+            let (low, high) = (1.1 * self.lowest[task], -0.1 * self.worst[task]);
+            let is_outside = |q: &&f32| !(low..=high).contains(&f64::from(**q));
             let n_outside = done.q_values.iter().skip(task).step_by(n_tasks).filter(is_outside).count();
             (n_outside * n_tasks) as f64 / done.q_values.len().max(1) as f64
         };
@@ -113,8 +116,8 @@ mod tests {
     fn shares_outside_of_what_returns_can_be() {
         let alarms = Alarms {
             share: 0.5,
-            lowest: -10.0,
-            worst: -8.0,
+            lowest: vec![-10.0; 2],
+            worst: vec![-8.0; 2],
             tasks: vec!["a".into(), "b".into()],
             now: vec![],
             told: vec![],

@@ -32,7 +32,7 @@ pub fn collect(run: &mut Run<'_>, actor: &Actor) -> Result<Collected> {
     let mut progress = run.console.progress(phase.name(), n_rows as u64);
     let mut clock = PhaseClock::start();
     let reader = run.reader(Split::Train);
-    let evaluator = Evaluator::new(reader.clone(), run.schema().parents());
+    let evaluator = Evaluator::new(reader.clone(), run.schema());
     let mut policy = FrozenPolicy::new(evaluator.predict(actor), n_tasks);
     let sessions = Sessions::of(&run.dataset.train);
     let mut walk = Walk::new(run, &sessions, run.config.schedule.collect().n_lanes, "collect");

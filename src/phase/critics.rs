@@ -53,7 +53,7 @@ pub fn critics(
     let Collected { replay, mut policy, mean_returns } = collected;
     let transitions = replay.len() as u64;
     let mut td = TdLearner::new(run, actor, replay, &mean_returns, config.window);
-    let validation = Evaluator::new(run.reader(Split::Validation), run.schema().parents());
+    let validation = Evaluator::new(run.reader(Split::Validation), run.schema());
     let diagnosis = Diagnosis::new(run, &validation);
     let predictions = validation.predict(actor);
     let batch_size = td.batch_size();

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use rmtl_agents::batch::BatchReader;
 use rmtl_agents::critic::Critic;
 use rmtl_agents::encoder::host;
-use rmtl_envs::{Reward, Row, SessionEnd, Split};
+use rmtl_envs::{Rewards, Row, SessionEnd, Split};
 use serde::{Deserialize, Serialize};
 
 use super::evaluate::{BATCH, Evaluator};
@@ -31,7 +31,7 @@ pub struct TaskCriticSummary {
 pub(super) struct Diagnosis<'a> {
     reader: BatchReader<'a>,
     terminated: Vec<bool>,
-    reward: Reward,
+    rewards: Rewards,
     gamma: f64,
 }
 
@@ -41,8 +41,8 @@ impl<'a> Diagnosis<'a> {
         let last = |rows: &std::ops::Range<u32>| reader.table.end(Row(rows.end - 1));
         let terminated =
             validation.sessions().iter().map(|rows| last(rows) == SessionEnd::Terminated).collect();
-        let (reward, gamma) = (run.config.schedule.reward(), run.config.critic.gamma);
-        Self { reader, terminated, reward, gamma }
+        let (rewards, gamma) = (run.config.rewards(run.schema()), run.config.critic.gamma);
+        Self { reader, terminated, rewards, gamma }
     }
 
     /// Evaluates Q(s, π(s)) for the predictions π(s) `[row, task]` of the split, logs and gives what it finds, task by task.
@@ -96,7 +96,9 @@ impl<'a> Diagnosis<'a> {
         let row = |row: Row| {
             let index = row.0 as usize * n_tasks + task;
             let label = self.reader.table.labels(row)[task];
-            let reward = self.reward.value(predictions[index], label);
+            let actions = &predictions[row.0 as usize * n_tasks..][..n_tasks];
+            let reward =
+                self.rewards.of_row(self.reader.table, row, actions).nth(task).expect("a reward per task");
             QRow { q: f64::from(q_values[index]), reward: f64::from(reward), label }
         };
         self.reader.table.rows().map(row).collect()

@@ -5,10 +5,10 @@ use std::ops::Range;
 use rmtl_agents::actor::Actor;
 use rmtl_agents::batch::BatchReader;
 use rmtl_agents::encoder::host;
-use rmtl_envs::{Row, Sessions};
+use rmtl_envs::{NumberScale, Row, Schema, Sessions};
 
 use crate::error::Result;
-use crate::metric::{Scored, TaskMetrics, evaluate};
+use crate::metric::{Numbers, Scored, TaskMetrics, evaluate};
 
 /// Rows of an evaluation batch: large enough for the matrix products, small enough for the cache.
 pub(super) const BATCH: usize = 4096;
@@ -17,6 +17,8 @@ pub(super) const BATCH: usize = 4096;
 pub struct Evaluator<'a> {
     reader: BatchReader<'a>,
     labels: Vec<u8>,
+    targets: Vec<f32>,
+    scales: Vec<Option<NumberScale>>,
     sessions: Vec<Range<u32>>,
     parents: Vec<Option<usize>>,
 }
@@ -29,20 +31,22 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Mean AUC over the tasks that have one: what early stops look at.
+    /// Mean AUC over the tasks that have one, or an XAUC: what early stops look at.
     pub fn mean_auc(&self) -> Option<f64> {
-        let aucs: Vec<f64> = self.tasks.iter().filter_map(|task| task.auc).collect();
+        let aucs: Vec<f64> = self.tasks.iter().filter_map(TaskMetrics::ranking).collect();
         (!aucs.is_empty()).then(|| aucs.iter().sum::<f64>() / aucs.len() as f64)
     }
 }
 
 impl<'a> Evaluator<'a> {
     /// An evaluator of the split that `reader` reads.
-    pub fn new(reader: BatchReader<'a>, parents: Vec<Option<usize>>) -> Self {
+    pub fn new(reader: BatchReader<'a>, schema: &Schema) -> Self {
         let table = reader.table;
+        let targets = table.rows().filter_map(|row| table.targets(row)).flatten().copied().collect();
+        let scales = schema.tasks.iter().map(|task| task.number).collect();
         let labels = table.rows().flat_map(|row| table.labels(row).iter().copied()).collect();
         let sessions = Sessions::of(table).iter().collect();
-        Self { reader, labels, sessions, parents }
+        Self { reader, labels, targets, scales, sessions, parents: schema.parents() }
     }
 
     /// The rows of every session.
@@ -74,8 +78,13 @@ impl<'a> Evaluator<'a> {
 
     /// The metrics of predictions `[row, task]`.
     pub fn score(&self, predictions: &[f32]) -> Result<Scores> {
-        let scored =
-            Scored { labels: &self.labels, predictions, parents: &self.parents, sessions: &self.sessions };
+        let scored = Scored {
+            labels: &self.labels,
+            predictions,
+            parents: &self.parents,
+            sessions: &self.sessions,
+            numbers: Numbers { targets: &self.targets, scales: &self.scales },
+        };
         Ok(Scores { tasks: evaluate(&scored)? })
     }
 }

@@ -8,10 +8,11 @@ use rmtl_agents::optimizer::LearningRates;
 use rmtl_agents::pass::{Pass, Progress};
 use rmtl_agents::transition::FrozenPolicy;
 use rmtl_agents::weighting::LossWeighting;
-use rmtl_envs::{Row, Split};
+use rmtl_envs::{Split, Task};
 
 use super::joint::Companion;
 use super::negative::NegativeWeights;
+use super::row_counts::RowCounts;
 use super::segments::Segments;
 use super::validation::{Fitted, Validation};
 use crate::config::FitConfig;
@@ -58,7 +59,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     let mut segments = fit.critics.get().map(|_| Segments::new(train.table, run.key_slot()));
     let mut shuffle = run.streams.named(&format!("{}/shuffle", fit.streams));
     let mut masks = run.streams.named(&format!("{}/dropout", fit.streams));
-    let mut order: Vec<Row> = train.table.rows().collect();
+    let (row_counts, mut order) = RowCounts::of(run);
     let batch_size = run.config.batch_size;
     let n_batches = order.len().div_ceil(batch_size) as u64;
     let max_epochs = fit.config.max_epochs;
@@ -90,6 +91,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             let batch_of_actor = ActorBatch {
                 states: &states,
                 labels: train.labels(rows),
+                counts: row_counts.read(&train, rows),
                 critic: fit.critics.get(),
                 pretrained: pretrained.map(|policy| policy.tensor(&train, rows)),
             };
@@ -158,9 +160,14 @@ impl Critics<'_, '_> {
 /// The extra loss terms, bound to the training rows; those of the agent only beside critics.
 fn bind_losses(run: &Run<'_>, critics: &Critics<'_, '_>) -> Losses {
     let train = run.dataset.manifest.summary(Split::Train);
-    let rate = |&positives: &u64| positives as f64 / train.rows.max(1) as f64;
-    let positive_rates = train.positives.iter().map(rate).collect();
-    let losses = run.config.losses.bind(TaskFacts { parents: run.schema().parents(), positive_rates });
+    let schema = run.schema();
+    let rate = |(task, &positives): (&Task, &u64)| match task.number {
+        None => positives as f64 / train.rows.max(1) as f64,
+        Some(_) => 0.0,
+    };
+    let positive_rates = schema.tasks.iter().zip(&train.positives).map(rate).collect();
+    let losses = run.config.task_losses(schema);
+    let losses = run.config.losses.bind(TaskFacts { losses, parents: schema.parents(), positive_rates });
     if matches!(critics, Critics::None) { losses.without_agent() } else { losses }
 }
 

@@ -9,6 +9,7 @@ mod evaluate;
 mod fit;
 mod joint;
 mod negative;
+mod row_counts;
 mod segments;
 mod td;
 mod validation;

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn means_by_hand() {
         let field = |name: &str| CategoricalField { name: name.into(), vocabulary_size: 4, n_values: 1 };
-        let task = |name: &str| Task { name: name.into(), after: None };
+        let task = |name: &str| Task { name: name.into(), after: None, number: None };
         let schema = Schema {
             categorical: vec![field("item"), field("user")],
             numeric: vec![],
@@ -117,6 +117,8 @@ mod tests {
             time: 0,
             end: *end,
             oracle: &[],
+            targets: &[],
+            weight: &[],
         });
         let table = LogTable::from_rows(&schema, values);
         let means = |key_slot| {

@@ -56,7 +56,7 @@ impl<'a> TdLearner<'a> {
                 &run.device,
             ),
             n_updates: 0,
-            rule: TransitionRule { reward: schedule.reward(), gamma, n_steps, smoothing },
+            rule: TransitionRule { rewards: run.config.rewards(run.schema()), gamma, n_steps, smoothing },
             redraws: redraws.then(|| Explorer::new(schedule.collect().policy, stream("actions"))),
             draws: stream("replay"),
             masks: stream("dropout"),

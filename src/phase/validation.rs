@@ -13,6 +13,7 @@ use crate::config::Criterion;
 use crate::error::Result;
 use crate::folder::Model;
 use crate::log::tags::{self, Phase};
+use crate::metric::NumberMetrics;
 use crate::run::Run;
 
 /// What a training gave.
@@ -57,7 +58,7 @@ pub(super) struct Validation<'a> {
 
 impl<'a> Validation<'a> {
     pub(super) fn new(run: &mut Run<'a>, patience: u32) -> Self {
-        let split = Evaluator::new(run.reader(Split::Validation), run.schema().parents());
+        let split = Evaluator::new(run.reader(Split::Validation), run.schema());
         let criterion = run.criterion();
         if let Some(task) = &criterion.instead_of_auc_of {
             run.warn_once(format!(
@@ -164,6 +165,12 @@ fn log(run: &mut Run<'_>, phase: Phase, step: u64, scores: &Scores) {
     logger.per_task(tags::validation_auc, phase, step, scores.tasks.iter().map(|task| task.auc));
     logger.per_task(tags::validation_logloss, phase, step, scores.tasks.iter().map(|task| task.logloss));
     logger.per_task(tags::validation_s_logloss, phase, step, scores.tasks.iter().map(|task| task.s_logloss));
+    let of_numbers = |of: fn(&NumberMetrics) -> Option<f64>| {
+        scores.tasks.iter().map(move |task| task.number.as_ref().and_then(of)).collect::<Vec<_>>()
+    };
+    logger.per_task(tags::validation_xauc, phase, step, of_numbers(|of| of.xauc));
+    logger.per_task(tags::validation_rmse, phase, step, of_numbers(|of| of.rmse));
+    logger.per_task(tags::validation_mae, phase, step, of_numbers(|of| of.mae));
     if let Some(auc) = scores.mean_auc() {
         logger.scalar(&tags::validation_mean_auc(phase), step, auc);
     }

@@ -34,7 +34,8 @@ impl<'a> Walk<'a> {
         let collect = schedule.collect();
         let config = EnvironmentConfig { n_lanes, reward: schedule.reward(), max_session_rows: None };
         let mut walk = Self {
-            environment: SessionEnv::new(&run.dataset.train, sessions, config),
+            environment: SessionEnv::new(&run.dataset.train, sessions, config)
+                .paid_by(run.config.rewards(run.schema())),
             n_sessions: sessions.len() as u32,
             order: run.streams.named(&format!("{streams}/order")),
             explorer: Explorer::new(collect.policy, run.streams.named(&format!("{streams}/actions"))),

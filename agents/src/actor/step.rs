@@ -9,7 +9,7 @@ use crate::backbone::{Backbone, Predictions};
 use crate::batch::StateBatch;
 use crate::critic::Critic;
 use crate::encoder::host;
-use crate::loss::{AgentInput, Losses, task_bce};
+use crate::loss::{AgentInput, Losses};
 use crate::optimizer::gradient_norm;
 use crate::pass::Pass;
 use crate::weighting::{LossWeighting, Signal, WeightingInput};
@@ -18,8 +18,10 @@ use crate::weighting::{LossWeighting, Signal, WeightingInput};
 pub struct ActorBatch<'a> {
     /// The states.
     pub states: &'a StateBatch,
-    /// `[batch, task]` of zeros and ones.
+    /// `[batch, task]` of zeros and ones, or shares of a number's cap.
     pub labels: Tensor<2>,
+    /// How much every row counts for every task, `[batch, task]`; absent = all alike.
+    pub counts: Option<Tensor<2>>,
     /// The critics, where the weighting or a loss term asks them.
     pub critic: Option<&'a Critic>,
     /// The pretrained actor's prediction, `[batch, task]`, where there is one and terms of the agent.
@@ -32,7 +34,7 @@ pub struct ActorStep {
     /// The weighted losses and the terms together: what is minimised, but for gradient-based weightings, whose weights act
     /// on the shared parameters only.
     pub loss: f64,
-    /// Unweighted BCE per task, mean over the batch.
+    /// Unweighted loss per task (BCE where labels are 0 and 1), mean over the batch.
     pub task_losses: Vec<f64>,
     /// The same with the weights.
     pub weighted_losses: Vec<f64>,
@@ -40,7 +42,7 @@ pub struct ActorStep {
     pub terms: Vec<f64>,
     /// The weights, `[batch, task]` row-major.
     pub weights: Vec<f32>,
-    /// Unweighted BCE, `[batch, task]` row-major; when asked for.
+    /// The same, `[batch, task]` row-major; when asked for.
     pub losses: Vec<f32>,
     /// What the backbone shows of itself, a name and a value per row; when asked for.
     pub diagnostics: Vec<(&'static str, Vec<f32>)>,
@@ -111,7 +113,7 @@ impl Actor {
         }
         if weighting.hears_step() {
             pass.rewind(&masks);
-            weighting.after_step(&self.task_losses(&batch, pass));
+            weighting.after_step(&self.task_losses(&batch, extra, pass));
         }
         let diagnostics = losing.diagnostics.into_iter().filter(|_| with_diagnostics);
         ActorStep {
@@ -138,7 +140,7 @@ impl Actor {
     ) -> Losing {
         let leaves = self.encoder.leaves(batch.states);
         let predictions = self.network.forward(leaves.fields.clone(), batch.states, pass);
-        let losses = task_bce(predictions.probabilities.clone(), &batch.labels);
+        let losses = extra.of_tasks(predictions.probabilities.clone(), &batch.labels, batch.counts.as_ref());
         let input = WeightingInput { losses: losses.clone().inner(), q_values, gram: None };
         let weights = weighting.weights(&input);
         let agent = batch.agent(extra, &predictions);
@@ -163,10 +165,11 @@ impl Actor {
     }
 
     /// Every task's mean loss, outside any graph.
-    fn task_losses(&self, batch: &ActorBatch<'_>, pass: &mut Pass<'_>) -> Vec<f64> {
+    fn task_losses(&self, batch: &ActorBatch<'_>, extra: &Losses, pass: &mut Pass<'_>) -> Vec<f64> {
         let fields = self.encoder.fields(batch.states);
         let predictions = self.network.valid().forward(fields, batch.states, pass);
-        numbers(task_bce(predictions.probabilities, &batch.labels).mean_dim(0))
+        let losses = extra.of_tasks(predictions.probabilities, &batch.labels, batch.counts.as_ref());
+        numbers(losses.mean_dim(0))
     }
 }
 

@@ -14,7 +14,7 @@ use super::step::{ActorBatch, Losing, numbers, values};
 use super::{Actor, Network};
 use crate::backbone::Backbone;
 use crate::encoder::host;
-use crate::loss::{Losses, task_bce};
+use crate::loss::Losses;
 use crate::pass::Pass;
 use crate::state::{SparseGradient, inner_product};
 use crate::weighting::{Gram, LossWeighting, WeightingInput};
@@ -46,7 +46,7 @@ impl Actor {
             pass.rewind(&masks);
             let leaves = self.encoder.leaves(batch.states);
             let predictions = self.network.forward(leaves.fields.clone(), batch.states, pass);
-            let all = task_bce(predictions.probabilities.clone(), &batch.labels);
+            let all = extra.of_tasks(predictions.probabilities.clone(), &batch.labels, batch.counts.as_ref());
             let loss = if task < n_tasks {
                 all.clone().narrow(1, task, 1).mean()
             } else {

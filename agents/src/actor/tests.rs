@@ -19,7 +19,11 @@ impl LossWeighting for Given {
 }
 
 fn schema() -> Schema {
-    let task = |name: &str, after: Option<&str>| Task { name: name.into(), after: after.map(Into::into) };
+    let task = |name: &str, after: Option<&str>| Task {
+        name: name.into(),
+        after: after.map(Into::into),
+        number: None,
+    };
     Schema {
         categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 3, n_values: 1 }],
         numeric: vec![],
@@ -35,6 +39,8 @@ fn table(schema: &Schema) -> LogTable {
         time,
         end: SessionEnd::Terminated,
         oracle: &[],
+        targets: &[],
+        weight: &[],
     };
     LogTable::from_rows(schema, [row(&1, &[1, 0], 0), row(&2, &[0, 0], 1)])
 }
@@ -52,11 +58,16 @@ fn actor(schema: &Schema) -> Actor {
 
 fn step(actor: &mut Actor, weights: [[f32; 2]; 2], losses: &LossesConfig) -> ActorStep {
     let schema = schema();
-    let losses = losses.bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });
+    let losses = losses.bind(TaskFacts {
+        losses: Default::default(),
+        parents: schema.parents(),
+        positive_rates: vec![0.5; 2],
+    });
     let table = table(&schema);
     let reader = BatchReader::new(&table, &schema, &Device::default());
     let rows = [Row(0), Row(1)];
     let batch = ActorBatch {
+        counts: None,
         states: &reader.states(&rows),
         labels: reader.labels(&rows),
         critic: None,
@@ -153,12 +164,17 @@ fn trained(actor: &mut Actor, weighting: &mut dyn LossWeighting, losses: &Losses
     let reader = BatchReader::new(&table, &schema, &Device::default());
     let rows = [Row(0), Row(1)];
     let batch = ActorBatch {
+        counts: None,
         states: &reader.states(&rows),
         labels: reader.labels(&rows),
         critic: None,
         pretrained: None,
     };
-    let losses = losses.bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });
+    let losses = losses.bind(TaskFacts {
+        losses: Default::default(),
+        parents: schema.parents(),
+        positive_rates: vec![0.5; 2],
+    });
     let mut masks = Streams::new(4).named("dropout");
     actor.step(batch, weighting, &losses, &mut Pass::training(&mut masks), true)
 }
@@ -261,8 +277,11 @@ fn table_rows_catch_up_with_the_target_before_they_change() {
     let table = table(&schema);
     let reader = BatchReader::new(&table, &schema, &Device::default());
     let states = reader.states(&[Row(0), Row(1)]);
-    let losses =
-        LossesConfig::default().bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });
+    let losses = LossesConfig::default().bind(TaskFacts {
+        losses: Default::default(),
+        parents: schema.parents(),
+        positive_rates: vec![0.5; 2],
+    });
     let stream = || Streams::new(1).named("weighting");
     // One backward pass, and one per task.
     let mut equal = equal::Config::default().init(2, stream());
@@ -271,7 +290,7 @@ fn table_rows_catch_up_with_the_target_before_they_change() {
         let mut actor = actor(&schema).with_target(1.0);
         let mut step = |actor: &mut Actor| {
             let labels = reader.labels(&[Row(0), Row(1)]);
-            let batch = ActorBatch { states: &states, labels, critic: None, pretrained: None };
+            let batch = ActorBatch { states: &states, labels, counts: None, critic: None, pretrained: None };
             actor.step(batch, weighting.as_mut(), &losses, &mut Pass::evaluation(), false);
         };
         step(&mut actor);
@@ -289,9 +308,13 @@ fn step_on(actor: &mut Actor, rows: &[Row]) {
     let schema = schema();
     let table = table(&schema);
     let reader = BatchReader::new(&table, &schema, &Device::default());
-    let losses =
-        LossesConfig::default().bind(TaskFacts { parents: schema.parents(), positive_rates: vec![0.5; 2] });
+    let losses = LossesConfig::default().bind(TaskFacts {
+        losses: Default::default(),
+        parents: schema.parents(),
+        positive_rates: vec![0.5; 2],
+    });
     let batch = ActorBatch {
+        counts: None,
         states: &reader.states(rows),
         labels: reader.labels(rows),
         critic: None,

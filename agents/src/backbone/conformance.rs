@@ -56,7 +56,11 @@ fn loss(config: &BackboneConfig, input: &Input, predictions: &Predictions, label
     let counterfactual = (config.needs_loss() == Some("counterfactual")).then(Default::default);
     let losses = LossesConfig { counterfactual, ..Default::default() };
     assert_eq!(losses.terms().first().map(|(name, _)| *name), config.needs_loss());
-    let tasks = TaskFacts { parents: input.parents.clone(), positive_rates: vec![0.5; input.n_tasks()] };
+    let tasks = TaskFacts {
+        losses: Default::default(),
+        parents: input.parents.clone(),
+        positive_rates: vec![0.5; input.n_tasks()],
+    };
     let bce = task_bce(predictions.probabilities.clone(), labels);
     let terms = losses.bind(tasks).values(predictions, labels, &bce, &[], None);
     let bce = bce.mean_dim(0).sum();

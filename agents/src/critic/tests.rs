@@ -1,7 +1,7 @@
 //! TD learning on logs small enough for pencil and paper.
 
 use burn::tensor::{Device, Tensor};
-use rmtl_envs::{CategoricalField, LogTable, Reward, Row, RowValues, Schema, SessionEnd, Task};
+use rmtl_envs::{CategoricalField, LogTable, Reward, Rewards, Row, RowValues, Schema, SessionEnd, Task};
 
 use super::{Critic, CriticConfig};
 use crate::batch::BatchReader;
@@ -14,7 +14,11 @@ use crate::transition::{FrozenPolicy, Smoothing, TransitionRule, Transitions};
 pub(super) const GAMMA: f64 = 0.5;
 
 pub(super) fn schema(vocabulary_size: u32) -> Schema {
-    let task = |name: &str, after: Option<&str>| Task { name: name.into(), after: after.map(Into::into) };
+    let task = |name: &str, after: Option<&str>| Task {
+        name: name.into(),
+        after: after.map(Into::into),
+        number: None,
+    };
     Schema {
         categorical: vec![CategoricalField { name: "position".into(), vocabulary_size, n_values: 1 }],
         numeric: vec![],
@@ -31,6 +35,8 @@ pub(super) fn table(schema: &Schema, rows: &[(u32, [u8; 2], SessionEnd)]) -> Log
         time,
         end: *end,
         oracle: &[],
+        targets: &[],
+        weight: &[],
     });
     LogTable::from_rows(schema, values)
 }
@@ -69,7 +75,7 @@ fn sampled(rows: &[u32]) -> TransitionBatch {
 }
 
 pub(super) const RULE: TransitionRule =
-    TransitionRule { reward: Reward::NegativeBce, gamma: GAMMA, n_steps: 1, smoothing: None };
+    TransitionRule { rewards: Rewards::by(Reward::NegativeBce), gamma: GAMMA, n_steps: 1, smoothing: None };
 
 fn read(rule: TransitionRule, reader: &BatchReader<'_>, rows: &[u32]) -> Transitions {
     rule.read(reader, &sampled(rows), &mut policy(), &mut Streams::new(1).named("smoothing"))

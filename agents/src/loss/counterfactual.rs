@@ -124,7 +124,7 @@ mod tests {
         };
         // The first row was clicked, the second was not.
         let labels = Tensor::<2>::from_floats([[1.0, 0.0], [0.0, 0.0]], &Device::default());
-        let tasks = crate::loss::TaskFacts { parents: vec![None, Some(0)], positive_rates: vec![0.5; 2] };
+        let tasks = crate::loss::TaskFacts { losses: Default::default(), parents: vec![None, Some(0)], positive_rates: vec![0.5; 2] };
         let losses = Tensor::zeros([2, 2], &Device::default());
         let input =
             LossInput { predictions: &predictions, labels: &labels, losses: &losses, fields: &[], tasks: &tasks, agent: None };

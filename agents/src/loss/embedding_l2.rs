@@ -50,7 +50,7 @@ mod tests {
         let device = Device::default();
         let predictions = Predictions::from(Tensor::zeros([2, 1], &device));
         let labels = Tensor::zeros([2, 1], &device);
-        let tasks = TaskFacts { parents: vec![None], positive_rates: vec![0.5] };
+        let tasks = TaskFacts { losses: Default::default(), parents: vec![None], positive_rates: vec![0.5] };
         // Squared lengths 5 and 4 in the first view, 1 and 0 in the second.
         let fields = [[[[1.0, 2.0]], [[0.0, -2.0]]], [[[0.0, 1.0]], [[0.0, 0.0]]]]
             .map(|view: [[[f32; 2]; 1]; 2]| Tensor::<3>::from_floats(view, &device));

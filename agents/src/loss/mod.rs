@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::backbone::Predictions;
 
+mod task;
+
+pub use task::TaskLosses;
+
 /// Probabilities are kept this far from 0 and 1 inside logarithms.
 pub const PROBABILITY_MARGIN: f64 = 1e-7;
 
@@ -17,9 +21,9 @@ pub const PROBABILITY_MARGIN: f64 = 1e-7;
 pub struct LossInput<'a> {
     /// Predictions in the graph.
     pub predictions: &'a Predictions,
-    /// `[batch, task]` of zeros and ones.
+    /// `[batch, task]` of zeros and ones, or shares of a number's cap.
     pub labels: &'a Tensor<2>,
-    /// Binary cross-entropy of every row and task in the graph, `[batch, task]`.
+    /// The loss of every row and task in the graph, `[batch, task]`; see [`TaskLosses`].
     pub losses: &'a Tensor<2>,
     /// Looked-up embeddings in the graph, `[batch, field, dim]` per view.
     pub fields: &'a [Tensor<3>],
@@ -41,9 +45,11 @@ pub struct AgentInput {
 /// What loss terms know of the tasks before training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskFacts {
+    /// What their predictions are trained by.
+    pub losses: TaskLosses,
     /// For every task, the task it depends on.
     pub parents: Vec<Option<usize>>,
-    /// For every task, the share of training rows with label 1.
+    /// For every task, the share of training rows with label 1; 0 where the label is a number.
     pub positive_rates: Vec<f64>,
 }
 
@@ -97,6 +103,16 @@ impl Losses {
     /// Whether [`Losses::values`] needs the agent's side.
     pub fn need_agent(&self) -> bool {
         self.terms.iter().any(|term| term.is_of_agent())
+    }
+
+    /// The loss of every row and task; see [`TaskLosses::of`].
+    pub fn of_tasks(
+        &self,
+        predictions: Tensor<2>,
+        labels: &Tensor<2>,
+        counts: Option<&Tensor<2>>,
+    ) -> Tensor<2> {
+        self.tasks.losses.of(predictions, labels, counts)
     }
 
     /// Every term's value, each one element.
@@ -227,7 +243,11 @@ mod tests {
         labels: Tensor<2>,
         parents: &[Option<usize>],
     ) -> f32 {
-        let tasks = TaskFacts { parents: parents.to_vec(), positive_rates: vec![0.5; parents.len()] };
+        let tasks = TaskFacts {
+            losses: TaskLosses::default(),
+            parents: parents.to_vec(),
+            positive_rates: vec![0.5; parents.len()],
+        };
         let losses = task_bce(predictions.probabilities.clone(), &labels);
         let input = LossInput {
             predictions: &predictions,
@@ -248,7 +268,11 @@ mod tests {
             labels: &labels,
             losses: &task_bce(p.clone(), &labels),
             fields: &[],
-            tasks: &TaskFacts { parents: vec![None, None], positive_rates: vec![0.5; 2] },
+            tasks: &TaskFacts {
+                losses: TaskLosses::default(),
+                parents: vec![None, None],
+                positive_rates: vec![0.5; 2],
+            },
             agent: Some(agent),
         });
         let gradients = value.clone().backward();

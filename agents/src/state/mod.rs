@@ -10,7 +10,7 @@
 //! # let schema = Schema {
 //! #     categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 9, n_values: 1 }],
 //! #     numeric: vec![],
-//! #     tasks: vec![Task { name: "click".into(), after: None }],
+//! #     tasks: vec![Task { name: "click".into(), after: None, number: None }],
 //! # };
 //! let mut table = EmbeddingTable::new(&schema, 4, &mut Streams::new(7).named("init"));
 //! let mut optimizer = SparseOptimizer::new(SparseOptimizerConfig::default(), table.n_rows(), table.dim());
@@ -57,7 +57,7 @@ pub(crate) mod testing {
         Schema {
             categorical: fields.iter().enumerate().map(field).collect(),
             numeric: Vec::new(),
-            tasks: vec![Task { name: "click".into(), after: None }],
+            tasks: vec![Task { name: "click".into(), after: None, number: None }],
         }
     }
 

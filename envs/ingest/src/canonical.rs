@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array,
+    ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array,
 };
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -43,6 +43,10 @@ pub(crate) mod name {
     pub(crate) const NUMERIC: &str = "numeric";
     /// Prefix of the tasks' cumulative labels: `UInt8`.
     pub(crate) const LABEL: &str = "label";
+    /// Prefix of the labels that are numbers, of tasks that have such: `Float64`.
+    pub(crate) const VALUE: &str = "value";
+    /// How much the row counts in training, where rows differ: `Float64`.
+    pub(crate) const WEIGHT: &str = "weight";
     /// Prefix of the times at which they became known, of tasks that have such: `Int64`.
     pub(crate) const KNOWN: &str = "known";
     /// Prefix of the true probabilities: `Float64`.
@@ -54,6 +58,8 @@ pub(crate) struct Canonical {
     columns: Columns,
     parents: Vec<Option<usize>>,
     late_tasks: Vec<usize>,
+    /// Of tasks whose label is a number: the task and its cap.
+    numbers: Vec<(usize, Option<f64>)>,
     marks: Option<SplitMarks>,
     schema: SchemaRef,
 }
@@ -83,7 +89,20 @@ impl Canonical {
         let late_tasks: Vec<usize> = late_tasks(file).collect();
         let known = |task: &usize| Field::new(format!("{}{task}", name::KNOWN), DataType::Int64, true);
         fields.extend(late_tasks.iter().map(known));
-        Self { columns, parents: file.parents(), late_tasks, marks, schema: Arc::new(Schema::new(fields)) }
+        let numbers: Vec<(usize, Option<f64>)> =
+            file.number_tasks().map(|task| (task, file.tasks[task].cap)).collect();
+        let value =
+            |(task, _): &(usize, _)| Field::new(format!("{}{task}", name::VALUE), DataType::Float64, false);
+        fields.extend(numbers.iter().map(value));
+        fields.extend(columns.weight.map(|_| Field::new(name::WEIGHT, DataType::Float64, false)));
+        Self {
+            numbers,
+            columns,
+            parents: file.parents(),
+            late_tasks,
+            marks,
+            schema: Arc::new(Schema::new(fields)),
+        }
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {
@@ -149,17 +168,40 @@ impl Canonical {
         }
         let digests = digests(&arrays);
         let row_times = time.as_primitive();
-        let Labels { eventual, mut known } = Labels::of(&raw, &self.parents, row_times, findings)?;
+        let values = self.values(&raw, findings)?;
+        let Labels { eventual, mut known } = Labels::of(&raw, &self.parents, &values, row_times, findings)?;
         for labels in eventual {
             arrays.push(Arc::new(UInt8Array::from(labels)));
         }
         for &task in &self.late_tasks {
             arrays.push(Arc::new(Int64Array::from(std::mem::take(&mut known[task]))));
         }
+        for (_, values) in values {
+            arrays.push(Arc::new(Float64Array::from(values)));
+        }
+        if let Some(column) = self.columns.weight {
+            arrays.push(Arc::new(Float64Array::from(raw.amounts("weight", column, findings)?)));
+        }
         findings.rows += rows;
         let keys: [ArrayRef; 5] = [Arc::new(position), session_number, session_text, time, Arc::new(digests)];
         arrays.splice(..0, keys);
         RecordBatch::try_new(self.schema.clone(), arrays)
+    }
+}
+
+impl Canonical {
+    /// The labels that are numbers, with their tasks.
+    fn values(&self, raw: &Raw<'_>, findings: &mut Findings) -> Result<Vec<(usize, Vec<f64>)>, ArrowError> {
+        let mut found = Vec::new();
+        for &(task, cap) in &self.numbers {
+            let mut values = raw.amounts("tasks.label", self.columns.labels[task], findings)?;
+            if let Some(cap) = cap {
+                findings.capped[task] += values.iter().filter(|value| **value > cap).count() as u64;
+                values.iter_mut().for_each(|value| *value = value.min(cap));
+            }
+            found.push((task, values));
+        }
+        Ok(found)
     }
 }
 

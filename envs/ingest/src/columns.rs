@@ -24,6 +24,7 @@ pub(crate) struct Columns {
     pub(crate) oracle: Vec<usize>,
     /// Of [`SplitRule::Column`].
     pub(crate) split: Option<usize>,
+    pub(crate) weight: Option<usize>,
 }
 
 /// A use of a column, and what it allows.
@@ -64,6 +65,7 @@ impl Columns {
             known: file.tasks.iter().map(known).collect::<Result<_, _>>()?,
             oracle: all(&ORACLE, &file.oracle)?,
             split,
+            weight: file.weight.as_deref().map(|name| one(&WEIGHT, name)).transpose()?,
         };
         let ignored: Vec<usize> = all(&IGNORED, &file.ignore)?;
         columns.check_all_listed(file, result, &ignored)?;
@@ -79,7 +81,12 @@ impl Columns {
     /// Columns that are numbers or times.
     pub(crate) fn as_numbers(&self) -> Vec<usize> {
         let columns = [&self.numeric[..], &self.labels, &self.oracle].concat();
-        columns.into_iter().chain([self.time]).chain(self.known.iter().flatten().copied()).collect()
+        columns
+            .into_iter()
+            .chain([self.time])
+            .chain(self.weight)
+            .chain(self.known.iter().flatten().copied())
+            .collect()
     }
 
     fn check_all_listed(
@@ -92,7 +99,7 @@ impl Columns {
             [&self.ids[..], &self.numeric, &self.labels, &self.oracle, self.split.as_slice(), ignored];
         let listed = |column: &usize| {
             lists.iter().any(|list| list.contains(column))
-                || [self.session, self.time].contains(column)
+                || [Some(self.session), Some(self.time), self.weight].contains(&Some(*column))
                 || self.known.contains(&Some(*column))
         };
         let unlisted: Vec<String> = (0..result.fields().len())
@@ -196,7 +203,8 @@ const NUMERIC: Use = Use {
     },
     advice: "; CAST(x AS DOUBLE) it in the query",
 };
-const LABEL: Use = Use { key: "tasks.label", expected: "booleans or the numbers 0 and 1", ..NUMERIC };
+const LABEL: Use = Use { key: "tasks.label", expected: "booleans or numbers", ..NUMERIC };
+const WEIGHT: Use = Use { key: "weight", ..NUMERIC };
 const ORACLE: Use = Use { key: "oracle", expected: "probabilities", ..NUMERIC };
 const SPLIT: Use = Use { key: "split.column", ..CATEGORICAL };
 const IGNORED: Use = Use { key: "ignore", expected: "anything", allows: |_| true, advice: "" };

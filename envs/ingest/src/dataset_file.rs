@@ -53,6 +53,9 @@ pub struct DatasetFile {
     /// Columns the query yields and nobody wants.
     #[serde(default)]
     pub ignore: Vec<String>,
+    /// Column that says how much a row counts in training: numbers, not negative; absent = all alike. No metric looks at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
     /// The labels, from the first step of the chain to the last.
     pub tasks: Vec<TaskColumn>,
     /// The query's tables, by name.
@@ -84,14 +87,37 @@ pub struct MultiValued {
     pub max_values: u32,
 }
 
+/// What a task's label is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// 0 or 1.
+    #[default]
+    Binary,
+    /// A number that is not negative: a time watched, a price.
+    Number,
+}
+
+impl TaskKind {
+    fn is_binary(&self) -> bool {
+        *self == Self::Binary
+    }
+}
+
 /// A task and its label.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskColumn {
     /// Name of the task.
     pub name: String,
-    /// Column with the label: 0 or 1, in any type.
+    /// Column with the label: 0 or 1, in any type, or a number.
     pub label: String,
+    /// Which of the two.
+    #[serde(default, skip_serializing_if = "TaskKind::is_binary")]
+    pub kind: TaskKind,
+    /// Of a number: larger ones count as this one. Absent = the largest of the training rows, and later ones may be larger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<f64>,
     /// An earlier task that must have happened before: the label becomes this AND that one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
@@ -132,6 +158,12 @@ impl DatasetFile {
     pub(crate) fn parents(&self) -> Vec<Option<usize>> {
         let index = |name: &String| self.tasks.iter().position(|task| task.name == *name);
         self.tasks.iter().map(|task| task.after.as_ref().and_then(index)).collect()
+    }
+
+    /// The tasks whose label is a number.
+    pub(crate) fn number_tasks(&self) -> impl Iterator<Item = usize> {
+        let tasks = self.tasks.iter().enumerate();
+        tasks.filter(|(_, task)| task.kind == TaskKind::Number).map(|(index, _)| index)
     }
 
     /// Names of the fields that have ids: categorical, then multi-valued.

@@ -7,7 +7,8 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::{Float64Type, Int64Type, UInt8Type, UInt64Type};
 use rmtl_envs::{
-    CategoricalField, NumericField, OUT_OF_VOCABULARY, PADDING, RowValues, Schema, SessionEnd, Split, Task,
+    CategoricalField, Extras, NumberScale, NumericField, OUT_OF_VOCABULARY, PADDING, RowValues, Schema,
+    SessionEnd, Split, Task,
 };
 
 use crate::boundary::Boundaries;
@@ -22,7 +23,7 @@ pub(crate) struct Encoder {
     /// Of the fields, in order; categorical ones have none.
     separators: Vec<Option<String>>,
     slots: Vec<Range<usize>>,
-    has_oracle: bool,
+    extras: Extras,
     boundaries: Boundaries,
     /// Values out of vocabulary, `[field][split]`.
     pub(crate) unknown: Vec<[u64; 3]>,
@@ -32,6 +33,14 @@ pub(crate) struct Encoder {
     pub(crate) shortened: Vec<u64>,
     /// Missing values of the training rows, by numeric field.
     pub(crate) missing_in_training: Vec<u64>,
+}
+
+/// What was learnt from the training rows.
+pub(crate) struct Fitted {
+    pub(crate) vocabularies: Vec<Vocabulary>,
+    pub(crate) numeric: Vec<NumericField>,
+    /// By task, where its label is a number.
+    pub(crate) scales: Vec<Option<NumberScale>>,
 }
 
 /// A number that cannot be standardised.
@@ -52,6 +61,8 @@ pub(crate) struct EncodedRow {
     categorical: Vec<u32>,
     numeric: Vec<f32>,
     oracle: Vec<f32>,
+    targets: Vec<f32>,
+    weight: Vec<f32>,
 }
 
 /// A batch of canonical rows, its columns typed.
@@ -63,13 +74,16 @@ pub(crate) struct CanonicalBatch {
     numeric: Vec<Float64Array>,
     oracle: Vec<Float64Array>,
     labels: Vec<UInt8Array>,
+    /// One per task, of those whose label is a number.
+    values: Vec<Option<Float64Array>>,
+    /// One, or none where rows count alike.
+    weight: Option<Float64Array>,
 }
 
 impl Encoder {
     pub(crate) fn new(
         file: &DatasetFile,
-        vocabularies: Vec<Vocabulary>,
-        numeric: Vec<NumericField>,
+        Fitted { vocabularies, numeric, scales }: Fitted,
         separators: Vec<Option<String>>,
         boundaries: Boundaries,
     ) -> Self {
@@ -79,7 +93,11 @@ impl Encoder {
             file.id_fields().zip(&vocabularies).zip(lengths).map(|((name, vocabulary), n_values)| {
                 CategoricalField { name: name.to_owned(), vocabulary_size: vocabulary.size(), n_values }
             });
-        let tasks = file.tasks.iter().map(|task| Task { name: task.name.clone(), after: task.after.clone() });
+        let tasks = file.tasks.iter().zip(scales).map(|(task, number)| Task {
+            name: task.name.clone(),
+            after: task.after.clone(),
+            number,
+        });
         let schema = Schema { categorical: categorical.collect(), numeric, tasks: tasks.collect() };
         let n_fields = vocabularies.len();
         Self {
@@ -87,7 +105,7 @@ impl Encoder {
             schema,
             vocabularies,
             separators,
-            has_oracle: !file.oracle.is_empty(),
+            extras: Extras { oracle: !file.oracle.is_empty(), weight: file.weight.is_some() },
             boundaries,
             unknown: vec![[0; 3]; n_fields],
             values: vec![[0; 3]; n_fields],
@@ -100,8 +118,9 @@ impl Encoder {
         &self.schema
     }
 
-    pub(crate) fn has_oracle(&self) -> bool {
-        self.has_oracle
+    /// What rows bring beside what every row has.
+    pub(crate) fn extras(&self) -> Extras {
+        self.extras
     }
 
     /// Id of null and the empty text in each categorical field, [`OUT_OF_VOCABULARY`] where they have none of their own.
@@ -117,7 +136,9 @@ impl Encoder {
             labels: vec![0; self.schema.n_tasks()],
             categorical: vec![PADDING; self.schema.n_slots()],
             numeric: vec![0.0; self.schema.n_numeric()],
-            oracle: vec![0.0; if self.has_oracle { self.schema.n_tasks() } else { 0 }],
+            oracle: vec![0.0; if self.extras.oracle { self.schema.n_tasks() } else { 0 }],
+            targets: vec![0.0; self.schema.n_targets()],
+            weight: vec![1.0; usize::from(self.extras.weight)],
         }
     }
 
@@ -150,6 +171,15 @@ impl Encoder {
         }
         for (target, labels) in target.labels.iter_mut().zip(&batch.labels) {
             *target = labels.value(row);
+        }
+        for (task, (target, &label)) in target.targets.iter_mut().zip(&target.labels).enumerate() {
+            *target = match (self.schema.tasks[task].number, &batch.values[task]) {
+                (Some(scale), Some(values)) => (values.value(row) / scale.cap) as f32,
+                _ => f32::from(label),
+            };
+        }
+        for (target, weights) in target.weight.iter_mut().zip(&batch.weight) {
+            *target = weights.value(row) as f32;
         }
         for (target, probabilities) in target.oracle.iter_mut().zip(&batch.oracle) {
             *target = probabilities.value(row) as f32;
@@ -192,6 +222,8 @@ impl EncodedRow {
             time: self.time,
             end,
             oracle: &self.oracle,
+            targets: &self.targets,
+            weight: &self.weight,
         }
     }
 }
@@ -211,6 +243,13 @@ impl CanonicalBatch {
                 .collect(),
             oracle: family(name::ORACLE).map(|values| values.as_primitive::<Float64Type>().clone()).collect(),
             labels: family(name::LABEL).map(|values| values.as_primitive::<UInt8Type>().clone()).collect(),
+            values: (0..family(name::LABEL).count())
+                .map(|task| batch.column_by_name(&format!("{}{task}", name::VALUE)))
+                .map(|values| values.map(|values| values.as_primitive::<Float64Type>().clone()))
+                .collect(),
+            weight: batch
+                .column_by_name(name::WEIGHT)
+                .map(|weight| weight.as_primitive::<Float64Type>().clone()),
         }
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Findings {
     pub(crate) missing_numeric: Vec<u64>,
     /// Labels of 1 that were known before their row's own time, by task.
     pub(crate) early_labels: Vec<u64>,
+    /// Numbers above their task's cap, by task.
+    pub(crate) capped: Vec<u64>,
     /// Positives by task once everything is known, all splits together.
     pub(crate) eventual_positives: Vec<u64>,
     /// Names of numeric fields with one value in all training rows; known once they are fitted.
@@ -97,6 +99,7 @@ impl Findings {
             chain_breaks: vec![0; file.tasks.len()],
             missing_numeric: vec![0; file.numeric.len()],
             early_labels: vec![0; file.tasks.len()],
+            capped: vec![0; file.tasks.len()],
             max_bad_rows: file.max_bad_rows,
             ..Self::default()
         }
@@ -127,6 +130,7 @@ impl Findings {
             chain_breaks: vec![0; self.chain_breaks.len()],
             missing_numeric: vec![0; self.missing_numeric.len()],
             early_labels: vec![0; self.early_labels.len()],
+            capped: vec![0; self.capped.len()],
             ..Self::default()
         }
     }
@@ -140,6 +144,7 @@ impl Findings {
         sum(&mut self.chain_breaks, &batch.chain_breaks);
         sum(&mut self.missing_numeric, &batch.missing_numeric);
         sum(&mut self.early_labels, &batch.early_labels);
+        sum(&mut self.capped, &batch.capped);
     }
 
     /// Leaves out the bad rows of a batch.

@@ -17,16 +17,20 @@ pub(crate) struct Labels {
 }
 
 impl Labels {
-    /// Reads the labels. Rows whose own label is 1 where the one before is 0 break the chain and are counted.
+    /// Reads the labels; of `numbers`, whether they are above 0. Rows whose own label is 1 where the one before is 0 break the chain and are counted.
     pub(crate) fn of(
         raw: &Raw<'_>,
         parents: &[Option<usize>],
+        numbers: &[(usize, Vec<f64>)],
         row_times: &Int64Array,
         findings: &mut Findings,
     ) -> Result<Self, ArrowError> {
         let mut labels = Self { eventual: Vec::new(), known: Vec::new() };
         for (task, parent) in parents.iter().enumerate() {
-            let mut eventual = own_labels(raw, raw.columns.labels[task], findings)?;
+            let mut eventual = match numbers.iter().find(|(number, _)| *number == task) {
+                Some((_, values)) => values.iter().map(|value| u8::from(*value > 0.0)).collect(),
+                None => own_labels(raw, raw.columns.labels[task], findings)?,
+            };
             let mut known = own_times(raw, raw.columns.known[task], &eventual, findings)?;
             let is_early = |(known, time): (&Option<i64>, &i64)| known.is_some_and(|known| known < *time);
             findings.early_labels[task] +=

@@ -71,7 +71,7 @@ pub mod toml_file;
 pub use content_hash::content_hash;
 pub use dataset_file::{
     ColumnType, DatasetFile, Dialect, FieldVocabulary, FileFormat, FileTable, Gap, MultiValued, Session,
-    SplitRule, Table, TaskColumn, TimePoint, VocabularyRules,
+    SplitRule, Table, TaskColumn, TaskKind, TimePoint, VocabularyRules,
 };
 pub use error::{IngestError, OffendingValue};
 pub use leakage::{Difference, FirstDifference, LEAKAGE_RUNS, LeakageTest, Variant};

@@ -5,10 +5,11 @@ use datafusion::arrow::datatypes::Float64Type;
 use datafusion::error::Result;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
-use rmtl_envs::{NumericField, Split};
+use rmtl_envs::{NumberScale, NumericField, Split};
 
 use crate::boundary::Boundaries;
 use crate::canonical::name;
+use crate::dataset_file::DatasetFile;
 use crate::exact_sum::ExactSum;
 
 /// The fields of a log, and the names of those whose training rows all have one value.
@@ -24,9 +25,8 @@ pub(crate) async fn fit(
     if names.is_empty() {
         return Ok((fields, constant));
     }
-    let means = averages(context, names.len(), boundaries, |_, value| value).await?;
-    let squares = |field: usize, value: f64| (value - means[field]).powi(2);
-    let variances = averages(context, names.len(), boundaries, squares).await?;
+    let columns: Vec<String> = (0..names.len()).map(|field| format!("{}{field}", name::NUMERIC)).collect();
+    let (means, variances) = moments(context, &columns, boundaries).await?;
     for ((name, &mean), variance) in names.iter().zip(&means).zip(variances) {
         let deviation = variance.sqrt();
         if deviation == 0.0 {
@@ -39,15 +39,62 @@ pub(crate) async fn fit(
     Ok((fields, constant))
 }
 
-/// Per field, the average of `of(field, value)` over the training rows that have a value; 0 where none has.
+/// Fits the labels that are numbers, by task; the error is the task of which no training row tells a scale.
+pub(crate) async fn scales(
+    context: &SessionContext,
+    file: &DatasetFile,
+    boundaries: Boundaries,
+) -> Result<Result<Vec<Option<NumberScale>>, usize>> {
+    let tasks: Vec<usize> = file.number_tasks().collect();
+    let mut scales = vec![None; file.tasks.len()];
+    if tasks.is_empty() {
+        return Ok(Ok(scales));
+    }
+    let columns: Vec<String> = tasks.iter().map(|task| format!("{}{task}", name::VALUE)).collect();
+    let (means, variances) = moments(context, &columns, boundaries).await?;
+    let largest: Vec<String> = columns.iter().map(|column| format!("max({column})")).collect();
+    let (largest, train) = (largest.join(", "), boundaries.condition(Split::Train));
+    let query = format!("SELECT {largest} FROM {} WHERE {train}", name::ROWS);
+    let batches = context.sql(&query).await?.collect().await?;
+    let batch = batches.iter().find(|batch| batch.num_rows() == 1).expect("an aggregate yields one row");
+    for (index, &task) in tasks.iter().enumerate() {
+        let largest = batch.column(index).as_primitive::<Float64Type>().value(0);
+        let cap = file.tasks[task].cap.unwrap_or(largest);
+        if variances[index] == 0.0 {
+            return Ok(Err(task));
+        }
+        scales[task] =
+            Some(NumberScale { cap, mean: means[index], standard_deviation: variances[index].sqrt() });
+    }
+    Ok(Ok(scales))
+}
+
+/// Whether any training row counts.
+pub(crate) async fn has_weight(context: &SessionContext, boundaries: Boundaries) -> Result<bool> {
+    let average = averages(context, &[name::WEIGHT.to_owned()], boundaries, |_, value| value).await?;
+    Ok(average[0] > 0.0)
+}
+
+/// Means and variances of columns over the training rows.
+async fn moments(
+    context: &SessionContext,
+    columns: &[String],
+    boundaries: Boundaries,
+) -> Result<(Vec<f64>, Vec<f64>)> {
+    let means = averages(context, columns, boundaries, |_, value| value).await?;
+    let squares = |field: usize, value: f64| (value - means[field]).powi(2);
+    let variances = averages(context, columns, boundaries, squares).await?;
+    Ok((means, variances))
+}
+
+/// Per column, the average of `of(field, value)` over the training rows that have a value; 0 where none has.
 async fn averages(
     context: &SessionContext,
-    n_fields: usize,
+    columns: &[String],
     boundaries: Boundaries,
     of: impl Fn(usize, f64) -> f64,
 ) -> Result<Vec<f64>> {
-    let mut sums = vec![(ExactSum::default(), 0_u64); n_fields];
-    let columns: Vec<String> = (0..n_fields).map(|field| format!("{}{field}", name::NUMERIC)).collect();
+    let mut sums = vec![(ExactSum::default(), 0_u64); columns.len()];
     let (columns, train) = (columns.join(", "), boundaries.condition(Split::Train));
     let query = format!("SELECT {columns} FROM {} WHERE {train}", name::ROWS);
     let mut stream = context.sql(&query).await?.execute_stream().await?;

@@ -14,8 +14,8 @@ use rmtl_envs::{Cancel, Dataset, FORMAT_VERSION, LogTable, Manifest, NumericFiel
 use crate::boundary::{self, Boundaries};
 use crate::canonical::name;
 use crate::columns::Columns;
-use crate::dataset_file::{DatasetFile, SplitRule};
-use crate::encode::{Encoder, FarNumber};
+use crate::dataset_file::{DatasetFile, SplitRule, TaskColumn};
+use crate::encode::{Encoder, FarNumber, Fitted};
 use crate::engine::{Engine, default_memory};
 use crate::materialise::{ROWS_FILE, materialise};
 use crate::purpose::Purpose;
@@ -219,7 +219,16 @@ async fn build(
     progress(Progress::FittingNumeric);
     let (numeric, constant) = moments::fit(&in_parallel, &file.numeric, boundaries).await.map_err(failed)?;
     findings.constant_numeric = constant;
-    let mut encoder = Encoder::new(file, vocabularies, numeric, separators, boundaries);
+    let scales = moments::scales(&in_parallel, file, boundaries).await.map_err(failed)?.map_err(|task| {
+        let TaskColumn { name, label, .. } = &file.tasks[task];
+        let found = format!("the same number in `{label}` in all of them");
+        file.setting(format!("tasks.{name}.label"), "numbers that differ in the training rows", found)
+    })?;
+    if file.weight.is_some() && !moments::has_weight(&in_parallel, boundaries).await.map_err(failed)? {
+        return Err(file.setting("weight", "a number above 0 in some training row", "none"));
+    }
+    let fitted = Fitted { vocabularies, numeric, scales };
+    let mut encoder = Encoder::new(file, fitted, separators, boundaries);
     let sessions = SessionEnds { gap, ends };
     let written = write::tables(&in_parallel, &mut encoder, sessions, &folder, findings.rows, progress).await;
     let (splits, oddities) = written.map_err(|error| match error {
@@ -242,7 +251,8 @@ async fn build(
         content_hash,
         session: SessionRule { key: file.session.key.clone(), gap },
         schema: encoder.schema().clone(),
-        oracle: encoder.has_oracle(),
+        oracle: encoder.extras().oracle,
+        weight: encoder.extras().weight,
         warnings: warnings::all(file, &findings, &oddities, &encoder, &splits, &train),
         splits,
     };

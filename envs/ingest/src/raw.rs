@@ -115,6 +115,25 @@ impl Raw<'_> {
         Ok(Arc::new(Float64Array::from(values)))
     }
 
+    /// Numbers that are not negative, one in every row.
+    pub(crate) fn amounts(
+        &self,
+        key: &'static str,
+        column: usize,
+        findings: &mut Findings,
+    ) -> Result<Vec<f64>, ArrowError> {
+        let expected = "a number from 0 to 3.4e38 (32 bits) in every row";
+        let mut values = Vec::with_capacity(self.batch.num_rows());
+        for (row, value) in self.numbers(key, column, findings)?.iter().enumerate() {
+            let value = value.unwrap_or(f64::NAN);
+            if !(0.0..=f64::from(f32::MAX)).contains(&value) {
+                findings.offend(Expectation { key, column, expected }, row, || self.describe(column, row));
+            }
+            values.push(if value.is_finite() { value.max(0.0) } else { 0.0 });
+        }
+        Ok(values)
+    }
+
     pub(crate) fn probability(&self, column: usize, findings: &mut Findings) -> Result<ArrayRef, ArrowError> {
         let expectation = Expectation { key: "oracle", column, expected: "probabilities from 0 to 1" };
         let mut values = Vec::with_capacity(self.batch.num_rows());

@@ -23,7 +23,7 @@ pub(crate) const NOTABLE_ERROR: f64 = 0.02;
 pub(crate) fn all(schema: &Schema, splits: &[SplitSummary]) -> Vec<Warning> {
     let sessions: Vec<_> = splits.iter().map(|of| (of.split.name(), of.cut_sessions, of.sessions)).collect();
     let mut warnings = vec![cut_sessions(&sessions)];
-    for (index, task) in schema.tasks.iter().enumerate() {
+    for (index, task) in schema.tasks.iter().enumerate().filter(|(_, task)| task.number.is_none()) {
         let measured: Vec<Measured> = splits.iter().map(|summary| Measured::of(summary, index)).collect();
         warnings.push(drifting_rate(&task.name, &measured));
         warnings.push(few_positives(&task.name, &measured[1..]));

@@ -72,7 +72,7 @@ fn of_task_evidence(
     field: &str,
     evidence: impl Fn(usize) -> Option<Evidence>,
 ) -> Vec<Warning> {
-    let tasks = schema.tasks.iter().enumerate();
+    let tasks = schema.tasks.iter().enumerate().filter(|(_, task)| task.number.is_none());
     let found = tasks.filter_map(|(index, task)| Some((&task.name, evidence(index)?)));
     found.map(|(task, evidence)| telling(table.n_rows() as u64, field, task, evidence)).collect()
 }

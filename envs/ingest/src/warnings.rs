@@ -77,6 +77,11 @@ fn of_rows(file: &DatasetFile, findings: &Findings, oddities: &Oddities) -> Vec<
             format!("{rows} sessions have one row in their split: no state follows it")
         }),
     ];
+    for (task, &rows) in file.tasks.iter().zip(&findings.capped) {
+        warnings.push(warning("capped_labels", rows, |rows| {
+            format!("{rows} rows have a label of `{}` above its `cap`; they count as the cap", task.name)
+        }));
+    }
     for (task, &rows) in file.tasks.iter().zip(&findings.early_labels) {
         warnings.push(warning("early_labels", rows, |rows| {
             format!(

@@ -49,10 +49,15 @@ pub(crate) async fn tables(
 ) -> Result<(Vec<SplitSummary>, Oddities), WriteError> {
     progress(Progress::Sorting);
     let labels = (0..encoder.schema().n_tasks()).map(|task| format!("{}{task}", name::LABEL));
+    let numbers = encoder.schema().tasks.iter().enumerate().filter(|(_, task)| task.number.is_some());
+    let values: Vec<String> = numbers.map(|(task, _)| format!("{}{task}", name::VALUE)).collect();
+    let weight = encoder.extras().weight.then(|| name::WEIGHT.to_owned());
     let keys: Vec<String> = [name::SESSION_NUMBER, name::SESSION, name::TIME, name::DIGEST]
         .map(String::from)
         .into_iter()
         .chain(labels)
+        .chain(values)
+        .chain(weight)
         .collect();
     let query = format!("SELECT * FROM {} ORDER BY {}", name::ROWS, keys.join(", "));
     let mut stream = context.sql(&query).await?.execute_stream().await?;

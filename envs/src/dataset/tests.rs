@@ -15,7 +15,8 @@ fn write_dataset(folder: &Path) -> Manifest {
     let mut splits = Vec::new();
     for (split, sessions) in Split::ALL.into_iter().zip(SESSIONS) {
         let path = folder.join(split.file_name());
-        let mut writer = TableWriter::create(&path, &schema(2), true).unwrap();
+        let mut writer =
+            TableWriter::create(&path, &schema(2), crate::Extras { oracle: true, weight: false }).unwrap();
         rows(2, sessions).iter().for_each(|row| writer.push(row.values()).unwrap());
         writer.finish().unwrap();
         splits.push(SplitSummary::of(split, &LogTable::open(&path, &schema(2)).unwrap(), 2_000));
@@ -26,6 +27,7 @@ fn write_dataset(folder: &Path) -> Manifest {
         content_hash: "abc".into(),
         session: SessionRule { key: "user".into(), gap: Some(1000) },
         schema: schema(2),
+        weight: false,
         oracle: true,
         splits,
         warnings: vec![Warning { kind: "broken_chain".into(), rows: 3, message: "3 rows".into() }],

@@ -2,7 +2,7 @@
 
 use arrow_buffer::ScalarBuffer;
 
-use super::{CHUNK_ROWS, RowValues};
+use super::{CHUNK_ROWS, Extras, RowValues};
 use crate::schema::Schema;
 
 /// Up to [`CHUNK_ROWS`] rows. Cheap to clone: the buffers are shared, whether mapped or in memory.
@@ -15,6 +15,10 @@ pub(super) struct Chunk {
     pub(super) end: ScalarBuffer<u8>,
     /// Empty where the probabilities are unknown.
     pub(super) oracle: ScalarBuffer<f32>,
+    /// Empty where no label is a number.
+    pub(super) targets: ScalarBuffer<f32>,
+    /// Empty where all rows count alike.
+    pub(super) weight: ScalarBuffer<f32>,
 }
 
 impl Chunk {
@@ -33,6 +37,8 @@ pub(super) struct ChunkBuilder {
     time: Vec<i64>,
     end: Vec<u8>,
     oracle: Vec<f32>,
+    targets: Vec<f32>,
+    weight: Vec<f32>,
 }
 
 /// Values a row has in each list column.
@@ -42,15 +48,19 @@ struct Widths {
     numeric: usize,
     labels: usize,
     oracle: usize,
+    targets: usize,
+    weight: usize,
 }
 
 impl ChunkBuilder {
-    pub(super) fn new(schema: &Schema, oracle: bool) -> Self {
+    pub(super) fn new(schema: &Schema, extras: Extras) -> Self {
         let widths = Widths {
             categorical: schema.n_slots(),
             numeric: schema.n_numeric(),
             labels: schema.n_tasks(),
-            oracle: if oracle { schema.n_tasks() } else { 0 },
+            oracle: extras.n_oracle(schema),
+            targets: schema.n_targets(),
+            weight: extras.n_weight(),
         };
         Self {
             widths,
@@ -60,6 +70,8 @@ impl ChunkBuilder {
             time: Vec::with_capacity(CHUNK_ROWS),
             end: Vec::with_capacity(CHUNK_ROWS),
             oracle: Vec::with_capacity(widths.oracle * CHUNK_ROWS),
+            targets: Vec::with_capacity(widths.targets * CHUNK_ROWS),
+            weight: Vec::with_capacity(widths.weight * CHUNK_ROWS),
         }
     }
 
@@ -75,6 +87,8 @@ impl ChunkBuilder {
             numeric: row.numeric.len(),
             labels: row.labels.len(),
             oracle: row.oracle.len(),
+            targets: row.targets.len(),
+            weight: row.weight.len(),
         };
         assert_eq!(widths, self.widths, "values of a row and widths of the table differ");
         self.categorical.extend_from_slice(row.categorical);
@@ -83,6 +97,8 @@ impl ChunkBuilder {
         self.time.push(row.time);
         self.end.push(row.end as u8);
         self.oracle.extend_from_slice(row.oracle);
+        self.targets.extend_from_slice(row.targets);
+        self.weight.extend_from_slice(row.weight);
     }
 
     pub(super) fn finish(self) -> Chunk {
@@ -93,6 +109,8 @@ impl ChunkBuilder {
             time: self.time.into(),
             end: self.end.into(),
             oracle: self.oracle.into(),
+            targets: self.targets.into(),
+            weight: self.weight.into(),
         }
     }
 }

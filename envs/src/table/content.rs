@@ -57,6 +57,9 @@ impl Checker {
         self.check_labels(chunk)?;
         let probability = |value: f32| (0.0..=1.0).contains(&value);
         self.check_numbers(&chunk.oracle, &self.tasks, "a probability", probability)?;
+        let amount = |value: f32| value >= 0.0 && value.is_finite();
+        self.check_numbers(&chunk.targets, &self.tasks, "a number that is not negative", amount)?;
+        self.check_numbers(&chunk.weight, &["weight".to_owned()], "a number that is not negative", amount)?;
         self.check_sessions(chunk)?;
         self.rows_before += chunk.n_rows() as u64;
         Ok(())

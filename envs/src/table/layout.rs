@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field};
 
+use super::Extras;
 use crate::schema::Schema;
 
 pub(super) const ORACLE: &str = "oracle";
+
+pub(super) const WEIGHT: &str = "weight";
 
 /// Key of the footer under which the file states its number of rows, so that a lost record batch is noticed.
 pub(super) const ROWS: &str = "rows";
@@ -21,16 +24,17 @@ pub(super) struct Column {
 }
 
 /// The columns of tables of `schema`, in the file's order. Lists of no values have no column.
-pub(super) fn columns(schema: &Schema, oracle: bool) -> Vec<Column> {
+pub(super) fn columns(schema: &Schema, extras: Extras) -> Vec<Column> {
     let width = |n: usize| Some(i32::try_from(n).expect("a valid schema's widths fit"));
-    let n_oracle = if oracle { schema.n_tasks() } else { 0 };
     let mut columns = vec![
         Column { name: "categorical", item: DataType::UInt32, width: width(schema.n_slots()) },
         Column { name: "numeric", item: DataType::Float32, width: width(schema.n_numeric()) },
         Column { name: "labels", item: DataType::UInt8, width: width(schema.n_tasks()) },
         Column { name: "time", item: DataType::Int64, width: None },
         Column { name: "end", item: DataType::UInt8, width: None },
-        Column { name: ORACLE, item: DataType::Float32, width: width(n_oracle) },
+        Column { name: ORACLE, item: DataType::Float32, width: width(extras.n_oracle(schema)) },
+        Column { name: "targets", item: DataType::Float32, width: width(schema.n_targets()) },
+        Column { name: WEIGHT, item: DataType::Float32, width: width(extras.n_weight()) },
     ];
     columns.retain(|column| column.width != Some(0));
     columns

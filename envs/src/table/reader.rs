@@ -17,7 +17,7 @@ use memmap2::Mmap;
 use self::batch::chunk;
 use super::chunk::Chunk;
 use super::layout::{self, Column};
-use super::{CHUNK_ROWS, MAX_ROWS};
+use super::{CHUNK_ROWS, Extras, MAX_ROWS};
 use crate::EnvError;
 use crate::schema::Schema;
 
@@ -41,18 +41,19 @@ pub(super) fn map(path: &Path) -> Result<Buffer, EnvError> {
     Ok(Buffer::from(Bytes::from_owner(mapping)))
 }
 
-/// The chunks of the table that lies in `file`, and whether it has an oracle column.
-pub(super) fn read(path: &Path, file: &Buffer, schema: &Schema) -> Result<(Vec<Chunk>, bool), EnvError> {
+/// The chunks of the table that lies in `file`, and the columns it has beside those of every table.
+pub(super) fn read(path: &Path, file: &Buffer, schema: &Schema) -> Result<(Vec<Chunk>, Extras), EnvError> {
     let damaged = |reason: String| EnvError::not_a_table(path, reason);
     let footer_bytes = footer_bytes(file).map_err(damaged)?;
     let footer = arrow_ipc::root_as_footer(&file[footer_bytes.clone()])
         .map_err(|error| damaged(format!("its footer is damaged ({error})")))?;
     let found = found_columns(footer).map_err(damaged)?;
-    let oracle = found.iter().any(|(name, _)| *name == layout::ORACLE);
-    check_columns(path, &layout::columns(schema, oracle), &found)?;
+    let has = |column: &str| found.iter().any(|(name, _)| *name == column);
+    let extras = Extras { oracle: has(layout::ORACLE), weight: has(layout::WEIGHT) };
+    check_columns(path, &layout::columns(schema, extras), &found)?;
     let body = file.slice_with_length(0, footer_bytes.start);
-    let chunks = chunks(&body, footer, schema, oracle).map_err(damaged)?;
-    Ok((chunks, oracle))
+    let chunks = chunks(&body, footer, schema, extras).map_err(damaged)?;
+    Ok((chunks, extras))
 }
 
 fn footer_bytes(file: &[u8]) -> Result<std::ops::Range<usize>, String> {
@@ -126,11 +127,11 @@ fn check_columns(path: &Path, expected: &[Column], found: &[(&str, String)]) -> 
     }
 }
 
-fn chunks(body: &Buffer, footer: Footer<'_>, schema: &Schema, oracle: bool) -> Result<Vec<Chunk>, String> {
+fn chunks(body: &Buffer, footer: Footer<'_>, schema: &Schema, extras: Extras) -> Result<Vec<Chunk>, String> {
     let blocks = footer.recordBatches().ok_or("its footer lists no record batches")?;
     let mut chunks = Vec::with_capacity(blocks.len());
     for (index, block) in blocks.iter().enumerate() {
-        let chunk = chunk(body, block, schema, oracle)
+        let chunk = chunk(body, block, schema, extras)
             .map_err(|reason| format!("record batch {index} of {}: {reason}", blocks.len()))?;
         let n_rows = chunk.n_rows();
         let is_last = index + 1 == blocks.len();

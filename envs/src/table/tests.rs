@@ -13,7 +13,7 @@ use SessionEnd::{Continues, Cut, Terminated};
 
 fn write(path: &Path, schema: &Schema, rows: &[OwnedRow]) -> Result<u32, EnvError> {
     let oracle = rows.first().is_none_or(|row| !row.oracle.is_empty());
-    let mut writer = TableWriter::create(path, schema, oracle)?;
+    let mut writer = TableWriter::create(path, schema, Extras { oracle, weight: false })?;
     rows.iter().try_for_each(|row| writer.push(row.values()))?;
     writer.finish()
 }
@@ -32,6 +32,8 @@ fn assert_holds(table: &LogTable, rows: &[OwnedRow]) {
             time: table.time(row),
             end: table.end(row),
             oracle: table.oracle(row).unwrap_or(&[]),
+            targets: &[],
+            weight: &[],
         };
         assert_eq!(found, expected.values(), "{row:?}");
     }
@@ -244,4 +246,33 @@ fn a_full_disk_is_reported_with_the_path() {
     assert_eq!(error.to_string(), "cannot write /dev/full");
     let EnvError::Io { source, .. } = error else { panic!("{error}") };
     assert_eq!(source.kind(), std::io::ErrorKind::StorageFull);
+}
+
+#[test]
+fn numbers_and_weights_survive_the_file_and_are_absent_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut schema = schema(1);
+    schema.tasks[0].number = Some(crate::NumberScale { cap: 8.0, mean: 2.0, standard_deviation: 1.0 });
+    let rows = rows(1, &[(CHUNK_ROWS as u32 + 2, Terminated)]);
+    let extras = Extras { oracle: true, weight: true };
+    let mut writer = TableWriter::create(&file(&folder), &schema, extras).unwrap();
+    let values = |row: u32| (row as f32 / 4.0, row as f32 / 2.0);
+    for (row, of) in (0..).zip(&rows) {
+        let (target, weight) = values(row);
+        writer.push(RowValues { targets: &[target], weight: &[weight], ..of.values() }).unwrap();
+    }
+    writer.finish().unwrap();
+    let table = LogTable::open(&file(&folder), &schema).unwrap();
+    assert!(table.has_weight());
+    for row in [0, 1, CHUNK_ROWS as u32, CHUNK_ROWS as u32 + 1].map(Row) {
+        let (target, weight) = values(row.0);
+        assert_eq!(
+            (table.targets(row), table.target(row, 0), table.weight(row)),
+            (Some(&[target][..]), target, weight)
+        );
+    }
+    let mut writer = TableWriter::create(&file(&folder), &schema, extras).unwrap();
+    writer.push(RowValues { targets: &[-1.0], weight: &[1.0], ..rows[0].values() }).unwrap();
+    let message = writer.finish().unwrap_err().to_string();
+    assert!(message.contains("a number that is not negative"), "{message}");
 }

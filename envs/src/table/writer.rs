@@ -15,7 +15,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use super::chunk::{Chunk, ChunkBuilder};
 use super::content::Checker;
 use super::layout::{self, Column};
-use super::{CHUNK_ROWS, MAX_ROWS, RowValues};
+use super::{CHUNK_ROWS, Extras, MAX_ROWS, RowValues};
 use crate::EnvError;
 use crate::schema::Schema;
 
@@ -26,7 +26,7 @@ use crate::schema::Schema;
 pub struct TableWriter {
     path: PathBuf,
     schema: Schema,
-    oracle: bool,
+    extras: Extras,
     columns: Vec<Column>,
     arrow_schema: SchemaRef,
     file: FileWriter<BufWriter<File>>,
@@ -37,26 +37,25 @@ pub struct TableWriter {
 }
 
 impl TableWriter {
-    /// Creates the file at `path`, replacing one that is there. `oracle` tells whether rows bring their true
-    /// probabilities.
+    /// Creates the file at `path`, replacing one that is there. `extras` tells what rows bring beside what every row has.
     ///
     /// # Errors
     /// The schema is not valid, or the file cannot be created.
-    pub fn create(path: &Path, schema: &Schema, oracle: bool) -> Result<Self, EnvError> {
+    pub fn create(path: &Path, schema: &Schema, extras: Extras) -> Result<Self, EnvError> {
         schema.validate()?;
-        let columns = layout::columns(schema, oracle);
+        let columns = layout::columns(schema, extras);
         let arrow_schema = Arc::new(layout::arrow_schema(&columns));
         let file = File::create(path).map_err(|source| EnvError::io("create", path, source))?;
         let file = FileWriter::try_new_buffered(file, &arrow_schema).map_err(|error| failed(path, error))?;
         Ok(Self {
             path: path.to_owned(),
             schema: schema.clone(),
-            oracle,
+            extras,
             columns,
             arrow_schema,
             file,
             checker: Checker::new(schema),
-            builder: ChunkBuilder::new(schema, oracle),
+            builder: ChunkBuilder::new(schema, extras),
             rows: 0,
             max_rows: MAX_ROWS,
         })
@@ -96,7 +95,7 @@ impl TableWriter {
     }
 
     fn write_chunk(&mut self) -> Result<(), EnvError> {
-        let builder = std::mem::replace(&mut self.builder, ChunkBuilder::new(&self.schema, self.oracle));
+        let builder = std::mem::replace(&mut self.builder, ChunkBuilder::new(&self.schema, self.extras));
         let chunk = builder.finish();
         self.checker.check(&chunk).map_err(|wrong| wrong.at(&self.path))?;
         let arrays = self.columns.iter().map(|column| array(&chunk, column)).collect();
@@ -122,6 +121,8 @@ fn array(chunk: &Chunk, column: &Column) -> ArrayRef {
         "labels" => typed_array::<UInt8Type>(&chunk.labels, column),
         "time" => typed_array::<Int64Type>(&chunk.time, column),
         "end" => typed_array::<UInt8Type>(&chunk.end, column),
+        "targets" => typed_array::<Float32Type>(&chunk.targets, column),
+        layout::WEIGHT => typed_array::<Float32Type>(&chunk.weight, column),
         layout::ORACLE => typed_array::<Float32Type>(&chunk.oracle, column),
         name => unreachable!("column `{name}` is not in the layout"),
     }
@@ -153,7 +154,8 @@ mod tests {
     fn a_table_takes_no_more_rows_than_ids_reach() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("train.arrow");
-        let mut writer = TableWriter::create(&path, &schema(1), true).unwrap();
+        let mut writer =
+            TableWriter::create(&path, &schema(1), Extras { oracle: true, weight: false }).unwrap();
         assert_eq!(writer.max_rows, u32::MAX - 1);
         writer.max_rows = 2;
         let rows = rows(1, &[(2, SessionEnd::Terminated), (1, SessionEnd::Terminated)]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{DatasetFile, FieldVocabulary, SplitRule, Table};
+use super::{DatasetFile, FieldVocabulary, SplitRule, Table, TaskColumn, TaskKind};
 use crate::IngestError;
 use crate::nearest::{nearest, suggestion};
 
@@ -76,7 +76,8 @@ impl DatasetFile {
             SplitRule::Column { column, .. } => Some(("split.column", column.as_str())),
             _ => None,
         };
-        labels.chain(oracle).chain(ignore).chain(split)
+        let weight = self.weight.iter().map(|column| ("weight", column.as_str()));
+        labels.chain(oracle).chain(ignore).chain(split).chain(weight)
     }
 
     fn check_tasks(&self) -> Result<(), IngestError> {
@@ -92,6 +93,7 @@ impl DatasetFile {
                     format!("`{}` twice", task.name),
                 ));
             }
+            self.check_number(task)?;
             if let Some(after) = task.after.as_deref().filter(|after| !earlier.contains(after)) {
                 let key = format!("tasks.{}.after", task.name);
                 let found = format!("`{after}`{}", suggestion(nearest(after, earlier.iter().copied())));
@@ -110,6 +112,41 @@ impl DatasetFile {
             let separator = field.separator.as_deref().unwrap_or(",");
             let found = format!("`{}` with {} and \"{separator}\"", field.name, field.max_values);
             return Err(self.setting("multi_valued", "`max_values` of at least 1 and a `separator`", found));
+        }
+        Ok(())
+    }
+
+    /// A number stands beside a chain, not in it, and is known with its row.
+    fn check_number(&self, task: &TaskColumn) -> Result<(), IngestError> {
+        let key = |name: &str| format!("tasks.{}.{name}", task.name);
+        if task.kind == TaskKind::Binary {
+            return match task.cap {
+                Some(cap) => Err(self.setting(key("cap"), "`kind = \"number\"` beside it", cap)),
+                None => Ok(()),
+            };
+        }
+        if let Some(cap) = task.cap.filter(|cap| !(*cap > 0.0 && *cap <= f64::from(f32::MAX))) {
+            return Err(self.setting(key("cap"), "a number above 0", cap));
+        }
+        if let Some(column) = &task.known_at {
+            return Err(self.setting(
+                key("known_at"),
+                "none: a number is taken as known with its row",
+                format!("`{column}`"),
+            ));
+        }
+        let child = self.tasks.iter().find(|other| other.after.as_ref() == Some(&task.name));
+        if let Some(name) = task.after.as_ref().or(child.map(|child| &child.name)) {
+            let expected =
+                "no `after` between a number and another task: a number does not happen or fail to";
+            return Err(self.setting(key("after"), expected, format!("`{name}`")));
+        }
+        if !self.oracle.is_empty() {
+            return Err(self.setting(
+                "oracle",
+                "labels of 0 and 1 only",
+                format!("the number `{}`", task.name),
+            ));
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ pub enum FirstDifference {
     },
     /// A value.
     Value {
-        /// Name of the field, `time`, `label of <task>`, `session end` or `oracle`.
+        /// Name of the field, `time`, `label of <task>`, `session end`, `weight` or `oracle`.
         column: String,
         /// The row in the table's order, from 0.
         row: u32,
@@ -154,12 +154,15 @@ fn differing_column(schema: &Schema, whole: &LogTable, other: &LogTable, row: Ro
     if let Some(field) = numbers.into_iter().position(|(one, other)| one != other) {
         return Some(schema.numeric[field].name.clone());
     }
-    let mut labels = whole.labels(row).iter().zip(other.labels(row));
-    if let Some(task) = labels.position(|(one, other)| one != other) {
+    let differs = |task: &usize| whole.target(row, *task).to_bits() != other.target(row, *task).to_bits();
+    if let Some(task) = (0..schema.n_tasks()).find(differs) {
         return Some(format!("{LABEL}{}", schema.tasks[task].name));
     }
     if whole.end(row) != other.end(row) {
         return Some("session end".into());
+    }
+    if whole.weight(row).to_bits() != other.weight(row).to_bits() {
+        return Some("weight".into());
     }
     (whole.oracle(row) != other.oracle(row)).then(|| "oracle".into())
 }

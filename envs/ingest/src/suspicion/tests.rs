@@ -11,7 +11,7 @@ type Sketch = ([u32; 2], [u32; 2], f32, [u8; 2]);
 fn table(n_rows: usize, sketch: impl Fn(usize) -> Sketch) -> (LogTable, Schema) {
     let field =
         |name: &str, n_values| CategoricalField { name: name.into(), vocabulary_size: 3_001, n_values };
-    let task = |name: &str| Task { name: name.into(), after: None };
+    let task = |name: &str| Task { name: name.into(), after: None, number: None };
     let schema = Schema {
         categorical: vec![field("item", 1), field("other", 1), field("tags", 2)],
         numeric: vec![NumericField { name: "x".into(), mean: 0.0, standard_deviation: 1.0 }],
@@ -30,6 +30,8 @@ fn table(n_rows: usize, sketch: impl Fn(usize) -> Sketch) -> (LogTable, Schema) 
         time: 0,
         end: if row % 3 == 2 || row + 1 == n_rows { SessionEnd::Cut } else { SessionEnd::Continues },
         oracle: &[],
+        targets: &[],
+        weight: &[],
     });
     (LogTable::from_rows(&schema, values), schema)
 }

@@ -44,7 +44,7 @@ impl SplitWriter {
             boundary: end.boundary,
         };
         Ok(Self {
-            table: TableWriter::create(&path, encoder.schema(), encoder.has_oracle())?,
+            table: TableWriter::create(&path, encoder.schema(), encoder.extras())?,
             summary,
             end,
             gap,

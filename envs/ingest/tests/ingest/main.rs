@@ -12,6 +12,7 @@ mod future;
 mod ids;
 mod known_at;
 mod miniature;
+mod numbers;
 mod recipes;
 mod result;
 mod rows;

@@ -4,14 +4,14 @@ use arrow_buffer::{ArrowNativeType, Buffer, ScalarBuffer};
 use arrow_ipc::{Block, RecordBatch};
 
 use crate::schema::Schema;
-use crate::table::CHUNK_ROWS;
 use crate::table::chunk::Chunk;
+use crate::table::{CHUNK_ROWS, Extras};
 
 /// Continuation marker and length, in front of a record batch's metadata.
 const MESSAGE_PREFIX_BYTES: usize = 8;
 
 /// The columns of the record batch at `block`, as parts of the file.
-pub(super) fn chunk(file: &Buffer, block: &Block, schema: &Schema, oracle: bool) -> Result<Chunk, String> {
+pub(super) fn chunk(file: &Buffer, block: &Block, schema: &Schema, extras: Extras) -> Result<Chunk, String> {
     let metadata_bytes = usize::try_from(block.metaDataLength()).map_err(|_| "a negative length")?;
     let metadata = slice(file, block.offset(), i64::from(block.metaDataLength()))?;
     let body_start = block.offset().checked_add(metadata_bytes as i64).ok_or("an offset too large")?;
@@ -34,7 +34,9 @@ pub(super) fn chunk(file: &Buffer, block: &Block, schema: &Schema, oracle: bool)
         labels: batch.list(schema.n_tasks())?,
         time: batch.values(n_rows)?,
         end: batch.values(n_rows)?,
-        oracle: batch.list(if oracle { schema.n_tasks() } else { 0 })?,
+        oracle: batch.list(extras.n_oracle(schema))?,
+        targets: batch.list(schema.n_targets())?,
+        weight: batch.list(extras.n_weight())?,
     })
 }
 
