@@ -29,7 +29,7 @@ use thiserror::Error;
 pub use early_stop::{Criterion, EarlyStop};
 pub use overrides::{Override, OverrideError};
 pub use schedule::{CollectConfig, ConvergeConfig, Joint, Schedule, TwoStage};
-pub use training::{FitConfig, FurtherConfig, StartFrom};
+pub use training::{FitConfig, FurtherConfig, LearningRateSchedule, StartFrom};
 
 /// A run file, `configs/**/*.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -351,6 +351,7 @@ impl RunFile {
             return Err(section("encoder")("`dim` must be at least 1; found 0".into()));
         }
         self.encoder.optimizer.check().map_err(section("encoder.optimizer"))?;
+        self.optimizer.check().map_err(section("optimizer"))?;
         self.weighting.check().map_err(section(&format!("weighting.{}", self.weighting.name())))?;
         self.weights.check().map_err(section("weights"))?;
         self.critic.check().map_err(section("critic"))?;

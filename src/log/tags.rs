@@ -165,6 +165,8 @@ tags! {
     learning_rate(phase: Phase, part: Part) = "{phase}/learning_rate/{part}";
     /// Euclidean norm of the gradient.
     gradient_norm(phase: Phase, part: Part) = "{phase}/gradient_norm/{part}";
+    /// What clipping left of the actor's gradient.
+    clip_factor(phase: Phase) = "{phase}/clip_factor";
 
     /// AUC on the validation split.
     validation_auc(phase: Phase, task: &str) = "{phase}/validation_auc/{task}";

@@ -96,7 +96,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
                 pretrained: pretrained.map(|policy| policy.tensor(&train, rows)),
             };
             let now = Progress { step: step - 1, planned_steps };
-            let rates = fit.config.learning_rates(&run.config.optimizer, step);
+            let rates = fit.config.learning_rates(&run.config.optimizer, step, planned_steps);
             actor.set_learning_rates(rates);
             let done = actor.step(
                 batch_of_actor,
@@ -214,6 +214,9 @@ fn log_step(
         logger.scalar(&tags::gradient_norm(phase, Part::ActorDense), step, norm);
     }
     logger.scalar(&tags::gradient_norm(phase, Part::ActorEmbedding), step, done.embedding_gradient_norm);
+    if let Some(factor) = done.clip_factor {
+        logger.scalar(&tags::clip_factor(phase), step, factor);
+    }
 }
 
 #[cfg(test)]

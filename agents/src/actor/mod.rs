@@ -4,6 +4,7 @@ mod follower;
 mod step;
 mod target;
 mod task_gradients;
+mod update;
 
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
@@ -22,6 +23,7 @@ use crate::weights::{self, NamedTensors, WeightsError};
 use follower::Followers;
 pub use step::{ActorBatch, ActorStep};
 pub use target::{OnlinePolicy, TargetPolicy};
+use update::Collected;
 
 /// What an actor is built from.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +79,7 @@ pub struct Actor {
     optimizer: ModuleOptimizer,
     config: OptimizerConfig,
     followers: Followers,
+    collected: Collected,
 }
 
 impl Actor {
@@ -94,7 +97,14 @@ impl Actor {
             config.backbone.init(&config.input(schema), &mut streams.named("init/backbone"), &device);
         let network = Network { numeric, backbone };
         let optimizer = config.optimizer.init();
-        Self { encoder, network, optimizer, config: config.optimizer, followers: Followers::default() }
+        Self {
+            encoder,
+            network,
+            optimizer,
+            config: config.optimizer,
+            followers: Followers::default(),
+            collected: Collected::default(),
+        }
     }
 
     /// π(s): probabilities in evaluation mode, outside any graph.
@@ -115,6 +125,7 @@ impl Actor {
     /// The same parameters with fresh optimisers.
     pub fn with_fresh_optimizers(mut self) -> Self {
         self.optimizer = self.config.init();
+        self.collected = Collected::default();
         self.encoder.reset_optimizers();
         self
     }

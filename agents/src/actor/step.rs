@@ -5,6 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::Actor;
+use super::update::Gradients;
 use crate::backbone::{Backbone, Predictions};
 use crate::batch::StateBatch;
 use crate::critic::Critic;
@@ -12,6 +13,7 @@ use crate::encoder::host;
 use crate::loss::{AgentInput, Losses};
 use crate::optimizer::gradient_norm;
 use crate::pass::Pass;
+use crate::state::SparseGradient;
 use crate::weighting::{LossWeighting, Signal, WeightingInput};
 
 /// One training batch.
@@ -50,6 +52,8 @@ pub struct ActorStep {
     pub dense_gradient_norm: Option<f64>,
     /// Euclidean norm of the tables' gradients.
     pub embedding_gradient_norm: f64,
+    /// Where gradients are clipped and this batch ended in a step: the norm of what was stepped along over that before.
+    pub clip_factor: Option<f64>,
 }
 
 /// What an update knows before parameters move.
@@ -64,6 +68,8 @@ pub(super) struct Losing {
     pub(super) weighted_losses: Vec<f64>,
     pub(super) diagnostics: Vec<(&'static str, Tensor<1>)>,
     pub(super) dense: GradientsParams,
+    /// The tables' gradients, where they have not stepped along them yet.
+    pub(super) held: Option<Vec<SparseGradient>>,
     pub(super) embedding_gradient_norm: f64,
 }
 
@@ -106,12 +112,8 @@ impl Actor {
             Signal::Gradients => self.descend_by_task(&batch, weighting, extra, pass),
         };
         let dense_gradient_norm = with_diagnostics.then(|| gradient_norm(&self.network, &losing.dense));
-        let network = self.network.clone();
-        self.network = self.optimizer.step(self.config.learning_rate, network, losing.dense);
-        if let Some(average) = &mut self.followers.average {
-            average.update(&self.network);
-        }
-        if weighting.hears_step() {
+        let (has_stepped, clip_factor) = self.update(losing.dense, losing.held);
+        if has_stepped && weighting.hears_step() {
             pass.rewind(&masks);
             weighting.after_step(&self.task_losses(&batch, extra, pass));
         }
@@ -126,10 +128,42 @@ impl Actor {
             diagnostics: diagnostics.map(|(name, values)| (name, host(values))).collect(),
             dense_gradient_norm,
             embedding_gradient_norm: losing.embedding_gradient_norm,
+            clip_factor,
         }
     }
 
-    /// One backward pass through the weighted sum; the tables have stepped afterwards, the dense parameters not yet.
+    /// Lets the optimisers step, as soon as there are enough batches; says whether they have, and by how much the gradient
+    /// was clipped.
+    fn update(&mut self, dense: GradientsParams, held: Option<Vec<SparseGradient>>) -> (bool, Option<f64>) {
+        let mut clip_factor = None;
+        let dense = match held {
+            None => dense,
+            Some(sparse) => {
+                let batch = Gradients { dense, sparse };
+                let Some(mut mean) = self.collected.add(&self.network, batch, self.config.accumulate) else {
+                    return (false, None);
+                };
+                clip_factor = self.config.clip.map(|clip| mean.clip(&self.network, clip));
+                self.apply(&mean.sparse);
+                mean.dense
+            }
+        };
+        let network = self.network.clone();
+        self.network = self.optimizer.step(self.config.learning_rate, network, dense);
+        if let Some(average) = &mut self.followers.average {
+            average.update(&self.network);
+        }
+        (true, clip_factor)
+    }
+
+    /// Lets the tables step.
+    pub(super) fn apply(&mut self, sparse: &[SparseGradient]) -> f64 {
+        let (rate, followers) = (self.config.embedding_learning_rate, &mut self.followers);
+        self.encoder.apply(sparse, rate, |view, online, rows| followers.before_write(view, online, rows))
+    }
+
+    /// One backward pass through the weighted sum; unless gradients are held the tables have stepped afterwards, the dense
+    /// parameters not yet.
     fn descend(
         &mut self,
         batch: &ActorBatch<'_>,
@@ -148,11 +182,16 @@ impl Actor {
         let weighted = (losses * weights.clone()).mean_dim(0);
         let total = terms.iter().fold(weighted.clone().sum(), |sum, term| sum + term.clone());
         let mut gradients = total.backward();
-        let (rate, followers) = (self.config.embedding_learning_rate, &mut self.followers);
-        let embedding_gradient_norm =
-            self.encoder.step(&leaves, &mut gradients, rate, |view, online, rows| {
+        let (embedding_gradient_norm, held) = if self.config.holds_gradients() {
+            let sparse = self.encoder.gradients(&leaves, &mut gradients);
+            (norm(&sparse), Some(sparse))
+        } else {
+            let (rate, followers) = (self.config.embedding_learning_rate, &mut self.followers);
+            let stepped = self.encoder.step(&leaves, &mut gradients, rate, |view, online, rows| {
                 followers.before_write(view, online, rows);
             });
+            (stepped, None)
+        };
         Losing {
             losses: input.losses,
             terms: values(terms),
@@ -160,6 +199,7 @@ impl Actor {
             weighted_losses: numbers(weighted),
             diagnostics: predictions.diagnostics,
             dense: GradientsParams::from_grads(gradients, &self.network),
+            held,
             embedding_gradient_norm,
         }
     }
@@ -171,6 +211,11 @@ impl Actor {
         let losses = extra.of_tasks(predictions.probabilities, &batch.labels, batch.counts.as_ref());
         numbers(losses.mean_dim(0))
     }
+}
+
+/// Euclidean norm over all views.
+pub(super) fn norm(sparse: &[SparseGradient]) -> f64 {
+    sparse.iter().map(SparseGradient::squared_norm).sum::<f64>().sqrt()
 }
 
 /// `[1, task]` as one number per task.

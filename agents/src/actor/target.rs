@@ -5,6 +5,7 @@ use rmtl_envs::Row;
 
 use super::Actor;
 use super::follower::{Follower, Followers};
+use super::update::Collected;
 use crate::batch::{BatchReader, StateBatch};
 use crate::encoder::host;
 use crate::transition::Policy;
@@ -51,6 +52,7 @@ impl Actor {
             optimizer: optimizer.clone(),
             config: *config,
             followers: Followers::default(),
+            collected: Collected::default(),
         }
     }
 

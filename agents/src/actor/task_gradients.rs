@@ -10,7 +10,7 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::step::{ActorBatch, Losing, numbers, values};
+use super::step::{ActorBatch, Losing, norm, numbers, values};
 use super::{Actor, Network};
 use crate::backbone::Backbone;
 use crate::encoder::host;
@@ -27,8 +27,8 @@ struct Gradient {
 }
 
 impl Actor {
-    /// As [`Actor::step`] says of [`crate::weighting::Signal::Gradients`]; the tables have stepped afterwards, the dense
-    /// parameters not yet.
+    /// As [`Actor::step`] says of [`crate::weighting::Signal::Gradients`]; unless gradients are held the tables have stepped
+    /// afterwards, the dense parameters not yet.
     pub(super) fn descend_by_task(
         &mut self,
         batch: &ActorBatch<'_>,
@@ -72,10 +72,10 @@ impl Actor {
             _ => 1.0,
         };
         let sparse = combine_sparse(&gradients, |index| scale(shared.tables, index));
-        let (rate, followers) = (self.config.embedding_learning_rate, &mut self.followers);
-        let embedding_gradient_norm = self.encoder.apply(&sparse, rate, |view, online, rows| {
-            followers.before_write(view, online, rows);
-        });
+        let (embedding_gradient_norm, held) = match self.config.holds_gradients() {
+            true => (norm(&sparse), Some(sparse)),
+            false => (self.apply(&sparse), None),
+        };
         Losing {
             weighted_losses: numbers((input.losses.clone() * weights.clone()).mean_dim(0)),
             losses: input.losses,
@@ -85,6 +85,7 @@ impl Actor {
             dense: combine_dense(&self.network, &gradients, |id, index| {
                 scale(shared.layers.contains(&id), index)
             }),
+            held,
             embedding_gradient_norm,
         }
     }

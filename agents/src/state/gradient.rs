@@ -23,6 +23,31 @@ impl SparseGradient {
         self.dot(self)
     }
 
+    /// Adds the gradient of another batch, which may touch other rows.
+    pub fn add(&mut self, other: &Self) {
+        let dim = self.values.len() / self.rows.len().max(1);
+        let dim = if dim == 0 { other.values.len() / other.rows.len().max(1) } else { dim };
+        let mut sum = Self::default();
+        let (mut mine, mut theirs) = (0, 0);
+        while mine < self.rows.len() || theirs < other.rows.len() {
+            let row = match (self.rows.get(mine), other.rows.get(theirs)) {
+                (Some(one), Some(other)) => *one.min(other),
+                (one, other) => *one.or(other).expect("one of them has a row left"),
+            };
+            let start = sum.values.len();
+            sum.rows.push(row);
+            sum.values.resize(start + dim, 0.0);
+            for (gradient, at) in [(&*self, &mut mine), (other, &mut theirs)] {
+                if gradient.rows.get(*at) == Some(&row) {
+                    let values = &gradient.values[*at * dim..][..dim];
+                    sum.values[start..].iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+                    *at += 1;
+                }
+            }
+        }
+        *self = sum;
+    }
+
     /// The inner product with the gradient of another loss on the same batch, which touches the same rows.
     pub fn dot(&self, other: &Self) -> f64 {
         assert_eq!(self.rows.len(), other.rows.len(), "rows of two gradients of one batch");
@@ -129,6 +154,20 @@ mod tests {
 
     fn table(fields: &[(u32, u32)], dim: usize) -> EmbeddingTable {
         EmbeddingTable::new(&schema(fields), dim, &mut Streams::new(1).named("init"))
+    }
+
+    #[test]
+    fn gradients_of_two_batches_add_up_by_row() {
+        let of =
+            |rows: &[u32], values: &[f32]| SparseGradient { rows: rows.to_vec(), values: values.to_vec() };
+        let mut sum = of(&[1, 4], &[1.0, 2.0, 3.0, 4.0]);
+        sum.add(&of(&[0, 4, 9], &[5.0, 6.0, 7.0, 8.0, 9.0, 10.0]));
+        assert_eq!(sum, of(&[0, 1, 4, 9], &[5.0, 6.0, 1.0, 2.0, 10.0, 12.0, 9.0, 10.0]));
+        let mut none = SparseGradient::default();
+        none.add(&sum);
+        assert_eq!(none, sum);
+        sum.add(&SparseGradient::default());
+        assert_eq!(none, sum);
     }
 
     #[test]
