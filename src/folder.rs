@@ -170,7 +170,7 @@ impl RunFolder {
     /// Keeps parameters, here or, when the disk is full, in the folder for temporary files.
     pub fn save(&self, model: Model, tensors: &NamedTensors) -> Result<()> {
         // Where this fails, writing fails too, and the parameters are rescued.
-        drop(fs::create_dir_all(self.path.join("model")));
+        drop(fs::create_dir(self.path.join("model")));
         checkpoint::write_or_rescue(&self.model_path(model), tensors)
     }
 

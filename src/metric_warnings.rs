@@ -51,10 +51,14 @@ fn ranking(of: &TaskMetrics) -> Option<String> {
 
 /// The same of a number.
 fn of_number(of: &TaskMetrics) -> Option<String> {
-    let nmse = of.number?.nmse.filter(|&nmse| nmse > BASE_RATE_NE)?;
+    let number = of.number?;
+    if number.xauc.is_none() {
+        return Some("its labels are all the same number here, so nothing can be ranked: use a longer log or another split".into());
+    }
+    let nmse = number.nmse.filter(|&nmse| nmse > BASE_RATE_NE)?;
     Some(format!(
-        "the mean squared error is {nmse:.3} times the training rows' variance: their mean predicts better; stop earlier, use a \
-         lower learning rate, or a `cap` nearer to the usual values"
+        "the squared error is {nmse:.3} times that of the training rows' mean, which predicts better; stop earlier, use a lower \
+         learning rate, or a `cap` nearer to the usual values"
     ))
 }
 
@@ -68,9 +72,10 @@ fn entropy(of: &TaskMetrics) -> Option<String> {
 
 fn calibration(of: &TaskMetrics) -> Option<String> {
     let pcoc = of.pcoc.filter(|pcoc| !CALIBRATED.contains(pcoc))?;
+    let what = if of.number.is_some() { "predictions" } else { "probabilities" };
     Some(format!(
-        "PCOC {pcoc:.3} lies outside [½, 2]: the probabilities are wrong by that factor; calibrate before they are used, and \
-         compare the label rates of the splits"
+        "PCOC {pcoc:.3} lies outside [½, 2]: the {what} are wrong by that factor; calibrate before they are used, and compare the \
+         labels' means in the splits"
     ))
 }
 

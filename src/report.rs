@@ -268,6 +268,7 @@ impl Comparison {
         // What differs from the equal budget is either the critics' weights or the policy gradient.
         let last = match (self.equal_budget.is_some() || self.baseline.is_some(), weighting) {
             (true, "critic") => "RL-weighted",
+            (_, "last_good" | "baseline") => weighting,
             (true, _) => "agent",
             (false, _) => weighting,
         };

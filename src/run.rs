@@ -73,9 +73,20 @@ impl<'a> Run<'a> {
             .tasks
             .iter()
             .zip(&validation.positives)
-            .map(|(task, &positives)| task.number.is_some() || (positives > 0 && positives < validation.rows))
+            .enumerate()
+            .map(|(index, (task, &positives))| match task.number {
+                Some(_) => self.varies(index),
+                None => positives > 0 && positives < validation.rows,
+            })
             .collect();
         self.config.early_stop.criterion(&tasks, &has_auc)
+    }
+
+    /// Whether the numbers of a task differ on the validation split, so that rows can be ranked.
+    fn varies(&self, task: usize) -> bool {
+        let table = self.dataset.split(Split::Validation);
+        let mut targets = table.rows().map(|row| table.target(row, task));
+        targets.next().is_some_and(|first| targets.any(|target| target != first))
     }
 
     /// Tells people now, and readers of the report later.

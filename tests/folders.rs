@@ -235,6 +235,24 @@ fn schedulers_and_closed_terminals_end_a_run_cleanly_and_its_best_actor_can_be_e
     }
 }
 
+/// What a run has learnt is rescued, and nobody is told that all went well.
+#[test]
+fn a_run_whose_folder_is_removed_fails_and_keeps_what_it_learnt() {
+    let bench = Workbench::new();
+    let run = std::thread::scope(|scope| {
+        let run = scope.spawn(|| bench.try_train("run", &["weighting.equal={}", "log.every=1"]));
+        while fs::metadata(bench.path("run/metrics.jsonl")).is_err() && !run.is_finished() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        fs::remove_dir_all(bench.path("run")).unwrap();
+        run.join().unwrap()
+    });
+    let message = run.unwrap_err().to_string();
+    let rescued = message.split("saved to ").nth(1).unwrap().split(' ').next().unwrap();
+    assert!(fs::metadata(rescued).is_ok_and(|file| file.len() > 0), "{message}");
+    fs::remove_file(rescued).unwrap();
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_run_under_nohup_outlives_its_terminal() {

@@ -172,6 +172,60 @@ fn rows_count_as_their_weight_says() {
     }
 }
 
+/// Labels that are all the same in validation rank nothing: the early stop looks at losses, and says so.
+#[test]
+fn a_number_without_variation_in_validation_does_not_stop_the_training() {
+    let bench = with_numbers("CASE WHEN session % 5 = 3 THEN 5.0 ELSE 60.0 * p_click END");
+    let parts = "AS watch, CASE session % 5 WHEN 3 THEN 'b' WHEN 4 THEN 'c' ELSE 'a' END AS part FROM log";
+    let split = "\n[split]\nkind = \"column\"\ncolumn = \"part\"\ntrain = [\"a\"]\nvalidation = [\"b\"]\ntest = [\"c\"]\n";
+    let dataset = bench.read("dataset.toml").replace("AS watch FROM log", parts) + split;
+    std::fs::write(bench.path("dataset.toml"), dataset).unwrap();
+    let report = bench.train("run", &[EQUAL, "schedule.two_stage.pretrain.patience=4"]);
+    let told =
+        report.warnings.iter().filter(|warning| warning.contains("one number in all its rows")).count();
+    assert_eq!(told, 1, "{:?}", report.warnings);
+    assert!(
+        report.warnings.iter().any(|warning| warning.contains("nothing can be ranked")),
+        "{:?}",
+        report.warnings
+    );
+    assert!(
+        report.selection.actors["actor"].value.is_some() && report.selection.criterion.contains("logloss")
+    );
+}
+
+/// Along with a weight, the mean is over the rows a task keeps, each by its weight.
+#[test]
+fn weights_and_kept_negatives_go_together() {
+    let query = "SELECT *, CASE WHEN click = 1 THEN 10.0 ELSE 1.0 END AS w FROM log";
+    let dataset = DATASET
+        .replace("SELECT * FROM log", query)
+        .replace("time = \"time\"", "time = \"time\"\nweight = \"w\"");
+    let bench = Workbench::with(&dataset, RUN);
+    let one_batch = [
+        "batch_size=100000",
+        "log.every=1",
+        "schedule.two_stage.pretrain.max_epochs=1",
+        EQUAL,
+        "bias_init=zero",
+    ];
+    bench
+        .train("run", &[&one_batch[..], &["negative_rates.click=0.1", "backbone.esmm.dropout=0.0"]].concat());
+    let metrics = bench.read("run/metrics.jsonl");
+    let losses = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let loss = losses.into_iter().find(|line| line["tag"] == "pretrain/loss/click").unwrap()["value"]
+        .as_f64()
+        .unwrap();
+    // Untrained, p is about ½ for every row, and among kept ones p' = 10/11. With w the weight of clicks among click's own rows,
+    // the loss is −w ln p' − (1 − w) ln(1 − p').
+    let splits = &bench.json("prepared/manifest.json")["splits"][0];
+    let count = |key: &str| splits[key].as_f64().unwrap();
+    let clicks = splits["positives"][0].as_f64().unwrap();
+    let share = 10.0 * clicks / (10.0 * clicks + 0.1 * (count("rows") - clicks));
+    let expected = -share * (10.0_f64 / 11.0).ln() - (1.0 - share) * (1.0_f64 / 11.0).ln();
+    assert!((loss - expected).abs() < 0.03, "{loss}, expected about {expected}");
+}
+
 #[test]
 fn settings_by_task_are_checked_by_name() {
     let bench = with_numbers(LEARNABLE);

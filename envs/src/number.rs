@@ -10,6 +10,9 @@ use crate::table::{LogTable, Row};
 /// Predictions are kept this far from 0 inside logarithms, as a share of the cap.
 pub const SHARE_MARGIN: f32 = 1e-7;
 
+/// Smallest prediction a Poisson reward sees, as a share of the mean.
+const LEAST_MEANS: f32 = 0.01;
+
 /// The loss of a task whose label is a number y ≥ 0, for a prediction ŷ. None has a unit, so that tasks can be weighed against one
 /// another; all are 0 where ŷ = y.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -138,7 +141,14 @@ impl Rewards {
 
     fn of_number(&self, objective: NumberObjective, action: f32, target: f32) -> f32 {
         match self.rule {
-            Reward::NegativeBce => -objective.loss(action, target),
+            Reward::NegativeBce => {
+                // A count of nearly 0 would be paid without bound, as a probability of nearly 0 would.
+                let floor = match objective.loss {
+                    NumberLoss::Poisson => LEAST_MEANS / objective.means(),
+                    _ => 0.0,
+                };
+                -objective.loss(action.max(floor), target)
+            }
             Reward::NegativeAbsoluteError => -objective.deviations() * (action - target).abs(),
         }
     }
@@ -186,6 +196,9 @@ mod tests {
         assert_eq!(rewards.of_number(of(NumberLoss::Squared), 0.5, 0.25), -0.281_25);
         assert_eq!(rewards.worst(0), Reward::NegativeBce.value(0.0, 1));
         assert_eq!(rewards.worst(1), -4.5, "60 s predicted, none watched: e = 3");
+        // None predicted, 12 s watched: as a hundredth of the mean, (0.12 − 12 + 12 ln 100) / 12.
+        let poisson = rewards.of_number(of(NumberLoss::Poisson), 0.0, 0.2);
+        assert!((poisson + 0.01 - 1.0 + 100.0_f32.ln()).abs() < 1e-4, "{poisson}");
         let absolute = Rewards::new(Reward::NegativeAbsoluteError, vec![Some(of(NumberLoss::Poisson))]);
         assert_eq!(absolute.of_number(of(NumberLoss::Poisson), 0.5, 0.25), -0.75);
     }

@@ -23,9 +23,10 @@ pub(super) fn command(arguments: &CompareArguments) -> Result<()> {
     for (task, mut table) in tables(&groups, arguments.base.as_deref())? {
         print(format_args!("{}{task}\n", if arguments.markdown { "### " } else { "" }));
         print(table.load_style(style));
-        if let Some(deviation) = seed_deviation(&groups, &task, "AUC") {
+        let of = |metric| seed_deviation(&groups, &task, metric);
+        if let Some(deviation) = of("AUC").or_else(|| of("XAUC")) {
             print(format_args!(
-                "\nStandard deviation of an AUC between seeds, pooled over the runs: {deviation:.4}"
+                "\nStandard deviation of an AUC (of a number: XAUC) between seeds, pooled over the runs: {deviation:.4}"
             ));
         }
         print("");

@@ -53,13 +53,11 @@ pub(super) fn command(arguments: &EvaluateArguments, interrupt: &Interrupt) -> R
         equal_budget: block(Model::EqualBudget)?,
         oracle: test.oracle()?.map(|scores| task_block(manifest, scores)),
     };
+    // What stopped before its last phase was not trained by its weighting alone.
+    let name = if model == Model::Actor { config.weighting.name() } else { model.name() };
     if !folder.path().join(REPORT_FILE).exists() {
         let actor = folder.model_path(model);
-        complain(format_args!(
-            "warning: {unfinished}; the row `{}` is of {}",
-            config.weighting.name(),
-            actor.display()
-        ));
+        complain(format_args!("warning: {unfinished}; the last row of a task is of {}", actor.display()));
     }
     if arguments.json {
         print(format_args!(
@@ -67,7 +65,7 @@ pub(super) fn command(arguments: &EvaluateArguments, interrupt: &Interrupt) -> R
             serde_json::to_string_pretty(&comparison).expect("metrics hold nothing JSON cannot say")
         ));
     } else {
-        print(comparison.to_table(config.weighting.name()));
+        print(comparison.to_table(name));
     }
     Ok(())
 }

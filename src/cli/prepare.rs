@@ -30,7 +30,11 @@ pub(super) fn command(arguments: &PrepareArguments, interrupt: &Interrupt) -> Re
 pub(super) fn print_splits(manifest: &Manifest) {
     for (split, summary) in Split::ALL.into_iter().zip(&manifest.splits) {
         let positives = manifest.schema.tasks.iter().zip(&summary.positives);
-        let positives: Vec<String> = positives.map(|(task, n)| format!("{} {n}", task.name)).collect();
+        let positives: Vec<String> = positives
+            .map(|(task, n)| {
+                format!("{}{} {n}", task.name, if task.number.is_some() { " above 0" } else { "" })
+            })
+            .collect();
         print(format_args!(
             "{:<11} {:>10} rows  {:>9} sessions, {:>5.1} % of them cut  positives: {}",
             split.name(),

@@ -49,7 +49,7 @@ enum Said {
 /// The settings that make a run what it is.
 fn table(file: &RunFile) -> Result<Value> {
     let data = DataConfig { dataset: "".into(), root: None, prepared: None, content_hash: None };
-    let file = RunFile { seed: 0, data, log: LogConfig::default(), ..file.clone() };
+    let file = RunFile { seed: 0, data, log: LogConfig::default(), ..file.without_idle_settings() };
     Ok(Value::Table(file.to_toml()?.parse::<Table>().expect("what was written can be read")))
 }
 

@@ -14,6 +14,13 @@ pub(super) struct Finished {
     pub(super) report: Report,
 }
 
+impl Finished {
+    /// The name of its folder.
+    pub(super) fn folder_name(&self) -> String {
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
+    }
+}
+
 /// The finished runs in `folders`, each once, all of the first one's data; `skipped` is told of the others.
 pub(super) fn all_finished(folders: &[PathBuf], skipped: &mut impl FnMut(Error)) -> Result<Vec<Finished>> {
     let mut runs: Vec<Finished> = Vec::new();
@@ -115,7 +122,8 @@ pub(super) fn by_settings(runs: Vec<Finished>) -> Result<Vec<Vec<Finished>>> {
 
 /// The data are the same already; only the paths to them differ. What is logged changes no result.
 fn same_but_for_the_seed(a: &RunFile, b: &RunFile) -> bool {
-    RunFile { seed: b.seed, data: b.data.clone(), log: b.log.clone(), ..a.clone() } == *b
+    let (a, b) = (a.without_idle_settings(), b.without_idle_settings());
+    RunFile { seed: b.seed, data: b.data.clone(), log: b.log.clone(), ..a } == b
 }
 
 fn check_seeds(runs: &[Finished]) -> Result<()> {
@@ -134,8 +142,7 @@ fn check_seeds(runs: &[Finished]) -> Result<()> {
 
 /// What the names of the runs' folders have in common, without their seeds: `mmoe` of `mmoe_seed1` and `mmoe_seed2`.
 pub(super) fn common_name(runs: &[Finished]) -> String {
-    let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    common(runs.iter().map(|run| (name(&run.path), run.report.seed)))
+    common(runs.iter().map(|run| (run.folder_name(), run.report.seed)))
 }
 
 fn common(runs: impl Iterator<Item = (String, u64)>) -> String {

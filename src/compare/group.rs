@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Finished, OverSeeds, Spread};
 use crate::config::StartFrom;
-use crate::log::tags::Phase;
+use crate::folder::Model;
 use crate::metric::TaskMetrics;
 use crate::phase::TaskCriticSummary;
 use crate::report::{INFERENCE, TaskBlock};
@@ -40,10 +40,12 @@ pub struct Group {
     pub name: String,
     /// What their folders' names have in common.
     pub folder: String,
+    /// The names of their folders, in the order of the seeds.
+    pub runs: Vec<String>,
     /// Which of their actors.
     pub actor: Which,
-    /// The updates that training took, those of the pretraining it started from included: actors of different budgets are
-    /// no arms of one comparison.
+    /// The updates behind its parameters, those of the pretrained actor it started from included: actors of different budgets
+    /// are no arms of one comparison.
     pub updates: Option<Spread>,
     /// Their seeds.
     pub seeds: Vec<u64>,
@@ -54,7 +56,7 @@ pub struct Group {
     /// Trainable parameters outside the tables.
     pub dense_parameters: usize,
     /// Of pretraining, validations included.
-    pub seconds_per_epoch: Option<Spread>,
+    pub training_rows_per_second: Option<Spread>,
     /// Of the final actor on the test split.
     pub inference_rows_per_second: Option<Spread>,
 }
@@ -110,18 +112,18 @@ impl Which {
         }
     }
 
-    /// Updates of the actor.
+    /// Updates behind the actor's parameters.
     fn updates(self, run: &Finished) -> Option<f64> {
-        let steps = |phase: Phase| run.report.phases.get(phase.name()).map(|timing| timing.steps);
+        let kept = |model: Model| run.report.selection.actors.get(model.name()).map(|of| of.step);
         let last = match self {
-            Self::Pretrained => return Some(steps(Phase::Pretrain)? as f64),
-            Self::Final if run.report.critics.is_none() => return Some(steps(Phase::Pretrain)? as f64),
-            Self::Final => steps(Phase::Weighted).or_else(|| steps(Phase::Joint))?,
-            Self::EqualBudget => steps(Phase::EqualBudget)?,
+            Self::Pretrained if run.report.critics.is_some() => kept(Model::Baseline)?,
+            Self::Pretrained | Self::Final => kept(Model::Actor)?,
+            Self::EqualBudget => kept(Model::EqualBudget)?,
         };
+        let goes_on = self != Self::Pretrained && run.report.critics.is_some();
         let before = match run.config.schedule.start_from() {
-            StartFrom::Pretrained => steps(Phase::Pretrain)?,
-            StartFrom::Scratch => 0,
+            StartFrom::Pretrained if goes_on => kept(Model::Baseline)?,
+            _ => 0,
         };
         Some((before + last) as f64)
     }
@@ -155,14 +157,14 @@ impl Group {
             name: name.into(),
             folder: folder.into(),
             actor,
+            runs: runs.iter().map(Finished::folder_name).collect(),
             updates: Spread::of(runs.iter().filter_map(|run| actor.updates(run))),
             seeds: runs.iter().map(|run| run.report.seed).collect(),
             tasks: blocks[0].keys().map(|task| (task.clone(), metrics(task))).collect(),
             dense_parameters: runs[0].report.parameters.dense,
-            seconds_per_epoch: Spread::of(runs.iter().filter_map(|run| {
-                let rows = *run.report.data.rows.get("train")? as f64;
-                Some(rows / run.report.phases.get("pretrain")?.rows_per_second)
-            })),
+            training_rows_per_second: Spread::of(
+                runs.iter().filter_map(|run| Some(run.report.phases.get("pretrain")?.rows_per_second)),
+            ),
             inference_rows_per_second: Spread::of(
                 runs.iter().filter_map(|run| Some(run.report.phases.get(INFERENCE)?.rows_per_second)),
             ),

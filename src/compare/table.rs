@@ -34,7 +34,8 @@ fn find<'a>(groups: &'a [Group], base: &str) -> Result<&'a Group> {
     // A path is as good as its last part.
     let last = std::path::Path::new(run).file_name().map_or(run.into(), |last| last.to_string_lossy());
     let is_it = |group: &&Group| {
-        (group.name == run || group.folder == run || group.folder == last)
+        let is_member = group.runs.iter().any(|member| *member == run || *member == last);
+        (group.name == run || group.folder == run || group.folder == last || is_member)
             && actor.is_none_or(|actor| group.actor == actor)
     };
     groups.iter().rfind(is_it).ok_or_else(|| {
@@ -101,14 +102,22 @@ fn critic_table<'a>(groups: impl Iterator<Item = &'a Group>, task: &str) -> Tabl
 }
 
 fn cost_table(groups: &[Group]) -> Table {
-    let header =
-        ["run", "folder", "dense parameters", "s per epoch", "inference rows/s"].map(String::from).to_vec();
+    let header = ["run", "folder", "dense parameters", "training rows/s", "inference rows/s"]
+        .map(String::from)
+        .to_vec();
     let is_first =
         |(index, group): &(usize, &Group)| groups[..*index].iter().all(|other| other.name != group.name);
     let rows = groups.iter().enumerate().filter(is_first).map(|(_, group)| {
-        let seconds = group.seconds_per_epoch.map_or("–".into(), |of| format!("{:.1}", of.mean));
-        let speed = group.inference_rows_per_second.map_or("–".into(), |of| format!("{:.0}", of.mean));
-        vec![group.name.clone(), group.folder.clone(), group.dense_parameters.to_string(), seconds, speed]
+        let speed = |of: Option<Spread>| of.map_or("–".into(), |of| format!("{:.0}", of.mean));
+        let (training, inference) =
+            (speed(group.training_rows_per_second), speed(group.inference_rows_per_second));
+        vec![
+            group.name.clone(),
+            group.folder.clone(),
+            group.dense_parameters.to_string(),
+            training,
+            inference,
+        ]
     });
     table(header, rows)
 }
@@ -154,13 +163,14 @@ mod tests {
         Group {
             name: name.into(),
             folder: format!("{name}_folder"),
+            runs: (1..=aucs.len()).map(|seed| format!("{name}_folder_seed{seed}")).collect(),
             actor: Which::Final,
             updates: Spread::of([100.0]),
             seeds: (1..=aucs.len() as u64).collect(),
             tasks: [("click".to_owned(), metrics)].into(),
             critics: IndexMap::new(),
             dense_parameters: 1,
-            seconds_per_epoch: None,
+            training_rows_per_second: None,
             inference_rows_per_second: None,
         }
     }
@@ -174,6 +184,7 @@ mod tests {
         let error = tables(&groups, Some("singel")).unwrap_err().to_string();
         assert!(error.contains("single (single_folder):final, mmoe (mmoe_folder):final"), "{error}");
         assert!(tables(&groups, Some("runs/mmoe_folder:final")).is_ok());
+        assert!(tables(&groups, Some("runs/mmoe_folder_seed2")).is_ok());
         assert!(tables(&groups, Some("mmoe:pretrained")).is_err());
     }
 }

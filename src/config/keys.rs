@@ -14,6 +14,9 @@ pub fn schema() -> &'static Value {
     &SCHEMA
 }
 
+/// Stands for the name of a task.
+const ANY: &str = "<task>";
+
 /// A place in a run file: the schemas of what may stand there.
 #[derive(Clone, Debug)]
 pub struct Place(Vec<&'static Map<String, Value>>);
@@ -57,8 +60,11 @@ impl Place {
     }
 
     /// The keys that may stand here, and their schemas.
-    fn keys(&self) -> impl Iterator<Item = (&'static String, &'static Value)> {
-        self.0.iter().filter_map(|schema| schema.get("properties")?.as_object()).flatten()
+    fn keys(&self) -> impl Iterator<Item = (&'static str, &'static Value)> {
+        let named = self.0.iter().filter_map(|schema| schema.get("properties")?.as_object()).flatten();
+        let any =
+            self.0.iter().filter_map(|schema| schema.get("additionalProperties").filter(|of| of.is_object()));
+        named.map(|(key, schema)| (key.as_str(), schema)).chain(any.map(|schema| (ANY, schema)))
     }
 }
 
@@ -116,6 +122,25 @@ pub(super) fn likely(key: &str) -> Vec<String> {
         let alike = strsim::normalized_damerau_levenshtein;
         0.6 * alike(&whole, known) + 0.4 * alike(&last, &name(known))
     };
+    // A wrong beginning spoils all that follows: `number_loss.watch` for `number_losses.watch`.
+    if let Some((first, rest)) = key.split_once('.')
+        && Place::root().child(first).is_none()
+    {
+        let top = Place::root();
+        let nearest = top
+            .keys()
+            .map(|(name, _)| (strsim::normalized_damerau_levenshtein(first, name), name))
+            .filter(|(likeness, _)| *likeness >= 0.6)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        if let Some((_, name)) = nearest {
+            let corrected = format!("{name}.{rest}");
+            let is_key =
+                corrected.split('.').try_fold(Place::root(), |place, part| place.child(part)).is_some();
+            if is_key {
+                return vec![corrected];
+            }
+        }
+    }
     keys.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
     keys.retain(|known| likeness(known) >= 0.6);
     keys.truncate(1);
@@ -181,6 +206,8 @@ mod tests {
         assert_eq!(likely("lambda"), ["weighting.critic.lambda"]);
         assert_eq!(likely("optimizer.learning_rat"), ["optimizer.learning_rate"]);
         assert_eq!(likely("sed"), ["seed"]);
+        assert_eq!(likely("number_loss.watch"), ["number_losses.watch"]);
+        assert_eq!(likely("delta"), ["number_losses.<task>.huber.delta"]);
         assert_eq!(likely("xyzzy"), [""; 0]);
     }
 }

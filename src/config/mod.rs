@@ -238,6 +238,14 @@ impl RunFile {
         ActorConfig { base_rates, ..self.actor() }
     }
 
+    /// The same without settings by task that say what is so without them.
+    pub fn without_idle_settings(&self) -> Self {
+        let mut file = self.clone();
+        file.negative_rates.retain(|_, rate| *rate != 1.0);
+        file.number_losses.retain(|_, loss| *loss != NumberLoss::default());
+        file
+    }
+
     /// The objective of every task whose label is a number.
     pub fn number_objectives(&self, schema: &Schema) -> Vec<Option<NumberObjective>> {
         let of_task = |task: &Task| {

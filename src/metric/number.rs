@@ -13,7 +13,8 @@ pub struct NumberMetrics {
     pub rmse: Option<f64>,
     /// Mean absolute error, in the label's unit.
     pub mae: Option<f64>,
-    /// Mean squared error over the training rows' variance: 1 is about what their mean predicts.
+    /// Squared error over that of the training rows' mean on the same rows: 1 is predicting that mean. Undefined where all
+    /// labels are that mean.
     pub nmse: Option<f64>,
 }
 
@@ -25,11 +26,13 @@ pub fn number_metrics(targets: &[f32], predictions: &[f32], scale: &NumberScale)
     }
     let errors = || targets.iter().zip(predictions).map(|(y, p)| scale.cap * (f64::from(*p) - f64::from(*y)));
     let mse = errors().map(|error| error * error).sum::<f64>() / n as f64;
+    let of_mean =
+        targets.iter().map(|y| (scale.cap * f64::from(*y) - scale.mean).powi(2)).sum::<f64>() / n as f64;
     NumberMetrics {
         xauc: xauc(targets, predictions),
         rmse: Some(mse.sqrt()),
         mae: Some(errors().map(f64::abs).sum::<f64>() / n as f64),
-        nmse: Some(mse / scale.standard_deviation.powi(2)),
+        nmse: (of_mean > 0.0).then(|| mse / of_mean),
     }
 }
 
@@ -102,7 +105,8 @@ mod tests {
         let found = number_metrics(&[0.25, 0.2], &[0.5, 0.1], &scale);
         assert!((found.rmse.unwrap() - ((225.0_f64 + 36.0) / 2.0).sqrt()).abs() < 1e-5);
         assert!((found.mae.unwrap() - 10.5).abs() < 1e-5);
-        assert!((found.nmse.unwrap() - 130.5 / 400.0).abs() < 1e-6);
+        // A mean of 12 s is 3 and 0 s off.
+        assert!((found.nmse.unwrap() - 130.5 / 4.5).abs() < 1e-4);
         assert_eq!(found.xauc, Some(1.0));
         assert_eq!(number_metrics(&[], &[], &scale), NumberMetrics::default());
     }

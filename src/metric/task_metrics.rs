@@ -50,7 +50,7 @@ impl TaskMetrics {
         self.number.map_or(self.auc, |number| number.xauc)
     }
 
-    /// How far predictions are off: the logloss, or of numbers the mean squared error over the variance.
+    /// How far predictions are off: the logloss, or of numbers the squared error over that of the training rows' mean.
     pub fn loss(&self) -> Option<f64> {
         self.number.map_or(self.logloss, |number| number.nmse)
     }

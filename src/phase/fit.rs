@@ -59,7 +59,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     let mut segments = fit.critics.get().map(|_| Segments::new(train.table, run.key_slot()));
     let mut shuffle = run.streams.named(&format!("{}/shuffle", fit.streams));
     let mut masks = run.streams.named(&format!("{}/dropout", fit.streams));
-    let (row_counts, mut order) = RowCounts::of(run);
+    let (row_counts, mut order) = RowCounts::of(run)?;
     let batch_size = run.config.batch_size;
     let n_batches = order.len().div_ceil(batch_size) as u64;
     let max_epochs = fit.config.max_epochs;

@@ -62,8 +62,8 @@ impl<'a> Validation<'a> {
         let criterion = run.criterion();
         if let Some(task) = &criterion.instead_of_auc_of {
             run.warn_once(format!(
-                "task `{task}` lacks one of its labels in the validation split, so it has no AUC; the early stop looks at the logloss \
-                 instead"
+                "task `{task}` lacks one of its labels in the validation split (or has one number in all its rows), so it has no AUC; the \
+                 early stop looks at the logloss instead"
             ));
         }
         Self {

@@ -69,9 +69,10 @@ pub(crate) async fn scales(
     Ok(Ok(scales))
 }
 
-/// Whether any training row counts.
+/// Whether any training row counts, in the precision of the table.
 pub(crate) async fn has_weight(context: &SessionContext, boundaries: Boundaries) -> Result<bool> {
-    let average = averages(context, &[name::WEIGHT.to_owned()], boundaries, |_, value| value).await?;
+    let as_stored = |_, value| f64::from(value as f32);
+    let average = averages(context, &[name::WEIGHT.to_owned()], boundaries, as_stored).await?;
     Ok(average[0] > 0.0)
 }
 

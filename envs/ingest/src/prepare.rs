@@ -221,7 +221,8 @@ async fn build(
     findings.constant_numeric = constant;
     let scales = moments::scales(&in_parallel, file, boundaries).await.map_err(failed)?.map_err(|task| {
         let TaskColumn { name, label, .. } = &file.tasks[task];
-        let found = format!("the same number in `{label}` in all of them");
+        let capped = if findings.capped[task] > 0 { ", those above its `cap` taken for it" } else { "" };
+        let found = format!("the same number in `{label}` in all of them{capped}");
         file.setting(format!("tasks.{name}.label"), "numbers that differ in the training rows", found)
     })?;
     if file.weight.is_some() && !moments::has_weight(&in_parallel, boundaries).await.map_err(failed)? {

@@ -25,7 +25,8 @@ pub(crate) fn too_many(file: &DatasetFile, rejects: &[Reject]) -> Result<(), Ing
     match rejects.first() {
         Some(Reject { file: source, place, reason }) if rejects.len() as u64 > file.max_bad_rows => {
             let expected = format!("at most {} rows that cannot be used", file.max_bad_rows);
-            let found = format!("more; the first is {source} {place}: {reason}");
+            let source = if source.is_empty() { String::new() } else { format!("{source}, ") };
+            let found = format!("more; the first is {source}{place}: {reason}");
             Err(file.setting("max_bad_rows", expected, found))
         }
         _ => Ok(()),

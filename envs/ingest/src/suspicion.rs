@@ -5,6 +5,7 @@
 
 mod identifiers;
 mod numbers;
+mod outcome;
 mod rank;
 mod sample;
 
@@ -12,6 +13,7 @@ use rmtl_envs::{LogTable, OUT_OF_VOCABULARY, Schema, Warning};
 
 use self::identifiers::Identifiers;
 use self::numbers::Numbers;
+use self::outcome::Training;
 use self::sample::Sample;
 use crate::warnings::warning;
 
@@ -43,12 +45,13 @@ enum Evidence {
 /// `missing` the number of values of `table` missing per numeric field.
 pub(crate) fn all(table: &LogTable, schema: &Schema, null_ids: &[u32], missing: &[u64]) -> Vec<Warning> {
     let sample = Sample::of(table);
+    let training = Training::of(table, schema);
     let mut warnings = Vec::new();
     for (index, (field, &null_id)) in schema.categorical.iter().zip(null_ids).enumerate() {
         let null_id = Some(null_id).filter(|&id| id != OUT_OF_VOCABULARY);
-        let identifiers = Identifiers::count(table, schema.slots(index), field.vocabulary_size, null_id);
+        let identifiers = Identifiers::count(&training, schema.slots(index), field.vocabulary_size, null_id);
         warnings.extend(of_task_evidence(table, schema, &field.name, |task| {
-            identifiers.evidence(table, &sample, task)
+            identifiers.evidence(&training, &sample, task)
         }));
         let n_distinct = identifiers.n_distinct();
         if n_distinct == 1 {
@@ -59,7 +62,7 @@ pub(crate) fn all(table: &LogTable, schema: &Schema, null_ids: &[u32], missing: 
     }
     for (index, (field, &missing)) in schema.numeric.iter().zip(missing).enumerate() {
         warnings.extend(of_task_evidence(table, schema, &field.name, |task| {
-            Numbers::count(table, index, task, missing > 0).evidence(table, &sample)
+            Numbers::count(&training, index, task, missing > 0).evidence(&training, &sample)
         }));
     }
     warnings
@@ -72,7 +75,7 @@ fn of_task_evidence(
     field: &str,
     evidence: impl Fn(usize) -> Option<Evidence>,
 ) -> Vec<Warning> {
-    let tasks = schema.tasks.iter().enumerate().filter(|(_, task)| task.number.is_none());
+    let tasks = schema.tasks.iter().enumerate();
     let found = tasks.filter_map(|(index, task)| Some((&task.name, evidence(index)?)));
     found.map(|(task, evidence)| telling(table.n_rows() as u64, field, task, evidence)).collect()
 }

@@ -1,6 +1,6 @@
 //! Everything odd that does not end a preparation, counted.
 
-use rmtl_envs::{LogTable, Split, SplitSummary, Warning};
+use rmtl_envs::{LogTable, Schema, Split, SplitSummary, Warning};
 
 use crate::dataset_file::DatasetFile;
 use crate::encode::Encoder;
@@ -15,6 +15,9 @@ const NOTABLE_SHARE: f64 = 0.01;
 
 /// Share of a task's positives lost to the chain from which the task is no longer the one its name says.
 const NOTABLE_LOSS: f64 = 0.2;
+
+/// Standard deviations in the cap of a number from which it is far from what is usual.
+const DISTANT_CAP: f64 = 30.0;
 
 /// The warnings of a whole preparation, what spoils results first; none for counts of zero. `train` are the rows as written.
 pub(crate) fn all(
@@ -33,7 +36,7 @@ pub(crate) fn all(
     warnings.extend(of_chain(file, findings));
     warnings.extend(split_warnings::all(schema, splits));
     warnings.extend(findings.source_files.iter().chain(&findings.late_labels).cloned());
-    warnings.extend(of_rows(file, findings, oddities));
+    warnings.extend(of_rows(file, schema, findings, oddities));
     warnings.extend(of_fields(encoder));
     warnings.retain(|warning| warning.rows > 0);
     warnings
@@ -64,7 +67,7 @@ fn chain_break(task: &str, before: &str, rows: u64, share: f64) -> String {
     )
 }
 
-fn of_rows(file: &DatasetFile, findings: &Findings, oddities: &Oddities) -> Vec<Warning> {
+fn of_rows(file: &DatasetFile, schema: &Schema, findings: &Findings, oddities: &Oddities) -> Vec<Warning> {
     let mut warnings = vec![
         warning("duplicate_rows", oddities.duplicates, |rows| {
             format!("{rows} rows repeat another row in every column used; they are kept")
@@ -80,6 +83,18 @@ fn of_rows(file: &DatasetFile, findings: &Findings, oddities: &Oddities) -> Vec<
     for (task, &rows) in file.tasks.iter().zip(&findings.capped) {
         warnings.push(warning("capped_labels", rows, |rows| {
             format!("{rows} rows have a label of `{}` above its `cap`; they count as the cap", task.name)
+        }));
+    }
+    for task in &schema.tasks {
+        let Some(scale) = task.number else { continue };
+        let deviations = scale.cap / scale.standard_deviation;
+        let rows = if deviations > DISTANT_CAP { findings.rows } else { 0 };
+        warnings.push(warning("distant_cap", rows, |_| {
+            format!(
+                "the cap {} of `{}` is {deviations:.0} standard deviations: exploration and losses are on its scale, so set a `cap` near \
+                 the usual values",
+                scale.cap, task.name
+            )
         }));
     }
     for (task, &rows) in file.tasks.iter().zip(&findings.early_labels) {

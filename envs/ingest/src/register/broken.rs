@@ -12,6 +12,9 @@ use datafusion::arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef, 
 use super::line_format::LineFormat;
 use crate::source::SourceFile;
 
+/// Bytes read at a time.
+const BUFFER: usize = 1 << 18;
+
 /// A row that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BrokenRow {
@@ -50,17 +53,54 @@ pub(super) fn rows(
         if let Some((reason, column)) = fault(&record, format, expected, length) {
             let start = record.position().expect("a record that was read");
             let bytes = start.byte()..records.position().byte();
-            found.push(BrokenRow { line: start.line(), reason, column, bytes });
+            found.push(BrokenRow { line: 0, reason, column, bytes });
         }
     }
+    let lines = lines_at(file, format, found.iter().map(|row| row.bytes.start))?;
+    found.iter_mut().zip(lines).for_each(|(row, line)| row.line = line);
     Ok(found)
+}
+
+/// The lines, from 1, on which the records behind these bytes begin; blank lines and comments in between belong to none. A reader of
+/// records counts differently: it stands before the second character of `\r\n`, and before blank lines.
+///
+/// `starts` are ascending.
+fn lines_at(
+    file: &SourceFile,
+    format: &LineFormat,
+    starts: impl Iterator<Item = u64>,
+) -> io::Result<Vec<u64>> {
+    let mut starts = starts.peekable();
+    let mut lines = Vec::new();
+    let (mut line, mut at) = (1, 0);
+    let (mut begins, mut is_comment) = (true, false);
+    let mut buffer = vec![0; BUFFER];
+    let mut reader = file.open()?;
+    while starts.peek().is_some() {
+        let length = reader.read(&mut buffer)?;
+        for &byte in &buffer[..length] {
+            is_comment = if begins { format.begins_comment(byte) } else { is_comment };
+            begins = byte == b'\n';
+            let is_text = !is_comment && !b"\r\n".contains(&byte);
+            while starts.next_if(|&start| start <= at && is_text).is_some() {
+                lines.push(line);
+            }
+            line += u64::from(byte == b'\n');
+            at += 1;
+        }
+        if length == 0 {
+            lines.extend(starts.by_ref().map(|_| line));
+        }
+    }
+    Ok(lines)
 }
 
 /// The line on which record `index` of `file` begins.
 pub(super) fn line_of(file: &SourceFile, format: &LineFormat, index: usize) -> io::Result<Option<u64>> {
     let mut records = format.records(file)?;
     let record = records.byte_records().nth(index).transpose()?;
-    Ok(record.and_then(|record| Some(record.position()?.line())))
+    let start = record.and_then(|record| Some(record.position()?.byte()));
+    Ok(lines_at(file, format, start.into_iter())?.pop())
 }
 
 /// What is wrong with a record, and the column whose value it is.

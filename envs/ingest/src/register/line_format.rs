@@ -77,6 +77,11 @@ impl LineFormat {
         Ok(builder.from_reader(file.open()?))
     }
 
+    /// Whether a line that begins with this byte is a comment.
+    pub(super) fn begins_comment(&self, byte: u8) -> bool {
+        self.comment == Some(byte)
+    }
+
     /// Whether `value` stands for a missing one.
     pub(super) fn is_missing(&self, value: &str) -> bool {
         value.is_empty() || self.null.as_ref().is_some_and(|null| null.is_match(value))

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use rmtl_envs::{LogTable, PADDING, Row, Sessions};
+use rmtl_envs::{PADDING, Row, Sessions};
 
 use super::numbers::missing_where;
+use super::outcome::Training;
 use super::rank::auc;
 use super::sample::{Sample, half};
 use super::{Evidence, MIN_OUTCOMES, TELLING_AUC};
@@ -21,14 +22,21 @@ pub(super) struct Identifiers {
 }
 
 impl Identifiers {
-    pub(super) fn count(table: &LogTable, slots: Range<usize>, n_ids: u32, null_id: Option<u32>) -> Self {
+    pub(super) fn count(
+        training: &Training<'_>,
+        slots: Range<usize>,
+        n_ids: u32,
+        null_id: Option<u32>,
+    ) -> Self {
+        let table = training.table;
         let width = 1 + table.n_tasks();
         let mut counts = [(); 2].map(|()| vec![0_u32; n_ids as usize * width]);
         let mut totals = [(); 2].map(|()| vec![0_u64; width]);
         for (session, range) in Sessions::of(table).iter().enumerate() {
             let (counts, totals) = (&mut counts[half(session)], &mut totals[half(session)]);
             for row in range.map(Row) {
-                let one = || std::iter::once(1).chain(table.labels(row).iter().copied());
+                let one =
+                    || std::iter::once(1).chain((0..width - 1).map(move |task| training.outcome(row, task)));
                 totals.iter_mut().zip(one()).for_each(|(total, one)| *total += u64::from(one));
                 for &id in table.categorical(row)[slots.clone()].iter().filter(|&&id| id != PADDING) {
                     let of_id = &mut counts[id as usize * width..][..width];
@@ -49,7 +57,7 @@ impl Identifiers {
         (1..self.n_ids()).all(|id| self.rows(id) == 0)
     }
 
-    pub(super) fn evidence(&self, table: &LogTable, sample: &Sample, task: usize) -> Option<Evidence> {
+    pub(super) fn evidence(&self, training: &Training<'_>, sample: &Sample, task: usize) -> Option<Evidence> {
         let [rows, ones] = [0, 1 + task].map(|column| self.totals[0][column] + self.totals[1][column]);
         let zeros = rows - ones;
         if zeros.min(ones) < MIN_OUTCOMES {
@@ -64,7 +72,7 @@ impl Identifiers {
         if self.slots.len() == 1 && self.is_copy(task) {
             return Some(Evidence::Copy);
         }
-        let auc = self.cross_fitted_auc(table, sample, task)?;
+        let auc = self.cross_fitted_auc(training, sample, task)?;
         (auc >= TELLING_AUC).then_some(Evidence::Value { auc })
     }
 
@@ -78,7 +86,7 @@ impl Identifiers {
 
     /// The smaller of two AUCs: rates of one half of the sessions rank the rows of the other. An id whose rows all lie in one
     /// session tells the other half nothing, so that a number per row is not taken for a label.
-    fn cross_fitted_auc(&self, table: &LogTable, sample: &Sample, task: usize) -> Option<f64> {
+    fn cross_fitted_auc(&self, training: &Training<'_>, sample: &Sample, task: usize) -> Option<f64> {
         let mut least = f64::INFINITY;
         for fitted in 0..2 {
             let base = self.totals[fitted][1 + task] as f64 / self.totals[fitted][0] as f64;
@@ -87,11 +95,12 @@ impl Identifiers {
             }
             let others = sample.rows.iter().filter(|(_, half)| *half != fitted);
             let score = |row: Row| -> f64 {
-                let ids = table.categorical(row)[self.slots.clone()].iter().filter(|&&id| id != PADDING);
+                let ids =
+                    training.table.categorical(row)[self.slots.clone()].iter().filter(|&&id| id != PADDING);
                 ids.map(|&id| self.log_odds(fitted, id as usize, task, base)).sum()
             };
             let mut rows: Vec<(f32, u8)> =
-                others.map(|&(row, _)| (score(row) as f32, table.labels(row)[task])).collect();
+                others.map(|&(row, _)| (score(row) as f32, training.outcome(row, task))).collect();
             least = least.min(auc(&mut rows)?);
         }
         Some(least)

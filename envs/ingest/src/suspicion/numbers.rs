@@ -1,7 +1,6 @@
 //! What a numeric column tells of a label.
 
-use rmtl_envs::LogTable;
-
+use super::outcome::Training;
 use super::rank::auc;
 use super::sample::Sample;
 use super::{Evidence, MIN_OUTCOMES, TELLING_AUC};
@@ -27,13 +26,13 @@ struct Outcome {
 }
 
 impl Numbers {
-    /// Counts all rows of `table`; `has_missing` says whether a value at the mean is a missing one.
-    pub(super) fn count(table: &LogTable, field: usize, task: usize, has_missing: bool) -> Self {
+    /// Counts all rows; `has_missing` says whether a value at the mean is a missing one.
+    pub(super) fn count(training: &Training<'_>, field: usize, task: usize, has_missing: bool) -> Self {
         let none = Outcome { rows: 0, missing: 0, least: f32::INFINITY, most: f32::NEG_INFINITY };
         let mut outcomes = [none; 2];
-        for row in table.rows() {
-            let value = table.numeric(row)[field];
-            let outcome = &mut outcomes[usize::from(table.labels(row)[task])];
+        for row in training.table.rows() {
+            let value = training.table.numeric(row)[field];
+            let outcome = &mut outcomes[usize::from(training.outcome(row, task))];
             outcome.rows += 1;
             outcome.missing += u64::from(has_missing && value == MISSING);
             outcome.least = outcome.least.min(value);
@@ -42,7 +41,7 @@ impl Numbers {
         Self { field, task, outcomes }
     }
 
-    pub(super) fn evidence(&self, table: &LogTable, sample: &Sample) -> Option<Evidence> {
+    pub(super) fn evidence(&self, training: &Training<'_>, sample: &Sample) -> Option<Evidence> {
         let [zeros, ones] = &self.outcomes;
         if zeros.rows.min(ones.rows) < MIN_OUTCOMES {
             return None;
@@ -58,7 +57,8 @@ impl Numbers {
         if missing >= TELLING_AUC {
             return Some(Evidence::Missing { auc: missing });
         }
-        let value = |&(row, _): &_| (table.numeric(row)[self.field], table.labels(row)[self.task]);
+        let value =
+            |&(row, _): &_| (training.table.numeric(row)[self.field], training.outcome(row, self.task));
         let mut rows: Vec<(f32, u8)> = sample.rows.iter().map(value).collect();
         let ones = rows.iter().map(|row| u64::from(row.1)).sum::<u64>();
         if ones.min(rows.len() as u64 - ones) < MIN_OUTCOMES {

@@ -113,3 +113,36 @@ fn logs_without_numbers_and_weights_are_the_bytes_they_were() {
     let text = std::fs::read_to_string(prepared.directory.join("manifest.json")).unwrap();
     assert!(!text.contains("\"number\"") && !text.contains("\"weight\""), "{text}");
 }
+
+#[test]
+fn a_feature_that_tells_a_number_is_reported_and_a_cap_out_of_reach_too() {
+    let rows = |row: u64| {
+        format!("{},{row},i{},{},{},{}\n", row / 20, row % 9, row * 7 % 50, row * 13 % 41, row * 7 % 50)
+    };
+    let log = "user,time,item,dwell,other,watch\n".to_owned() + &(0..600).map(rows).collect::<String>();
+    let file = |features: &str, cap: &str| {
+        format!(
+            "name = \"leak\"\nquery = \"SELECT * FROM log\"\nsession = \"user\"\ntime = \"time\"\ncategorical = [\"item\"]\n\
+             numeric = [{features}]\ntables = {{ log = \"log.csv\" }}\n\
+             tasks = [{{ name = \"watch\", label = \"watch\", kind = \"number\"{cap} }}]\n"
+        )
+    };
+    let telling = Case::with_log(&log).dataset(&file("\"dwell\", \"other\"", "")).manifest.warnings;
+    assert_eq!(warned(&telling, "telling_feature").len(), 1, "{telling:?}");
+    assert!(telling.iter().any(|warning| warning.message.contains("`dwell`")), "{telling:?}");
+    assert_eq!(warned(&telling, "distant_cap"), [0; 0]);
+    let honest = Case::with_log(&log)
+        .dataset(&file("\"other\"", ", cap = 1000.0").replace("SELECT *", "SELECT * EXCEPT (dwell)"))
+        .manifest
+        .warnings;
+    assert_eq!(warned(&honest, "telling_feature"), [0; 0]);
+    assert_eq!(warned(&honest, "distant_cap"), [600]);
+}
+
+#[test]
+fn weights_no_table_can_tell_from_0_are_refused() {
+    let text = FILE
+        .replace("numeric = [\"price\"]", "weight = \"w\"")
+        .replace("SELECT *", "SELECT * EXCEPT (price), 1e-50 AS w");
+    assert_says(&Case::with_log(LOG).error(&text), &["`weight`", "above 0 in some training row"]);
+}

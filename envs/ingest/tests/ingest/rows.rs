@@ -39,7 +39,7 @@ fn values_that_are_not_allowed_are_left_out_with_their_place_in_the_source() {
     assert_says(&message, &["log.csv, line"]);
     assert_says(
         &case.error(&allowing(1)),
-        &["max_bad_rows", "at most 1 rows", "log.csv line 3: `tasks.label`"],
+        &["max_bad_rows", "at most 1 rows", "log.csv, line 3: `tasks.label`"],
     );
     let dataset = case.dataset(&allowing(2));
     let found = rejects(&case);
@@ -114,4 +114,34 @@ fn numbers_no_table_can_hold_are_named_with_their_line() {
         .collect();
     let message = Case::with_log(&format!("user,time,item,price,click,buy\n{log}")).error(FILE);
     assert_says(&message, &["`numeric`", "values of `price`", "1e38 in row 19"]);
+}
+
+/// Whatever ends lines and stands between them.
+#[test]
+fn lines_are_counted_as_editors_count_them() {
+    let plain = LOG
+        .replace("a,2,y,2,0,0", "a,2,y,2,0,7")
+        .replace("b,6,y,6,0,0", "b,6,y,6,0")
+        .replace("c,8,x,8,0,0", "c,8,x,8,0,5");
+    let windows = plain.replace('\n', "\r\n");
+    let blank = plain.replace("b,4,", "\n\nb,4,");
+    let commented = plain.replace("b,4,", "# a note\nb,4,");
+    let file = format!("max_bad_rows = 3\n{FILE}")
+        .replace("log = \"log.csv\"", "log = { path = \"log.csv\", comment = \"#\" }");
+    for (log, expected) in
+        [(&plain, [3, 7, 9]), (&windows, [3, 7, 9]), (&blank, [3, 9, 11]), (&commented, [3, 8, 10])]
+    {
+        let prepared = Case::with_log(log);
+        let directory = prepared
+            .prepare(&file)
+            .unwrap_or_else(|error| panic!("{}", crate::case::message(&error)))
+            .directory;
+        let rejects = std::fs::read_to_string(directory.join("rejects.csv")).unwrap();
+        let lines: std::collections::BTreeSet<u64> = rejects
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').nth(1).unwrap().trim_start_matches("line ").parse().unwrap())
+            .collect();
+        assert_eq!(lines.into_iter().collect::<Vec<_>>(), expected, "{rejects}");
+    }
 }
