@@ -49,7 +49,7 @@ fn states(schema: &Schema, streams: &Streams) -> StateBatch {
     let mut stream = streams.named("bench/ids");
     let sizes: Vec<u32> = schema.categorical.iter().map(|field| field.vocabulary_size).collect();
     let ids = (0..BATCH).flat_map(|_| sizes.clone()).map(|size| stream.random_range(0..size)).collect();
-    StateBatch { ids, numeric: Vec::new(), n_rows: BATCH }
+    StateBatch::new(ids, Vec::new(), BATCH)
 }
 
 /// The terms without which a backbone is another one.
@@ -58,7 +58,22 @@ fn losses(backbone: &BackboneConfig) -> LossesConfig {
     LossesConfig { counterfactual, ..Default::default() }
 }
 
+/// Pages of 4 KiB the system has cleared in each of a few runs of `step`, once it is warm.
+fn print_page_faults(name: &str, mut step: impl FnMut()) {
+    const RUNS: u64 = 10;
+    (0..3).for_each(|_| step());
+    let before = rmtl::memory::page_faults();
+    (0..RUNS).for_each(|_| step());
+    if let (Some(before), Some(after)) = (before, rmtl::memory::page_faults()) {
+        println!("{name:<16} {:>9.1} page faults a step", (after - before) as f64 / RUNS as f64);
+    }
+}
+
 fn steps(criterion: &mut Criterion) {
+    // `RMTL_BENCH_PAGES=return` measures what it was without.
+    if std::env::var_os("RMTL_BENCH_PAGES").is_none() {
+        rmtl::memory::keep_pages();
+    }
     let (schema, streams, device) = (schema(), Streams::new(1), Device::default());
     let states = states(&schema, &streams);
     let reader_table = LogTable::from_rows(&schema, []);
@@ -85,14 +100,13 @@ fn steps(criterion: &mut Criterion) {
             parents: schema.parents(),
             positive_rates: vec![0.5; 2],
         });
-        group.bench_function(backbone.name(), |bencher| {
-            bencher.iter(|| {
-                let labels = Tensor::zeros([BATCH, 2], &device);
-                let batch =
-                    ActorBatch { states: &states, labels, counts: None, critic: None, pretrained: None };
-                actor.step(batch, weighting.as_mut(), &losses, &mut Pass::training(&mut masks), false)
-            });
-        });
+        let mut step = || {
+            let labels = Tensor::zeros([BATCH, 2], &device);
+            let batch = ActorBatch { states: &states, labels, counts: None, critic: None, pretrained: None };
+            actor.step(batch, weighting.as_mut(), &losses, &mut Pass::training(&mut masks), false)
+        };
+        print_page_faults(backbone.name(), || drop(step()));
+        group.bench_function(backbone.name(), |bencher| bencher.iter(&mut step));
     }
     let config = ActorConfig {
         backbone: BackboneConfig::all().remove(0),

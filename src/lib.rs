@@ -13,6 +13,7 @@ pub mod error;
 pub mod folder;
 pub mod interrupt;
 pub mod log;
+pub mod memory;
 pub mod metric;
 pub mod metric_warnings;
 pub mod phase;

@@ -14,6 +14,7 @@ use crate::folder::RunFolder;
 use crate::interrupt::Interrupt;
 use crate::log::tags::{self, Phase};
 use crate::log::{Console, Logger};
+use crate::memory;
 use crate::report::PhaseTiming;
 
 /// A run: its settings, its data, and where its numbers go.
@@ -127,6 +128,7 @@ impl<'a> Run<'a> {
         let rows_per_second = clock.rows as f64 / seconds.max(1e-9);
         self.logger.scalar(&tags::seconds(phase), steps, seconds);
         self.logger.flush();
+        memory::release_pages();
         self.timings.push((phase, PhaseTiming { seconds, steps, rows_per_second }));
     }
 }

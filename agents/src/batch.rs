@@ -1,7 +1,11 @@
 //! The one place where rows of the log become tensors.
 
+use std::sync::{Arc, OnceLock};
+
 use burn::tensor::{Device, Tensor, TensorData};
 use rmtl_envs::{LogTable, Row, Schema};
+
+use crate::state::Lookup;
 
 /// The states of a batch of rows.
 #[derive(Clone, Debug)]
@@ -12,9 +16,23 @@ pub struct StateBatch {
     pub numeric: Vec<f32>,
     /// Rows in the batch.
     pub n_rows: usize,
+    /// The table rows of `ids`, resolved by whoever asks first.
+    lookup: OnceLock<Arc<Lookup>>,
 }
 
 impl StateBatch {
+    /// Of `n_rows` rows' ids and numbers, both row-major.
+    pub fn new(ids: Vec<u32>, numeric: Vec<f32>, n_rows: usize) -> Self {
+        Self { ids, numeric, n_rows, lookup: OnceLock::new() }
+    }
+
+    /// The table rows of the batch: those `fits` accepts if they were resolved before, else what `resolve` says. Actor and
+    /// critics of one log look up the same rows.
+    pub(crate) fn lookup(&self, fits: impl Fn(&Lookup) -> bool, resolve: impl Fn() -> Lookup) -> Arc<Lookup> {
+        let known = self.lookup.get_or_init(|| Arc::new(resolve()));
+        if fits(known) { known.clone() } else { Arc::new(resolve()) }
+    }
+
     /// The `n_numeric` numeric columns `[batch, numeric]`, without a graph.
     pub fn numeric_tensor(&self, n_numeric: usize, device: &Device) -> Tensor<2> {
         let shape = [self.n_rows, n_numeric];
@@ -48,7 +66,7 @@ impl<'a> BatchReader<'a> {
                 numeric.extend_from_slice(self.table.numeric(row));
             }
         }
-        StateBatch { ids, numeric, n_rows: rows.len() }
+        StateBatch::new(ids, numeric, rows.len())
     }
 
     /// The labels of `rows`, `[batch, task]`: zeros and ones, or for a number its share of the cap.

@@ -3,6 +3,8 @@
 //! It stands outside the backbones: a lookup gives `[batch, field, dim]`; after `backward` the leaf's gradient goes
 //! to the sparse optimiser, which touches only the rows of the batch.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rmtl_envs::Schema;
 use schemars::JsonSchema;
@@ -59,7 +61,7 @@ pub struct TableView {
 /// Looked-up fields that collect a gradient.
 #[derive(Debug)]
 pub struct Leaves {
-    lookup: Lookup,
+    lookup: Arc<Lookup>,
     /// `[batch, field, dim]` for every view.
     pub fields: Vec<Tensor<3>>,
 }
@@ -86,12 +88,13 @@ impl StateEncoder {
     }
 
     /// The table rows of a batch, the same in every view.
-    pub fn indices(&self, batch: &StateBatch) -> Lookup {
+    pub fn indices(&self, batch: &StateBatch) -> Arc<Lookup> {
         let table = &self.views[0].table;
-        match &self.log_round {
+        let resolve = || match &self.log_round {
             Some(log_round) => table.indices(&log_round.ids(batch)),
             None => table.indices(&batch.ids),
-        }
+        };
+        batch.lookup(|lookup| table.is_of(lookup), resolve)
     }
 
     /// The fields of a batch in every view, outside any graph.

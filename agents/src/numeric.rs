@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(NumericEncoding::Linear.schema(&schema()), schema());
 
         // Prices 20 and 10, changes −100 and 0.
-        let batch = StateBatch { ids: vec![1, 2, 0, 1], numeric: vec![2.0, -1.0, 0.0, 0.0], n_rows: 2 };
+        let batch = StateBatch::new(vec![1, 2, 0, 1], vec![2.0, -1.0, 0.0, 0.0], 2);
         let zero = LARGEST_BUCKET as u32 + 1;
         let expected = [1, 2, zero + 9, zero - 21, 0, 1, zero + 6, zero];
         assert_eq!(LogRound::new(&schema()).ids(&batch), expected);

@@ -79,6 +79,11 @@ impl EmbeddingTable {
         Lookup::new(&self.layout, ids)
     }
 
+    /// Whether a lookup is good for this table.
+    pub fn is_of(&self, lookup: &Lookup) -> bool {
+        lookup.layout == self.layout
+    }
+
     /// The embedded batch: a field's row, or the mean of its rows if it has several values (zero if it has none).
     ///
     /// # Shapes
