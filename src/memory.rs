@@ -1,7 +1,7 @@
 //! Memory that a training gives back and takes anew in every operation stays with the process meanwhile.
 //!
-//! A step allocates and frees blocks of tens of megabytes. mimalloc returns them to the system a tenth of a second later, and the
-//! system clears every page it hands out again: more than a tenth of the time of large backbones. Kept pages cost no more
+//! A step allocates and frees blocks of tens of megabytes. mimalloc returns them to the system a second later, and the
+//! system clears every page it hands out again: a third of the time of the largest backbone. Kept pages cost no more
 //! memory than the phase has needed at once, and [`release_pages`] returns them when it ends.
 //!
 //! The `rmtl` program does this by itself. A program that uses the library gets it with two lines:
@@ -23,13 +23,12 @@ use std::ffi::{c_int, c_long};
 use libmimalloc_sys::{mi_collect, mi_option_get, mi_option_set};
 
 /// `mi_option_purge_delay` of mimalloc's header, which the bindings leave out: milliseconds until freed pages return to the system.
-/// Those of large blocks wait ten times as long.
 const PURGE_DELAY: c_int = 15;
 
 /// Longer than any operation waits for its memory, shorter than a forgotten process should hold it.
 const MILLISECONDS: c_long = 60_000;
 
-/// Keeps freed pages for minutes instead of a tenth of a second, unless `MIMALLOC_PURGE_DELAY` says otherwise. Call it before the
+/// Keeps freed pages for a minute instead of a second, unless `MIMALLOC_PURGE_DELAY` says otherwise. Call it before the
 /// work begins.
 pub fn keep_pages() {
     if std::env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
@@ -73,7 +72,7 @@ mod tests {
     fn the_option_is_the_purge_delay() {
         // mimalloc's default, so that a version whose options stand in another order is noticed.
         if std::env::var_os("MIMALLOC_PURGE_DELAY").is_none() {
-            assert_eq!(purge_delay(), 10);
+            assert_eq!(purge_delay(), 1000);
             keep_pages();
             assert_eq!(purge_delay(), MILLISECONDS);
         }
@@ -84,8 +83,9 @@ mod tests {
     #[test]
     fn touched_pages_are_counted() {
         let before = page_faults().unwrap();
-        let block = vec![1_u8; 64 << 20];
+        let block = std::hint::black_box(vec![1_u8; 64 << 20]);
         let faults = page_faults().unwrap() - before;
-        assert!(faults >= 64, "{faults} pages for {} bytes", block.len());
+        // Pages of 4 KiB, or as few as 32 of 2 MiB.
+        assert!(faults >= 32, "{faults} pages for {} bytes", block.len());
     }
 }
