@@ -34,6 +34,10 @@ macro_rules! device {
 }
 
 /// Every device name; the feature to build with has the name's first part.
+#[cfg_attr(
+    feature = "tch",
+    expect(deprecated, reason = "burn 0.22 has LibTorch still, and means to drop it")
+)]
 pub fn devices() -> [DeviceKind; 6] {
     let device = |name, summary, init| DeviceKind { name, summary, init };
     [
