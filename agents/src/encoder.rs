@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::StateBatch;
 use crate::numeric::{LogRound, NumericEncoding};
 use crate::state::{
-    EmbeddingTable, GradientCoalescer, Lookup, SparseGradient, SparseOptimizer, SparseOptimizerConfig,
+    EmbeddingTable, GradientCoalescer, Lookup, SparseGradient, SparseOptimizer, SparseOptimizerConfig, norm,
 };
 use crate::stream::Stream;
 use crate::weights::{self, NamedTensor, NamedTensors, WeightsError};
@@ -164,7 +164,7 @@ impl StateEncoder {
             before_write(index, &view.table, &gradient.rows);
             view.optimizer.step(&mut view.table, gradient, learning_rate);
         }
-        gradients.iter().map(SparseGradient::squared_norm).sum::<f64>().sqrt()
+        norm(gradients)
     }
 
     /// Puts the tables' optimisers back to their first step.

@@ -119,13 +119,15 @@ impl Rewards {
         row: Row,
         actions: &'a [f32],
     ) -> impl Iterator<Item = f32> + 'a {
-        let labels = table.labels(row);
-        actions.iter().zip(labels).enumerate().map(move |(task, (&action, &label))| {
-            match self.numbers.get(task).copied().flatten() {
-                None => self.rule.value(action, label),
-                Some(objective) => self.of_number(objective, action, table.target(row, task)),
-            }
-        })
+        actions.iter().enumerate().map(move |(task, &action)| self.of_task(table, row, task, action))
+    }
+
+    /// What `action` is paid for one task.
+    pub fn of_task(&self, table: &LogTable, row: Row, task: usize, action: f32) -> f32 {
+        match self.numbers.get(task).copied().flatten() {
+            None => self.rule.value(action, table.labels(row)[task]),
+            Some(objective) => self.of_number(objective, action, table.target(row, task)),
+        }
     }
 
     /// The lowest reward of `task` that a prediction of 0 or a label within the cap can have.

@@ -96,9 +96,7 @@ impl<'a> Diagnosis<'a> {
         let row = |row: Row| {
             let index = row.0 as usize * n_tasks + task;
             let label = self.reader.table.labels(row)[task];
-            let actions = &predictions[row.0 as usize * n_tasks..][..n_tasks];
-            let reward =
-                self.rewards.of_row(self.reader.table, row, actions).nth(task).expect("a reward per task");
+            let reward = self.rewards.of_task(self.reader.table, row, task, predictions[index]);
             QRow { q: f64::from(q_values[index]), reward: f64::from(reward), label }
         };
         self.reader.table.rows().map(row).collect()

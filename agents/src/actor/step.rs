@@ -13,7 +13,7 @@ use crate::encoder::host;
 use crate::loss::{AgentInput, Losses};
 use crate::optimizer::gradient_norm;
 use crate::pass::Pass;
-use crate::state::SparseGradient;
+use crate::state::{SparseGradient, norm};
 use crate::weighting::{LossWeighting, Signal, WeightingInput};
 
 /// One training batch.
@@ -211,11 +211,6 @@ impl Actor {
         let losses = extra.of_tasks(predictions.probabilities, &batch.labels, batch.counts.as_ref());
         numbers(losses.mean_dim(0))
     }
-}
-
-/// Euclidean norm over all views.
-pub(super) fn norm(sparse: &[SparseGradient]) -> f64 {
-    sparse.iter().map(SparseGradient::squared_norm).sum::<f64>().sqrt()
 }
 
 /// `[1, task]` as one number per task.

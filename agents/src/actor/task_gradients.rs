@@ -10,13 +10,13 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::step::{ActorBatch, Losing, norm, numbers, values};
+use super::step::{ActorBatch, Losing, numbers, values};
 use super::{Actor, Network};
 use crate::backbone::Backbone;
 use crate::encoder::host;
 use crate::loss::Losses;
 use crate::pass::Pass;
-use crate::state::{SparseGradient, inner_product};
+use crate::state::{SparseGradient, inner_product, norm};
 use crate::weighting::{Gram, LossWeighting, WeightingInput};
 
 /// The gradient of one loss.

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::Network;
 use crate::optimizer::{Clip, gradient_norm};
-use crate::state::SparseGradient;
+use crate::state::{SparseGradient, norm};
 
 /// The gradients of an update, of the network and of the tables, view by view.
 pub(super) struct Gradients {
@@ -76,8 +76,7 @@ impl Gradients {
 
     /// Euclidean norm over all of them.
     fn norm(&self, network: &Network) -> f64 {
-        let tables: f64 = self.sparse.iter().map(SparseGradient::squared_norm).sum();
-        (gradient_norm(network, &self.dense).powi(2) + tables).sqrt()
+        gradient_norm(network, &self.dense).hypot(norm(&self.sparse))
     }
 
     fn change(&mut self, network: &Network, change: Change) {

@@ -55,6 +55,11 @@ impl SparseGradient {
     }
 }
 
+/// Euclidean norm over all views.
+pub(crate) fn norm(gradients: &[SparseGradient]) -> f64 {
+    gradients.iter().map(SparseGradient::squared_norm).sum::<f64>().sqrt()
+}
+
 /// `Σ a_i b_i` in double precision, the same whatever the number of threads.
 pub(crate) fn inner_product(a: &[f32], b: &[f32]) -> f64 {
     let product = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);

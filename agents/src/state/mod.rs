@@ -34,8 +34,8 @@ mod rows;
 mod table;
 mod target_table;
 
-pub(crate) use gradient::inner_product;
 pub use gradient::{GradientCoalescer, SparseGradient};
+pub(crate) use gradient::{inner_product, norm};
 pub use lookup::Lookup;
 pub use optimizer::{SparseOptimizer, SparseOptimizerConfig, SparseOptimizerState};
 pub use table::EmbeddingTable;

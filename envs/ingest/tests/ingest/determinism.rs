@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use rmtl_envs::Cancel;
-use rmtl_ingest::{DatasetFile, Progress, prepare};
+use rmtl_ingest::{DatasetFile, Prepared, Progress, prepare};
 
 use crate::case::{Case, FILE, LOG};
 
@@ -79,23 +79,23 @@ fn a_shuffled_log_gives_the_same_tables() {
     }
 }
 
+/// Prepares and notes every step.
+fn watched(case: &Case, file: &DatasetFile) -> (Prepared, Vec<Progress>) {
+    let steps = RefCell::new(Vec::new());
+    let hear = |step| steps.borrow_mut().push(step);
+    let prepared = prepare(file, Some(&case.root()), &case.out(), &hear, &Cancel::default()).unwrap();
+    (prepared, steps.into_inner())
+}
+
 #[test]
 fn an_unchanged_log_is_not_prepared_again() {
     let case = Case::with_log(LOG);
     assert!(!case.prepare(FILE).unwrap().reused);
-    let steps = RefCell::new(Vec::new());
     let commented = FILE.replace("[tables]", "# where the files are\n[tables]");
     let file = DatasetFile::parse(&commented, Path::new("elsewhere.toml")).unwrap();
-    let again = prepare(
-        &file,
-        Some(&case.root()),
-        &case.out(),
-        &|step| steps.borrow_mut().push(step),
-        &Cancel::default(),
-    )
-    .unwrap();
+    let (again, steps) = watched(&case, &file);
     assert!(again.reused);
-    assert!(steps.borrow().iter().all(|step| matches!(step, Progress::Hashing { .. })));
+    assert!(steps.iter().all(|step| matches!(step, Progress::Hashing { .. })));
 
     assert!(!case.prepare(&FILE.replace("\"tiny\"", "\"small\"")).unwrap().reused);
     assert!(case.prepare(&FILE.replace("\"tiny\"", "\"small\"")).unwrap().reused);
@@ -117,17 +117,8 @@ fn a_damaged_dataset_is_prepared_again() {
 #[test]
 fn progress_counts_to_the_end() {
     let case = Case::with_log(LOG);
-    let steps = RefCell::new(Vec::new());
     let file = DatasetFile::parse(FILE, Path::new("tiny.toml")).unwrap();
-    prepare(
-        &file,
-        Some(&case.root()),
-        &case.out(),
-        &|step| steps.borrow_mut().push(step),
-        &Cancel::default(),
-    )
-    .unwrap();
-    let steps = steps.into_inner();
+    let (_, steps) = watched(&case, &file);
     let bytes = LOG.len() as u64;
     assert_eq!(steps[0], Progress::Hashing { bytes: 0, total: bytes });
     assert!(steps.contains(&Progress::Hashing { bytes, total: bytes }));

@@ -1,0 +1,132 @@
+//! What cannot work in a run file, by itself or with its data.
+
+use rmtl_agents::loss::Setting;
+use rmtl_agents::replay::CutRows;
+use rmtl_agents::weighting::{Signal, WeightingConfig};
+use rmtl_envs::{Manifest, Schema, Split};
+
+use super::{ConfigError, RunFile, StartFrom, tasks};
+
+impl RunFile {
+    /// Refuses values that cannot work with this data.
+    pub fn check(&self, schema: &Schema) -> Result<(), ConfigError> {
+        let input = self.actor().input(schema);
+        self.check_values()?;
+        if self.encoder.numeric.schema(schema).categorical.is_empty() {
+            let message = "this dataset has no categorical field to embed; `numeric = \"log_round\"` makes its numeric \
+                           columns categorical";
+            return Err(section("encoder")(message.into()));
+        }
+        self.backbone.check(&input).map_err(section(&format!("backbone.{}", self.backbone.name())))?;
+        let tasks: Vec<&str> = schema.tasks.iter().map(|task| task.name.as_str()).collect();
+        tasks::check_rates(&self.negative_rates, schema).map_err(section("negative_rates"))?;
+        tasks::check_losses(&self.number_losses, schema).map_err(section("number_losses"))?;
+        self.early_stop.check(&tasks).map_err(section("early_stop"))?;
+        let weighting = format!("weighting.{}", self.weighting.name());
+        self.weighting.check_tasks(input.n_tasks()).map_err(section(&weighting))?;
+        let follows = self.losses.policy_gradient.as_ref().is_some_and(|gradient| gradient.strength > 0.0);
+        if self.weighting.is_silent() && !follows {
+            return Err(section(&weighting)(
+                "every weight is 0, so nothing would be learnt; weigh a task, or add `[losses.policy_gradient]`".into(),
+            ));
+        }
+        if self.weighting.signal() == Signal::Gradients && self.backbone.n_views(input.n_tasks()) > 1 {
+            return Err(section(&weighting)(format!(
+                "it balances the tasks' gradients on what they share, and `{}` shares nothing; choose another backbone or \
+                 another weighting",
+                self.backbone.name()
+            )));
+        }
+        let gives_conditionals = self.backbone.gives_conditionals();
+        let setting = Setting {
+            parents: &input.parents,
+            gives_conditionals,
+            has_critics: self.has_critics(),
+            starts_pretrained: self.schedule.start_from() == StartFrom::Pretrained,
+        };
+        let terms = self.losses.terms();
+        for (name, term) in &terms {
+            term.check(&setting).map_err(section(&format!("losses.{name}")))?;
+        }
+        if let Some(needed) = self.backbone.needs_loss()
+            && !terms.iter().any(|(name, _)| *name == needed)
+        {
+            let backbone = self.backbone.name();
+            return Err(section(&format!("backbone.{backbone}"))(format!(
+                "`{backbone}` needs its loss term; add `[losses.{needed}]` (or `--set losses.{needed}={{}}`)"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Refuses what cannot be learnt from the sessions of this log.
+    pub fn check_sessions(&self, manifest: &Manifest) -> Result<(), ConfigError> {
+        let training = manifest.summary(Split::Train);
+        let endless = training.cut_sessions > 0 && self.replay.cut_rows == CutRows::Bootstrap;
+        if self.has_critics() && endless && self.critic.gamma >= 1.0 {
+            return Err(section("critic")(format!(
+                "`gamma = 1` gives {} of {} training sessions no finite return: they may go on after the split, and their last \
+                 row bootstraps from its own state; use a gamma below 1, or `replay.cut_rows = \"leave_out\"`",
+                training.cut_sessions, training.sessions
+            )));
+        }
+        Ok(())
+    }
+
+    /// Refuses values that cannot work with any data.
+    pub fn check_values(&self) -> Result<(), ConfigError> {
+        if self.batch_size == 0 {
+            return Err(section("batch_size")("must be at least 1; found 0".into()));
+        }
+        if let WeightingConfig::Critic(critic) = &self.weighting
+            && critic.placebo.is_some()
+            && self.batch_size == 1
+        {
+            return Err(section("batch_size")(
+                "must be at least 2 with `weighting.critic.placebo`, which gives a row the Q of another row of its batch; found 1".into(),
+            ));
+        }
+        if let Some(ema) = self.ema.filter(|ema| !(0.0..1.0).contains(ema)) {
+            return Err(section("ema")(format!("is a decay in [0, 1), such as 0.995; found {ema}")));
+        }
+        if self.encoder.dim == 0 {
+            return Err(section("encoder")("`dim` must be at least 1; found 0".into()));
+        }
+        self.encoder.optimizer.check().map_err(section("encoder.optimizer"))?;
+        self.optimizer.check().map_err(section("optimizer"))?;
+        self.weighting.check().map_err(section(&format!("weighting.{}", self.weighting.name())))?;
+        self.weights.check().map_err(section("weights"))?;
+        self.critic.check().map_err(section("critic"))?;
+        self.schedule.check().map_err(section(&format!("schedule.{}", self.schedule.name())))?;
+        self.replay.check().map_err(section("replay"))?;
+        if self.replay.resample_actions && !self.schedule.collect().policy.is_memoryless() {
+            return Err(section("replay")(
+                "`resample_actions` draws every action by itself, and the noise of `ornstein_uhlenbeck` wanders along a \
+                 session; use `actor_noise` or `uniform`, or leave `resample_actions` out"
+                    .into(),
+            ));
+        }
+        if self.log.every == 0 {
+            return Err(section("log")("`every` must be at least 1; found 0".into()));
+        }
+        for (key, rate) in [
+            ("optimizer.epsilon", f64::from(self.optimizer.epsilon)),
+            ("optimizer.learning_rate", self.optimizer.learning_rate),
+            ("optimizer.embedding_learning_rate", self.optimizer.embedding_learning_rate),
+            ("critic.learning_rate", self.critic.learning_rate),
+            ("critic.embedding_learning_rate", self.critic.embedding_learning_rate),
+        ] {
+            // Used in single precision.
+            if !((rate as f32).is_finite() && rate as f32 > 0.0) {
+                return Err(section(key)(format!("must be a number above 0; found {rate}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts a complaint under `[name]`.
+fn section(name: &str) -> impl Fn(String) -> ConfigError + use<> {
+    let section = format!("[{name}]");
+    move |message| ConfigError::Value { section: section.clone(), message }
+}
