@@ -5,6 +5,7 @@
 //! one screen, [`phase`] its phases, [`log`] where numbers become files, [`report`] what comes out.
 
 pub mod checkpoint;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod compare;
 pub mod config;
@@ -18,6 +19,9 @@ pub mod metric;
 pub mod metric_warnings;
 pub mod phase;
 pub mod pipeline;
+pub mod preparation;
 pub mod report;
 pub mod run;
+mod run_data;
 pub mod selection;
+pub mod trainer;

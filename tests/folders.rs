@@ -163,6 +163,31 @@ fn an_earlier_run_needs_its_raw_log_and_says_so() {
 }
 
 #[test]
+fn a_dataset_prepared_elsewhere_is_enough_where_the_raw_log_is_not_here() {
+    let bench = with_a_log(150);
+    finished(&bench, &train("here", "run.toml"));
+    fs::rename(bench.path("prepared/small"), bench.path("brought")).unwrap();
+    fs::remove_file(bench.path("log.csv")).unwrap();
+    let message = refused(&bench, &train("never", "run.toml"));
+    assert!(message.contains("no such file"), "a place that nobody named is not searched: {message}");
+    let with = |out| [&train(out, "run.toml")[..], &["--prepared", "brought"]].concat();
+    finished(&bench, &with("there"));
+    for file in ["metrics.jsonl", "model/actor.safetensors"] {
+        assert_eq!(
+            fs::read(bench.path("here").join(file)).unwrap(),
+            fs::read(bench.path("there").join(file)).unwrap()
+        );
+    }
+    let dataset = bench.read("dataset.toml");
+    fs::write(bench.path("dataset.toml"), dataset.replace("\"user\", \"item\"", "\"item\", \"user\""))
+        .unwrap();
+    assert!(
+        refused(&bench, &with("other")).contains("no such file"),
+        "columns in another order are another dataset"
+    );
+}
+
+#[test]
 fn a_project_may_move_with_its_runs() {
     let bench = with_a_log(150);
     fs::create_dir(bench.path("project")).unwrap();

@@ -28,6 +28,9 @@ pub struct Manifest {
     pub name: String,
     /// Hash of everything the tables were made from; equal hashes, equal tables.
     pub content_hash: String,
+    /// Hash of the dataset file's content alone; empty in datasets made before there was one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub dataset_file_hash: String,
     /// How sessions were told apart.
     pub session: SessionRule,
     /// The tables' columns.

@@ -4,8 +4,8 @@ use rmtl_agents::actor::Actor;
 use rmtl_agents::stream::Streams;
 use rmtl_envs::Split;
 
+use super::EvaluateArguments;
 use super::output::{complain, print};
-use super::{EvaluateArguments, run_data};
 use crate::config::{Override, RunFile};
 use crate::device::device;
 use crate::error::{Error, Result};
@@ -14,6 +14,7 @@ use crate::interrupt::Interrupt;
 use crate::log::Console;
 use crate::phase::Evaluator;
 use crate::report::{Comparison, TaskBlock, task_block};
+use crate::run_data;
 
 pub(super) fn command(arguments: &EvaluateArguments, interrupt: &Interrupt) -> Result<()> {
     let folder = RunFolder::open(&arguments.run_dir)?;

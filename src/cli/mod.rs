@@ -3,10 +3,11 @@
 mod check;
 mod compare;
 mod evaluate;
+#[cfg(feature = "ingest")]
+mod leakage;
 mod list;
 mod output;
 mod prepare;
-mod run_data;
 mod train;
 
 use std::error::Error as _;

@@ -2,22 +2,15 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
-use rmtl_agents::stream::Streams;
-use rmtl_envs::Dataset;
-
+use super::TrainArguments;
 use super::output::print;
-use super::{TrainArguments, run_data};
 use crate::config::{Override, RunFile};
-use crate::device::device;
-use crate::error::{Error, Result};
-use crate::folder::{DATASET_FILE, REPORT_FILE, REPORT_PAGE, RUN_FILE, RunFolder, TENSORBOARD};
+use crate::error::Result;
+use crate::folder::{REPORT_PAGE, RunFolder, TENSORBOARD};
 use crate::interrupt::Interrupt;
-use crate::log::tags::Phase;
-use crate::log::{Console, JsonlSink, Logger, Sink, TensorBoardSink};
-use crate::pipeline;
+use crate::log::Console;
 use crate::report::Report;
-use crate::run::Run;
+use crate::trainer::{self, write_report};
 
 pub(super) fn command(arguments: &TrainArguments, interrupt: Interrupt) -> Result<()> {
     let console = if arguments.quiet { Console::quiet() } else { Console::detect() };
@@ -26,7 +19,7 @@ pub(super) fn command(arguments: &TrainArguments, interrupt: Interrupt) -> Resul
         Some(out) => RunFolder::create(out)?,
         None => RunFolder::create_next(&stem(&arguments.run_file))?,
     };
-    let (folder, report) = train_in(folder, &config, console, interrupt)?;
+    let (folder, report) = trainer::train(folder, &config, console, interrupt)?;
     print(format_args!("{}\n", report.actors.to_table(&report.weighting)));
     print(format_args!("{}\n", report.selection.sentence()));
     let written = write_report(&folder, &report);
@@ -47,66 +40,9 @@ pub fn train(
     interrupt: Interrupt,
 ) -> Result<Report> {
     let config = configured(arguments)?;
-    let (folder, report) = train_in(RunFolder::create(out)?, &config, console, interrupt)?;
+    let (folder, report) = trainer::train(RunFolder::create(out)?, &config, console, interrupt)?;
     write_report(&folder, &report)?;
     Ok(report)
-}
-
-fn train_in(
-    folder: RunFolder,
-    config: &RunFile,
-    console: Console,
-    interrupt: Interrupt,
-) -> Result<(RunFolder, Report)> {
-    let (device, dataset, logger) = match begin(&folder, config, &console, &interrupt) {
-        Ok(begun) => begun,
-        Err(error) => {
-            folder.discard();
-            return Err(error);
-        }
-    };
-    let mut run = Run {
-        config,
-        dataset: &dataset,
-        device,
-        streams: Streams::new(config.seed),
-        folder: &folder,
-        logger,
-        console,
-        interrupt,
-        timings: Vec::new(),
-        warnings: dataset.manifest.warnings.iter().map(|warning| warning.message.clone()).collect(),
-    };
-    let result = pipeline::run(&mut run);
-    run.logger.flush();
-    if matches!(result, Err(Error::Interrupted { .. })) && folder.has_models() {
-        let models = folder.path().join("model");
-        run.console.warn(&format!("the models trained so far are in {}", models.display()));
-    }
-    result.map(|report| (folder, report))
-}
-
-/// Everything that can be wrong before the first step.
-fn begin(
-    folder: &RunFolder,
-    config: &RunFile,
-    console: &Console,
-    interrupt: &Interrupt,
-) -> Result<(Device, Dataset, Logger)> {
-    let device = device(&config.device)?;
-    let data = run_data::of(&config.data, console, interrupt)?;
-    config.check(&data.dataset.manifest.schema)?;
-    config.check_sessions(&data.dataset.manifest)?;
-    interrupt.check(Phase::Pretrain, 0)?;
-    folder.write(DATASET_FILE, &data.dataset_file)?;
-    folder.write(RUN_FILE, &RunFile { data: data.config(folder.path())?, ..config.clone() }.to_toml()?)?;
-    let logger = logger(config, &data.dataset, folder, console)?;
-    Ok((device, data.dataset, logger))
-}
-
-fn write_report(folder: &RunFolder, report: &Report) -> Result<()> {
-    folder.write(REPORT_FILE, &report.to_json())?;
-    folder.write(REPORT_PAGE, &report.to_markdown())
 }
 
 /// The run file with what the command line says.
@@ -119,18 +55,6 @@ fn configured(arguments: &TrainArguments) -> Result<RunFile> {
     }
     config.check_values()?;
     Ok(config)
-}
-
-fn logger(config: &RunFile, dataset: &Dataset, folder: &RunFolder, console: &Console) -> Result<Logger> {
-    let path = folder.path();
-    let failed = |error: std::io::Error| Error::file("write logs to", path, error);
-    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(JsonlSink::create(path).map_err(failed)?)];
-    if config.log.tensorboard {
-        sinks.push(Box::new(TensorBoardSink::create(&path.join(TENSORBOARD)).map_err(failed)?));
-    }
-    let tasks = dataset.manifest.schema.tasks.iter().map(|task| task.name.clone()).collect();
-    let console = console.clone();
-    Ok(Logger::new(tasks, sinks, move |message| console.warn(message)))
 }
 
 fn stem(run_file: &Path) -> String {

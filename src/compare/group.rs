@@ -11,7 +11,8 @@ use crate::phase::TaskCriticSummary;
 use crate::report::{INFERENCE, TaskBlock};
 
 /// Which actor of a run is compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Which {
     /// The final one.
@@ -24,7 +25,8 @@ pub enum Which {
 }
 
 /// Which split's metrics are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum On {
     /// Where choices are made.
     #[default]

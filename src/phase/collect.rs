@@ -5,7 +5,7 @@ use rmtl_agents::replay::Replay;
 use rmtl_agents::transition::FrozenPolicy;
 use rmtl_envs::{Sessions, Split};
 
-use super::evaluate::Evaluator;
+use super::evaluate::predict;
 use super::walk::{Tally, Walk};
 use crate::error::{Error, Result};
 use crate::log::tags::{self, Phase};
@@ -32,8 +32,7 @@ pub fn collect(run: &mut Run<'_>, actor: &Actor) -> Result<Collected> {
     let mut progress = run.console.progress(phase.name(), n_rows as u64);
     let mut clock = PhaseClock::start();
     let reader = run.reader(Split::Train);
-    let evaluator = Evaluator::new(reader.clone(), run.schema());
-    let mut policy = FrozenPolicy::new(evaluator.predict(actor), n_tasks);
+    let mut policy = FrozenPolicy::new(predict(&reader, actor), n_tasks);
     let sessions = Sessions::of(&run.dataset.train);
     let mut walk = Walk::new(run, &sessions, run.config.schedule.collect().n_lanes, "collect");
     let mut replay = Replay::new(&run.config.replay, n_rows, n_tasks);

@@ -38,6 +38,16 @@ impl Scores {
     }
 }
 
+/// The actor's predictions for every row of a split, `[row, task]`.
+pub(super) fn predict(reader: &BatchReader<'_>, actor: &Actor) -> Vec<f32> {
+    let rows: Vec<Row> = reader.table.rows().collect();
+    let mut predictions = Vec::with_capacity(rows.len() * reader.table.n_tasks());
+    for rows in rows.chunks(BATCH) {
+        predictions.extend(host(actor.predict(&reader.states(rows))));
+    }
+    predictions
+}
+
 impl<'a> Evaluator<'a> {
     /// An evaluator of the split that `reader` reads.
     pub fn new(reader: BatchReader<'a>, schema: &Schema) -> Self {
@@ -56,12 +66,7 @@ impl<'a> Evaluator<'a> {
 
     /// The actor's predictions for every row, `[row, task]`.
     pub fn predict(&self, actor: &Actor) -> Vec<f32> {
-        let rows: Vec<Row> = self.reader.table.rows().collect();
-        let mut predictions = Vec::with_capacity(self.labels.len());
-        for rows in rows.chunks(BATCH) {
-            predictions.extend(host(actor.predict(&self.reader.states(rows))));
-        }
-        predictions
+        predict(&self.reader, actor)
     }
 
     /// The actor's metrics.

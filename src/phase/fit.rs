@@ -1,14 +1,16 @@
 //! Training of an actor, beside critics or without: epochs over the training rows with an early stop.
 
+use burn::tensor::Tensor;
 use rand::seq::SliceRandom;
 use rmtl_agents::actor::{Actor, ActorBatch, ActorStep};
-use rmtl_agents::critic::Critic;
+use rmtl_agents::batch::StateBatch;
+use rmtl_agents::critic::{Critic, Values};
 use rmtl_agents::loss::{Losses, TaskFacts};
 use rmtl_agents::optimizer::LearningRates;
 use rmtl_agents::pass::{Pass, Progress};
 use rmtl_agents::transition::FrozenPolicy;
-use rmtl_agents::weighting::LossWeighting;
-use rmtl_envs::{Split, Task};
+use rmtl_agents::weighting::{LossWeighting, Signal};
+use rmtl_envs::{Row, Split, Task};
 
 use super::joint::Companion;
 use super::negative::NegativeWeights;
@@ -49,6 +51,27 @@ pub enum Critics<'a, 'b> {
     Learning(&'a mut Companion<'b>),
 }
 
+/// A batch, read from the log.
+struct Assembled {
+    states: StateBatch,
+    labels: Tensor<2>,
+    counts: Option<Tensor<2>>,
+    pretrained: Option<Tensor<2>>,
+}
+
+impl Assembled {
+    fn for_actor<'a>(&'a self, critic: Option<Values<'a>>) -> ActorBatch<'a> {
+        let Self { states, labels, counts, pretrained } = self;
+        ActorBatch {
+            states,
+            labels: labels.clone(),
+            counts: counts.clone(),
+            critic,
+            pretrained: pretrained.clone(),
+        }
+    }
+}
+
 /// Trains `actor` and gives the parameters that did best on the validation split.
 pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<Fitted> {
     let phase = fit.phase;
@@ -74,37 +97,41 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     if fit.start_counts {
         validation.record(run, (phase, step), &actor, fit.critics.get())?;
     }
+    let pretrained = fit.pretrained.filter(|_| losses.need_agent());
+    let read = |rows: &[Row]| Assembled {
+        states: train.states(rows),
+        labels: train.labels(rows),
+        counts: row_counts.read(&train, rows),
+        pretrained: pretrained.map(|policy| policy.tensor(&train, rows)),
+    };
+    let asks_critics = losses.need_agent() || fit.weighting.signal() == Signal::QValues;
     'epochs: for epoch in 1..=max_epochs {
         order.shuffle(&mut shuffle);
         let mut epoch_losses = vec![0.0; schema.n_tasks()];
-        for (batch, rows) in (1..).zip(order.chunks(batch_size)) {
+        let batches: Vec<&[Row]> = order.chunks(batch_size).collect();
+        let mut assembled = batches.first().map(|rows| read(rows));
+        for (index, &rows) in batches.iter().enumerate() {
+            let Some(current) = assembled.take() else { break };
             run.interrupt.check(phase, step).inspect_err(|_| run.console.warn(&validation.keep_best(run)))?;
             step += 1;
             let is_logged = run.is_logged(step);
-            let states = train.states(rows);
             if let Critics::Learning(companion) = &mut fit.critics {
                 companion.before_actor(run, &mut actor, (phase, step, planned_steps), |run| {
                     validation.keep_best(run)
                 })?;
             }
-            let pretrained = fit.pretrained.filter(|_| losses.need_agent());
-            let batch_of_actor = ActorBatch {
-                states: &states,
-                labels: train.labels(rows),
-                counts: row_counts.read(&train, rows),
-                critic: fit.critics.get(),
-                pretrained: pretrained.map(|policy| policy.tensor(&train, rows)),
-            };
+            let batch = current.for_actor(fit.critics.get().filter(|_| asks_critics).map(Critic::values));
             let now = Progress { step: step - 1, planned_steps };
             let rates = fit.config.learning_rates(&run.config.optimizer, step, planned_steps);
             actor.set_learning_rates(rates);
-            let done = actor.step(
-                batch_of_actor,
-                fit.weighting.as_mut(),
-                &losses,
-                &mut Pass::training(&mut masks).at(now),
-                is_logged,
+            let weighting = fit.weighting.as_mut();
+            let mut pass = Pass::training(&mut masks).at(now);
+            // The next batch is read while this one trains; nothing in it may belong to a graph, which a backward pass may be in.
+            let (done, next) = rayon::join(
+                || actor.step(batch, weighting, &losses, &mut pass, is_logged),
+                || batches.get(index + 1).map(|rows| read(rows)),
             );
+            assembled = next;
             if let Critics::Learning(companion) = &mut fit.critics {
                 companion.after_actor(&mut actor);
             }
@@ -125,7 +152,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             let part =
                 if done.weights.iter().all(|w| w.is_finite()) { Learner::Actor } else { Learner::Critics };
             run.check_loss(part, (phase, step), done.loss, || validation.keep_best(run))?;
-            let is_validated = is_validated(batch, n_batches, fit.config.evaluations_per_epoch);
+            let is_validated = is_validated(index as u64 + 1, n_batches, fit.config.evaluations_per_epoch);
             if is_validated {
                 validation.record(run, (phase, step), &actor, fit.critics.get())?;
             }

@@ -58,7 +58,7 @@ impl Follower {
         let fields = views
             .map(|(view, table)| encoder.tensor(table.read(&view.table, &lookup), states.n_rows))
             .collect();
-        self.network.forward(fields, states, &mut Pass::evaluation()).probabilities
+        self.network.clone().for_prediction().forward(fields, states, &mut Pass::evaluation()).probabilities
     }
 
     /// Gives its values to `encoder` and `network`, which are those it follows. O(vocabulary).

@@ -60,6 +60,15 @@ struct Network {
 }
 
 impl Network {
+    /// See [`Backbone::for_prediction`].
+    fn for_prediction(self) -> Self {
+        Self { backbone: self.backbone.for_prediction(), ..self }
+    }
+
+    fn predict(&self, encoder: &StateEncoder, states: &StateBatch) -> Tensor<2> {
+        self.forward(encoder.fields(states), states, &mut Pass::evaluation()).probabilities
+    }
+
     fn forward(&self, fields: Vec<Tensor<3>>, states: &StateBatch, pass: &mut Pass<'_>) -> Predictions {
         let numeric = self.numeric[0].input(states);
         let views: Vec<_> = fields
@@ -112,8 +121,7 @@ impl Actor {
     /// # Shapes
     /// - output: `[batch, task]`
     pub fn predict(&self, states: &StateBatch) -> Tensor<2> {
-        let fields = self.encoder.fields(states);
-        self.network.valid().forward(fields, states, &mut Pass::evaluation()).probabilities
+        self.network.valid().for_prediction().predict(&self.encoder, states)
     }
 
     /// The learning rates of the updates that follow.

@@ -4,11 +4,11 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::Actor;
 use super::update::Gradients;
+use super::{Actor, Network};
 use crate::backbone::{Backbone, Predictions};
 use crate::batch::StateBatch;
-use crate::critic::Critic;
+use crate::critic::Values;
 use crate::encoder::host;
 use crate::loss::{AgentInput, Losses};
 use crate::optimizer::gradient_norm;
@@ -24,8 +24,8 @@ pub struct ActorBatch<'a> {
     pub labels: Tensor<2>,
     /// How much every row counts for every task, `[batch, task]`; absent = all alike.
     pub counts: Option<Tensor<2>>,
-    /// The critics, where the weighting or a loss term asks them.
-    pub critic: Option<&'a Critic>,
+    /// What the critics say, where the weighting or a loss term asks them.
+    pub critic: Option<Values<'a>>,
     /// The pretrained actor's prediction, `[batch, task]`, where there is one and terms of the agent.
     pub pretrained: Option<Tensor<2>>,
 }
@@ -77,13 +77,13 @@ impl ActorBatch<'_> {
     /// What the terms of the agent see, given predictions in the graph.
     pub(super) fn agent(&self, extra: &Losses, predictions: &Predictions) -> Option<AgentInput> {
         extra.need_agent().then(|| AgentInput {
-            q_values: self.critic().q_values(self.states, predictions.probabilities.clone()),
+            q_values: self.critic().at(self.states, predictions.probabilities.clone()),
             pretrained: self.pretrained.clone(),
         })
     }
 
-    fn critic(&self) -> &Critic {
-        self.critic.expect("critics, for a weighting or a loss term that asks them")
+    fn critic(&self) -> &Values<'_> {
+        self.critic.as_ref().expect("critics, for a weighting or a loss term that asks them")
     }
 }
 
@@ -100,15 +100,14 @@ impl Actor {
         pass: &mut Pass<'_>,
         with_diagnostics: bool,
     ) -> ActorStep {
-        // Of π as it is before the update, in evaluation mode.
-        let q_values = (weighting.signal() == Signal::QValues)
-            .then(|| batch.critic().q_values(batch.states, self.predict(batch.states)));
+        // π as it is before the update.
+        let policy = (weighting.signal() == Signal::QValues).then(|| self.network.valid().for_prediction());
         if let Some(progress) = pass.progress() {
             self.network.backbone.begin_step(progress);
         }
         let masks = pass.mark();
         let losing = match weighting.signal() {
-            Signal::Losses | Signal::QValues => self.descend(&batch, q_values, weighting, extra, pass),
+            Signal::Losses | Signal::QValues => self.descend(&batch, policy, weighting, extra, pass),
             Signal::Gradients => self.descend_by_task(&batch, weighting, extra, pass),
         };
         let dense_gradient_norm = with_diagnostics.then(|| gradient_norm(&self.network, &losing.dense));
@@ -167,13 +166,20 @@ impl Actor {
     fn descend(
         &mut self,
         batch: &ActorBatch<'_>,
-        q_values: Option<Tensor<2>>,
+        policy: Option<Network>,
         weighting: &mut dyn LossWeighting,
         extra: &Losses,
         pass: &mut Pass<'_>,
     ) -> Losing {
         let leaves = self.encoder.leaves(batch.states);
-        let predictions = self.network.forward(leaves.fields.clone(), batch.states, pass);
+        let fields = leaves.fields.clone();
+        let (states, network, encoder) = (batch.states, &self.network, &self.encoder);
+        let asked = policy.map(|policy| (policy, batch.critic()));
+        // Neither needs the other, and one alone leaves cores idle. Both find the lookup that `leaves` has resolved.
+        let (predictions, q_values) = rayon::join(
+            || network.forward(fields, states, pass),
+            || asked.map(|(policy, critic)| critic.at(states, policy.predict(encoder, states))),
+        );
         let losses = extra.of_tasks(predictions.probabilities.clone(), &batch.labels, batch.counts.as_ref());
         let input = WeightingInput { losses: losses.clone().inner(), q_values, gram: None };
         let weights = weighting.weights(&input);

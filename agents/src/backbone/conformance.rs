@@ -101,6 +101,17 @@ fn gives_a_probability_per_row_and_task() {
 }
 
 #[test]
+fn a_network_for_prediction_has_the_same_probabilities() {
+    for_every_backbone(|config, input| {
+        let views = views(config, input, &mut Streams::new(1).named("x"));
+        let model = init(config, input, 1);
+        let lean = model.valid().for_prediction().forward(&views, &mut Pass::evaluation());
+        assert!(lean.imputed.is_none() && lean.diagnostics.is_empty(), "{}", config.name());
+        assert_eq!(host(lean.probabilities), evaluate(&model, &views), "{}", config.name());
+    });
+}
+
+#[test]
 fn starts_at_the_base_rates_where_it_is_told_them_and_at_a_half_otherwise() {
     let rates = [0.3, 0.03, 0.003];
     for_every_backbone(|config, input| {

@@ -114,4 +114,10 @@ impl Backbone for Model {
         let imputed = Tensor::cat(self.parents.iter().map(column).collect(), 1);
         Predictions { imputed: Some(imputed), ..predictions }
     }
+
+    /// Without imputation heads: they stand after those of the tasks, and only the counterfactual loss reads them.
+    fn for_prediction(self) -> Self {
+        let n_tasks = self.parents.len();
+        Self { bottoms: self.bottoms.first(n_tasks), towers: self.towers.first(n_tasks), ..self }
+    }
 }

@@ -74,6 +74,11 @@ impl Towers {
         self
     }
 
+    /// Those of the first `n` tasks.
+    pub(super) fn first(self, n: usize) -> Self {
+        Self { hidden: self.hidden.first(n), output: self.output.first(n) }
+    }
+
     /// `[task, batch, d_input]` to logits `[batch, task]`.
     pub(super) fn forward(&self, input: Tensor<3>, pass: &mut Pass<'_>) -> Tensor<2> {
         self.output.logits(self.hidden.forward(input, pass))

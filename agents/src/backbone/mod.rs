@@ -38,6 +38,15 @@ pub trait Backbone {
     /// - output: `[batch, task]`
     fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions;
 
+    /// The same network without what only training reads: its probabilities are the same but for rounding, the rest of its
+    /// predictions may be missing.
+    fn for_prediction(self) -> Self
+    where
+        Self: Sized,
+    {
+        self
+    }
+
     /// The parameters every task's gradient reaches, where gradient-based weightings balance them. An array that holds a part
     /// for each task is not among them, nor is what only a task and its children along the chain reach.
     fn shared(&self) -> Vec<ParamId> {
@@ -187,6 +196,10 @@ macro_rules! backbones {
 
             fn begin_step(&mut self, progress: Progress) {
                 match self { $(Self::$name(model) => model.begin_step(progress)),+ }
+            }
+
+            fn for_prediction(self) -> Self {
+                match self { $(Self::$name(model) => Self::$name(model.for_prediction())),+ }
             }
         }
     };

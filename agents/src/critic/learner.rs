@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 use rmtl_envs::Schema;
 
 use super::CriticConfig;
-use super::member::Member;
+use super::member::{Member, Values};
 use crate::batch::StateBatch;
 use crate::encoder::{StateEncoder, host};
 use crate::pass::Pass;
@@ -90,13 +90,14 @@ impl Critic {
         Self { config: config.clone(), members: names.iter().map(member).collect(), n_soft_updates: 0 }
     }
 
-    /// Q_k(s, a_k) in evaluation mode. In the graph of `actions` if they have one, for the policy gradient; the critics'
-    /// own parameters are never in it.
-    ///
-    /// # Shapes
-    /// - actions, output: `[batch, task]`
+    /// Q as it is now, of the first of twins.
+    pub fn values(&self) -> Values<'_> {
+        self.members[0].values()
+    }
+
+    /// See [`Values::at`].
     pub fn q_values(&self, states: &StateBatch, actions: Tensor<2>) -> Tensor<2> {
-        self.members[0].q_values(states, actions)
+        self.values().at(states, actions)
     }
 
     /// `y_k = r_k + γ (1 − terminated) min_j Q̃_kj(s', π̃_k(s'))` over the twins j, from the target networks in evaluation

@@ -57,6 +57,25 @@ pub(super) struct MemberStep {
     pub(super) embedding_gradient_norm: f64,
 }
 
+/// Q as it is now, without what trains it: other threads may ask.
+pub struct Values<'a> {
+    encoder: &'a StateEncoder,
+    /// Outside autodiff.
+    network: Network,
+}
+
+impl Values<'_> {
+    /// Q_k(s, a_k) in evaluation mode. In the graph of `actions` if they have one, for the policy gradient; the critics'
+    /// own parameters are never in it.
+    ///
+    /// # Shapes
+    /// - actions, output: `[batch, task]`
+    pub fn at(&self, states: &StateBatch, actions: Tensor<2>) -> Tensor<2> {
+        let fields = self.encoder.fields(states).remove(0);
+        self.network.forward(fields, states, actions, &mut Pass::evaluation())
+    }
+}
+
 impl Member {
     /// Untrained, the target equal to the online network. The table is a copy of `actor_encoder`'s first view where the
     /// dimensions agree.
@@ -91,10 +110,9 @@ impl Member {
         }
     }
 
-    /// Q(s, a) in evaluation mode; in the graph of `actions` if they have one, and never in one of the critics' parameters.
-    pub(super) fn q_values(&self, states: &StateBatch, actions: Tensor<2>) -> Tensor<2> {
-        let fields = self.encoder.fields(states).remove(0);
-        self.network.valid().forward(fields, states, actions, &mut Pass::evaluation())
+    /// See [`Critic::values`](super::Critic::values).
+    pub(super) fn values(&self) -> Values<'_> {
+        Values { encoder: &self.encoder, network: self.network.valid() }
     }
 
     /// Q̃(s, a) of the target network in evaluation mode.

@@ -9,6 +9,7 @@ mod network;
 mod tests;
 
 pub use learner::{Critic, CriticStep, DEAD_Q, TaskCriticStep};
+pub use member::Values;
 pub use network::{CriticNetwork, CriticOutput};
 
 use schemars::JsonSchema;

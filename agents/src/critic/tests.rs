@@ -259,7 +259,7 @@ fn twins_give_the_smaller_target_and_both_learn_towards_it() {
     let transitions = read(RULE, &reader, &[0, 2]);
     // Targets equal the online networks at the start.
     let next = |critic: &Critic, twin: usize| {
-        host(critic.members[twin].q_values(&transitions.next_states, transitions.next_actions.clone()))
+        host(critic.members[twin].values().at(&transitions.next_states, transitions.next_actions.clone()))
     };
     let (first, second) = (next(&critic, 0), next(&critic, 1));
     assert!(first.iter().zip(&second).all(|(a, b)| a != b), "twins have parameters of their own");
@@ -271,7 +271,7 @@ fn twins_give_the_smaller_target_and_both_learn_towards_it() {
     }
 
     let q = |critic: &Critic, twin: usize| {
-        host(critic.members[twin].q_values(&transitions.states, transitions.actions.clone()))
+        host(critic.members[twin].values().at(&transitions.states, transitions.actions.clone()))
     };
     let loss = |q: &[f32]| q.iter().zip(&targets).map(|(q, y)| f64::from(q - y).powi(2)).sum::<f64>() / 2.0;
     let before = [q(&critic, 0), q(&critic, 1)];

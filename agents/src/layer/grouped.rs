@@ -38,6 +38,16 @@ impl WideLinear {
         }
     }
 
+    /// The first `n` of the group.
+    pub fn first(self, n: usize) -> Self {
+        let width = self.weight.dims()[1] / self.n_groups * n;
+        Self {
+            weight: self.weight.map(|weight| weight.narrow(1, 0, width)),
+            bias: self.bias.map(|bias| bias.narrow(0, 0, width)),
+            n_groups: n,
+        }
+    }
+
     /// # Shapes
     /// - input: `[batch, d_input]`
     /// - output: `[batch, group · d_output]`, to be split with [`WideLinear::split`] after the activation
@@ -87,6 +97,12 @@ impl GroupedLinear {
     ) -> Self {
         let bound = 1.0 / (fan_in as f64).sqrt();
         Self { weight: uniform([n_groups, d_input, d_output], bound, stream, device), bias: None }
+    }
+
+    /// The first `n` of the group.
+    pub fn first(self, n: usize) -> Self {
+        let narrowed = |param: Param<Tensor<3>>| param.map(|values| values.narrow(0, 0, n));
+        Self { weight: narrowed(self.weight), bias: self.bias.map(narrowed) }
     }
 
     /// # Shapes

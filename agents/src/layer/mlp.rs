@@ -59,6 +59,11 @@ impl GroupedMlp {
         Self { layers, dropout }
     }
 
+    /// The first `n` of the group.
+    pub fn first(self, n: usize) -> Self {
+        Self { layers: self.layers.into_iter().map(|layer| layer.first(n)).collect(), ..self }
+    }
+
     /// # Shapes
     /// - input: `[group, batch, d_input]`
     /// - output: `[group, batch, last dim]`
@@ -87,6 +92,11 @@ impl ExpertMlp {
         let first = WideLinear::new(n_groups, [d_input, dims[0]], d_input, stream, device);
         let rest = GroupedMlp::new(n_groups, dims[0], &dims[1..], dropout, stream, device);
         Self { first, rest }
+    }
+
+    /// The first `n` of the group.
+    pub fn first(self, n: usize) -> Self {
+        Self { first: self.first.first(n), rest: self.rest.first(n) }
     }
 
     /// # Shapes

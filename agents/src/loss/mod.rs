@@ -54,7 +54,7 @@ pub struct TaskFacts {
 }
 
 /// An extra term of the actor's loss.
-pub trait LossTerm: Send {
+pub trait LossTerm: Send + Sync {
     /// The term with its coefficient, one element.
     fn value(&self, input: &LossInput<'_>) -> Tensor<1>;
 

@@ -1,16 +1,12 @@
 //! Where the splits meet, and what each of them then holds.
 
-use datafusion::arrow::array::AsArray;
-use datafusion::arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
-use datafusion::arrow::datatypes::{DataType, Int64Type};
-use datafusion::error::Result;
-use datafusion::prelude::SessionContext;
-use futures::StreamExt;
+use arrow_cast::parse::string_to_timestamp_nanos;
+use arrow_schema::DataType;
 use rmtl_envs::Split;
 
 use crate::IngestError;
-use crate::canonical::name;
 use crate::dataset_file::{DatasetFile, SplitRule, TimePoint};
+use crate::rows::Rows;
 
 /// How a canonical row gets its split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,19 +26,6 @@ impl Boundaries {
             Self::Marked => mark.expect("rules that mark rows have a split column"),
         };
         Split::ALL[usize::from(index)]
-    }
-
-    /// The rows of `split`, as a condition in SQL.
-    pub(crate) fn condition(self, split: Split) -> String {
-        let time = name::TIME;
-        match (self, split) {
-            (Self::Marked, _) => format!("{} = {}", name::SPLIT, split as u8),
-            (Self::Times { validation_from, .. }, Split::Train) => format!("{time} < {validation_from}"),
-            (Self::Times { validation_from, test_from }, Split::Validation) => {
-                format!("{time} >= {validation_from} AND {time} < {test_from}")
-            }
-            (Self::Times { test_from, .. }, Split::Test) => format!("{time} >= {test_from}"),
-        }
     }
 }
 
@@ -74,25 +57,21 @@ pub(crate) fn stated(file: &DatasetFile, time: &DataType) -> Result<Option<Bound
     }
 }
 
-/// The changes of time nearest to the wanted shares of `rows` rows: exact counts, and equal times stay together.
-pub(crate) async fn by_ratio(context: &SessionContext, ratios: &[f64; 3], rows: u64) -> Result<Boundaries> {
+/// The changes of time nearest to the wanted shares of `n_rows` rows: exact counts, and equal times stay together.
+pub(crate) fn by_ratio(rows: &dyn Rows, ratios: &[f64; 3], n_rows: u64) -> Result<Boundaries, IngestError> {
     let sum: f64 = ratios.iter().sum();
-    let wanted = |share: f64| (rows as f64 * (share / sum)).round() as u64;
+    let wanted = |share: f64| (n_rows as f64 * (share / sum)).round() as u64;
     let mut validation = Search::new(wanted(ratios[0]));
     let mut test = Search::new(wanted(ratios[0] + ratios[1]));
-    let query = format!("SELECT {time} FROM {} ORDER BY {time}", name::RESULT, time = name::TIME);
-    let mut stream = context.sql(&query).await?.execute_stream().await?;
     let (mut last, mut before) = (None, 0);
-    while let Some(batch) = stream.next().await {
-        for &time in batch?.column(0).as_primitive::<Int64Type>().values() {
-            if last != Some(time) {
-                validation.offer(time, before);
-                test.offer(time, before);
-            }
-            last = Some(time);
-            before += 1;
+    rows.times(&mut |time| {
+        if last != Some(time) {
+            validation.offer(time, before);
+            test.offer(time, before);
         }
-    }
+        last = Some(time);
+        before += 1;
+    })?;
     // Where time never changes, everything is training, and the other splits are reported as empty.
     let end = last.map_or(0, |time| time.saturating_add(1));
     let at = |search: Search| search.nearest.map_or(end, |(time, _)| time);
@@ -133,31 +112,6 @@ impl SplitCounts {
         let tasks = 0..self.positives[0].len();
         tasks.map(|task| self.positives.iter().map(|positives| positives[task]).sum()).collect()
     }
-}
-
-/// Counts those of `table`, [`name::RESULT`] or [`name::ROWS`].
-pub(crate) async fn count(
-    context: &SessionContext,
-    table: &str,
-    boundaries: Boundaries,
-    n_tasks: usize,
-) -> Result<SplitCounts> {
-    let mut counts = SplitCounts { rows: [0; 3], positives: Default::default() };
-    let sums: String =
-        (0..n_tasks).map(|task| format!(", coalesce(sum({}{task}), 0)", name::LABEL)).collect();
-    for split in Split::ALL {
-        let query = format!("SELECT count(*){sums} FROM {table} WHERE {}", boundaries.condition(split));
-        let batches = context.sql(&query).await?.collect().await?;
-        let batch = batches.iter().find(|batch| batch.num_rows() == 1).expect("an aggregate yields one row");
-        let numbers = (0..batch.num_columns()).map(|column| {
-            let number = datafusion::arrow::compute::cast(batch.column(column), &DataType::Int64)?;
-            Ok(number.as_primitive::<Int64Type>().value(0).unsigned_abs())
-        });
-        let mut numbers = numbers.collect::<Result<Vec<u64>>>()?.into_iter();
-        counts.rows[split as usize] = numbers.next().expect("the first column counts the rows");
-        counts.positives[split as usize] = numbers.collect();
-    }
-    Ok(counts)
 }
 
 /// A split without rows and a task without positives to learn from end the preparation before its longest steps.
@@ -231,6 +185,5 @@ mod tests {
         let boundaries = Boundaries::Times { validation_from: 10, test_from: 20 };
         let splits = [9, 10, 19, 20].map(|time| boundaries.split(time, None));
         assert_eq!(splits, [Split::Train, Split::Validation, Split::Validation, Split::Test]);
-        assert_eq!(boundaries.condition(Split::Validation), "time >= 10 AND time < 20");
     }
 }

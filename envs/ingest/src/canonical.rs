@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array,
-};
-use datafusion::arrow::compute::filter_record_batch;
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_select::filter::filter_record_batch;
 
 use crate::columns::{Columns, is_list};
 use crate::dataset_file::DatasetFile;
@@ -18,12 +16,8 @@ use crate::late_labels::late_tasks;
 use crate::raw::{Raw, joined, text};
 use crate::split_marks::SplitMarks;
 
-/// The canonical tables' and columns' names: the query's may hold anything, these need no quoting in SQL.
+/// The canonical columns' names: the query's may hold anything, these need no quoting in SQL.
 pub(crate) mod name {
-    /// Table of the query's rows, labels as they will be once everything is known.
-    pub(crate) const RESULT: &str = "result_rows";
-    /// The same with labels as they count in their split.
-    pub(crate) const ROWS: &str = "rows";
     /// Position of the row in the query's result.
     pub(crate) const POSITION: &str = "position";
     /// Session key, where it is an integer as integers are written: `Int64`. Such keys sort by size.

@@ -1,6 +1,6 @@
 //! Which column of the query's result is what.
 
-use datafusion::arrow::datatypes::{DataType, Schema};
+use arrow_schema::{DataType, Schema};
 
 use crate::IngestError;
 use crate::dataset_file::{DatasetFile, MultiValued, SplitRule, TaskColumn};

@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use arrow_array::RecordBatch;
+use arrow_ipc::writer::StreamWriter;
 use blake3::Hasher;
 use rmtl_envs::{Cancel, FORMAT_VERSION};
 
@@ -35,10 +37,7 @@ pub(crate) fn of(
 ) -> Result<String, IngestError> {
     let total = sources.values().flatten().map(|file| file.bytes).sum();
     let mut bytes = 0;
-    let mut hasher = Hasher::new();
-    hasher.update(&FORMAT_VERSION.to_le_bytes());
-    hasher.update(&INGEST_VERSION.to_le_bytes());
-    add(&mut hasher, &serde_json::to_vec(file).expect("a dataset file has string keys only"));
+    let mut hasher = versions(file);
     for (table, files) in sources {
         for file in files {
             progress(Progress::Hashing { bytes, total });
@@ -51,6 +50,33 @@ pub(crate) fn of(
     }
     progress(Progress::Hashing { bytes, total });
     Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// The same of rows that are in memory.
+pub(crate) fn of_rows(file: &DatasetFile, rows: &RecordBatch) -> Result<String, IngestError> {
+    let mut hasher = versions(file);
+    let mut write = || {
+        let mut writer = StreamWriter::try_new(&mut hasher, &rows.schema())?;
+        writer.write(rows)?;
+        writer.finish()
+    };
+    write()
+        .map_err(|error| IngestError::Rows { path: file.path().to_owned(), message: error.to_string() })?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// The same of a dataset file alone, whatever its log: of its content, not its layout or comments.
+pub fn dataset_file_hash(file: &DatasetFile) -> String {
+    versions(file).finalize().to_hex().to_string()
+}
+
+/// What every hash starts with.
+fn versions(file: &DatasetFile) -> Hasher {
+    let mut hasher = Hasher::new();
+    hasher.update(&FORMAT_VERSION.to_le_bytes());
+    hasher.update(&INGEST_VERSION.to_le_bytes());
+    add(&mut hasher, &serde_json::to_vec(file).expect("a dataset file has string keys only"));
+    hasher
 }
 
 fn hash(file: &SourceFile) -> io::Result<blake3::Hash> {

@@ -31,7 +31,9 @@ use crate::toml_file;
 pub struct DatasetFile {
     /// Name of the dataset, for reports.
     pub name: String,
-    /// One SQL `SELECT` that yields one row per impression. Names are case-sensitive as written.
+    /// One SQL `SELECT` that yields one row per impression. Names are case-sensitive as written. Neither this nor tables where
+    /// [a program has the rows](crate::prepare_rows).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub query: String,
     /// Which rows form a session.
     pub session: Session,
@@ -59,6 +61,7 @@ pub struct DatasetFile {
     /// The labels, from the first step of the chain to the last.
     pub tasks: Vec<TaskColumn>,
     /// The query's tables, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, Table>,
     /// Which rows are for training, validation and test.
     #[serde(default)]

@@ -1,9 +1,9 @@
 //! One number per row that stands for all its columns.
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, StringArray, UInt8Array, UInt64Array,
-};
-use datafusion::arrow::datatypes::{DataType, Float64Type, UInt8Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, UInt8Type};
+use arrow_array::{Array, ArrayRef, Float64Array, StringArray, UInt8Array, UInt64Array};
+use arrow_schema::DataType;
 
 /// Hash of each row of `columns` (text, numbers and bytes): rows of one session and time are ordered by it, and those
 /// that share it are equal in `columns`. Comparing it instead of the columns makes a sort of wide rows several times

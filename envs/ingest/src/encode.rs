@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use datafusion::arrow::array::{
-    Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array,
-};
-use datafusion::arrow::datatypes::{Float64Type, Int64Type, UInt8Type, UInt64Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, UInt8Type, UInt64Type};
+use arrow_array::{Array, Float64Array, Int64Array, RecordBatch, StringArray, UInt8Array, UInt64Array};
 use rmtl_envs::{
     CategoricalField, Extras, NumberScale, NumericField, OUT_OF_VOCABULARY, PADDING, RowValues, Schema,
     SessionEnd, Split, Task,

@@ -134,6 +134,25 @@ pub enum IngestError {
     #[error("{0}")]
     Value(Box<OffendingValue>),
 
+    /// Rows that are in memory are not what they should be.
+    #[error("{}: the rows cannot be read: {message}", path.display())]
+    Rows {
+        /// The dataset file.
+        path: PathBuf,
+        /// arrow's reason.
+        message: String,
+    },
+
+    /// The dataset has to be made with SQL, which this build does not have.
+    #[error(
+        "{}: `query` needs SQL, which this build of rmtl is without: build it with `cargo build --release --workspace`; to train or \
+         evaluate, a dataset that was prepared elsewhere will do (--prepared)", path.display()
+    )]
+    NeedsSql {
+        /// The dataset file.
+        path: PathBuf,
+    },
+
     /// The query yields no row.
     #[error("{}: the query yields no row; check the files and its WHERE and JOIN clauses", path.display())]
     NoRows {

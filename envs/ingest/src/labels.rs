@@ -1,7 +1,7 @@
 //! Labels: what counts as 0 and 1, the AND along a chain, and when a label of 1 became known.
 
-use datafusion::arrow::array::{Array, Int64Array};
-use datafusion::arrow::error::ArrowError;
+use arrow_array::{Array, Int64Array};
+use arrow_schema::ArrowError;
 
 use crate::findings::{Expectation, Findings};
 use crate::raw::Raw;

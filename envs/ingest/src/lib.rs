@@ -20,41 +20,40 @@
 //!
 //! The format of the file, key by key: `configs/datasets/README.md`.
 //!
-//! This crate is the only one that knows of DataFusion, and nothing public that reaches it is generic or async, so
-//! that a change elsewhere never recompiles it. Everything streams and spills to disk: the log may be larger
-//! than memory, the vocabularies and the smaller sides of joins may not. The same input gives the same bytes,
-//! whatever the number of cores.
+//! With the feature `sql`, `sql/` runs any query over any files through DataFusion, which nothing else knows of; nothing
+//! public that reaches it is generic or async, so that a change elsewhere never recompiles it. There everything streams and
+//! spills to disk: the log may be larger than memory, the vocabularies and the smaller sides of joins may not. `memory/`,
+//! which is always there, makes the same bytes of rows that are in memory: all of one generated log, or
+//! [those of a program](prepare_rows).
+//! The same input gives the same bytes, whatever the number of cores.
+
+#![cfg_attr(not(feature = "sql"), expect(dead_code, reason = "what only queries ask for"))]
 
 mod adjacent;
 mod boundary;
+mod build;
 mod canonical;
 mod columns;
 mod content_hash;
 mod dataset_file;
 mod digest;
 mod encode;
-mod engine;
 mod error;
 mod exact_sum;
-mod failed_cast;
 mod findings;
-mod join_order;
 mod labels;
 mod late_labels;
-mod leakage;
-mod lineage;
-mod materialise;
+mod layout;
+mod memory;
 mod moments;
 mod nearest;
 mod prepare;
 mod progress;
 mod purpose;
-mod query;
 mod raw;
-mod register;
 mod rejects;
+mod rows;
 mod source;
-mod source_place;
 mod split_end;
 mod split_marks;
 mod split_warnings;
@@ -66,14 +65,18 @@ mod vocabulary;
 mod warnings;
 mod write;
 
+#[cfg_attr(not(feature = "sql"), path = "no_sql.rs")]
+mod sql;
+
 pub mod toml_file;
 
-pub use content_hash::content_hash;
+pub use content_hash::{content_hash, dataset_file_hash};
 pub use dataset_file::{
     ColumnType, DatasetFile, Dialect, FieldVocabulary, FileFormat, FileTable, Gap, MultiValued, Session,
     SplitRule, Table, TaskColumn, TaskKind, TimePoint, VocabularyRules,
 };
 pub use error::{IngestError, OffendingValue};
-pub use leakage::{Difference, FirstDifference, LEAKAGE_RUNS, LeakageTest, Variant};
-pub use prepare::{Prepared, prepare, validate};
+pub use prepare::{Prepared, prepare, prepare_rows, validate};
 pub use progress::Progress;
+#[cfg(feature = "sql")]
+pub use sql::leakage::{Difference, FirstDifference, LEAKAGE_RUNS, LeakageTest, Variant};

@@ -1,33 +1,22 @@
 //! Mean and standard deviation of the numeric fields over the training rows.
 
-use datafusion::arrow::array::AsArray;
-use datafusion::arrow::datatypes::Float64Type;
-use datafusion::error::Result;
-use datafusion::prelude::SessionContext;
-use futures::StreamExt;
-use rmtl_envs::{NumberScale, NumericField, Split};
+use rmtl_envs::{NumberScale, NumericField};
 
+use crate::IngestError;
 use crate::boundary::Boundaries;
 use crate::canonical::name;
 use crate::dataset_file::DatasetFile;
 use crate::exact_sum::ExactSum;
+use crate::rows::Rows;
 
 /// The fields of a log, and the names of those whose training rows all have one value.
 pub(crate) type Fitted = (Vec<NumericField>, Vec<String>);
 
 /// Fits the fields `names`. Sums are exact, so the order in which rows come does not matter.
-pub(crate) async fn fit(
-    context: &SessionContext,
-    names: &[String],
-    boundaries: Boundaries,
-) -> Result<Fitted> {
-    let (mut constant, mut fields) = (Vec::new(), Vec::new());
-    if names.is_empty() {
-        return Ok((fields, constant));
-    }
+pub(crate) fn fit(rows: &dyn Rows, names: &[String], boundaries: Boundaries) -> Result<Fitted, IngestError> {
     let columns: Vec<String> = (0..names.len()).map(|field| format!("{}{field}", name::NUMERIC)).collect();
-    let (means, variances) = moments(context, &columns, boundaries).await?;
-    for ((name, &mean), variance) in names.iter().zip(&means).zip(variances) {
+    let (mut constant, mut fields) = (Vec::new(), Vec::new());
+    for (name, Moments { mean, variance, .. }) in names.iter().zip(moments(rows, &columns, boundaries)?) {
         let deviation = variance.sqrt();
         if deviation == 0.0 {
             constant.push(name.clone());
@@ -39,74 +28,78 @@ pub(crate) async fn fit(
     Ok((fields, constant))
 }
 
-/// Fits the labels that are numbers, by task; the error is the task of which no training row tells a scale.
-pub(crate) async fn scales(
-    context: &SessionContext,
+/// Fits the labels that are numbers, by task.
+///
+/// # Errors
+/// No training row tells a scale.
+pub(crate) fn scales(
+    rows: &dyn Rows,
     file: &DatasetFile,
     boundaries: Boundaries,
-) -> Result<Result<Vec<Option<NumberScale>>, usize>> {
+    capped: &[u64],
+) -> Result<Vec<Option<NumberScale>>, IngestError> {
     let tasks: Vec<usize> = file.number_tasks().collect();
-    let mut scales = vec![None; file.tasks.len()];
-    if tasks.is_empty() {
-        return Ok(Ok(scales));
-    }
     let columns: Vec<String> = tasks.iter().map(|task| format!("{}{task}", name::VALUE)).collect();
-    let (means, variances) = moments(context, &columns, boundaries).await?;
-    let largest: Vec<String> = columns.iter().map(|column| format!("max({column})")).collect();
-    let (largest, train) = (largest.join(", "), boundaries.condition(Split::Train));
-    let query = format!("SELECT {largest} FROM {} WHERE {train}", name::ROWS);
-    let batches = context.sql(&query).await?.collect().await?;
-    let batch = batches.iter().find(|batch| batch.num_rows() == 1).expect("an aggregate yields one row");
-    for (index, &task) in tasks.iter().enumerate() {
-        let largest = batch.column(index).as_primitive::<Float64Type>().value(0);
-        let cap = file.tasks[task].cap.unwrap_or(largest);
-        if variances[index] == 0.0 {
-            return Ok(Err(task));
+    let mut scales = vec![None; file.tasks.len()];
+    for (&task, Moments { mean, variance, largest }) in tasks.iter().zip(moments(rows, &columns, boundaries)?)
+    {
+        let column = &file.tasks[task];
+        if variance == 0.0 {
+            let capped = if capped[task] > 0 { ", those above its `cap` taken for it" } else { "" };
+            let found = format!("the same number in `{}` in all of them{capped}", column.label);
+            let key = format!("tasks.{}.label", column.name);
+            return Err(file.setting(key, "numbers that differ in the training rows", found));
         }
-        scales[task] =
-            Some(NumberScale { cap, mean: means[index], standard_deviation: variances[index].sqrt() });
+        let cap = column.cap.unwrap_or(largest);
+        scales[task] = Some(NumberScale { cap, mean, standard_deviation: variance.sqrt() });
     }
-    Ok(Ok(scales))
+    Ok(scales)
 }
 
 /// Whether any training row counts, in the precision of the table.
-pub(crate) async fn has_weight(context: &SessionContext, boundaries: Boundaries) -> Result<bool> {
-    let as_stored = |_, value| f64::from(value as f32);
-    let average = averages(context, &[name::WEIGHT.to_owned()], boundaries, as_stored).await?;
-    Ok(average[0] > 0.0)
+pub(crate) fn has_weight(rows: &dyn Rows, boundaries: Boundaries) -> Result<bool, IngestError> {
+    let mut has_weight = false;
+    rows.training_numbers(&[name::WEIGHT.to_owned()], boundaries, &mut |_, weight| {
+        has_weight |= weight as f32 > 0.0;
+    })?;
+    Ok(has_weight)
 }
 
-/// Means and variances of columns over the training rows.
-async fn moments(
-    context: &SessionContext,
-    columns: &[String],
-    boundaries: Boundaries,
-) -> Result<(Vec<f64>, Vec<f64>)> {
-    let means = averages(context, columns, boundaries, |_, value| value).await?;
-    let squares = |field: usize, value: f64| (value - means[field]).powi(2);
-    let variances = averages(context, columns, boundaries, squares).await?;
-    Ok((means, variances))
+/// What a column's training rows have in common.
+#[derive(Clone, Copy, Debug)]
+struct Moments {
+    mean: f64,
+    variance: f64,
+    largest: f64,
 }
 
-/// Per column, the average of `of(field, value)` over the training rows that have a value; 0 where none has.
-async fn averages(
-    context: &SessionContext,
-    columns: &[String],
-    boundaries: Boundaries,
-    of: impl Fn(usize, f64) -> f64,
-) -> Result<Vec<f64>> {
-    let mut sums = vec![(ExactSum::default(), 0_u64); columns.len()];
-    let (columns, train) = (columns.join(", "), boundaries.condition(Split::Train));
-    let query = format!("SELECT {columns} FROM {} WHERE {train}", name::ROWS);
-    let mut stream = context.sql(&query).await?.execute_stream().await?;
-    while let Some(batch) = stream.next().await {
-        for (field, column) in batch?.columns().iter().enumerate() {
-            let (sum, count) = &mut sums[field];
-            for value in column.as_primitive::<Float64Type>().iter().flatten() {
-                sum.add(of(field, value));
-                *count += 1;
-            }
-        }
+/// Of columns without any number, 0.
+fn moments(rows: &dyn Rows, columns: &[String], boundaries: Boundaries) -> Result<Vec<Moments>, IngestError> {
+    if columns.is_empty() {
+        return Ok(Vec::new());
     }
+    let mut largest = vec![0.0; columns.len()];
+    let means = averages(rows, columns, boundaries, |column, value| {
+        largest[column] = f64::max(largest[column], value);
+        value
+    })?;
+    let variances = averages(rows, columns, boundaries, |column, value| (value - means[column]).powi(2))?;
+    let columns = means.iter().zip(&variances).zip(&largest);
+    Ok(columns.map(|((&mean, &variance), &largest)| Moments { mean, variance, largest }).collect())
+}
+
+/// Per column, the average of `of(column, value)` over the training rows that have a value; 0 where none has.
+fn averages(
+    rows: &dyn Rows,
+    columns: &[String],
+    boundaries: Boundaries,
+    mut of: impl FnMut(usize, f64) -> f64,
+) -> Result<Vec<f64>, IngestError> {
+    let mut sums = vec![(ExactSum::default(), 0_u64); columns.len()];
+    rows.training_numbers(columns, boundaries, &mut |column, value| {
+        let (sum, count) = &mut sums[column];
+        sum.add(of(column, value));
+        *count += 1;
+    })?;
     Ok(sums.into_iter().map(|(sum, count)| sum.value() / count.max(1) as f64).collect())
 }

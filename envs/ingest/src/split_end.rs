@@ -1,13 +1,10 @@
 //! Where each split ends, and what is known by then.
 
-use datafusion::arrow::array::{Array, AsArray};
-use datafusion::arrow::datatypes::Int64Type;
-use datafusion::error::Result;
-use datafusion::prelude::SessionContext;
 use rmtl_envs::{SessionEnd, Split};
 
+use crate::IngestError;
 use crate::boundary::Boundaries;
-use crate::canonical::name;
+use crate::rows::Rows;
 
 /// The end of a split. A split's table is made from the split's own rows and this number: the log after it is not
 /// looked at, so nothing in the table can tell what comes later.
@@ -21,28 +18,20 @@ pub(crate) struct SplitEnd {
 
 /// The ends of all splits: splits by time end where the next one begins, the last one and those by other rules with
 /// the last of their own rows.
-pub(crate) async fn ends(context: &SessionContext, boundaries: Boundaries) -> Result<[SplitEnd; 3]> {
+pub(crate) fn ends(rows: &dyn Rows, boundaries: Boundaries) -> Result<[SplitEnd; 3], IngestError> {
     let mut ends = [SplitEnd { boundary: 0, inclusive: true }; 3];
     for (split, end) in Split::ALL.into_iter().zip(&mut ends) {
         *end = match (boundaries, split) {
             (Boundaries::Times { validation_from, .. }, Split::Train) => SplitEnd::before(validation_from),
             (Boundaries::Times { test_from, .. }, Split::Validation) => SplitEnd::before(test_from),
             (Boundaries::Times { .. }, Split::Test) | (Boundaries::Marked, _) => {
-                SplitEnd { boundary: last_time(context, boundaries, split).await?, inclusive: true }
+                // Any end will do for a split without rows.
+                let boundary = rows.last_time(boundaries, split)?.unwrap_or_default();
+                SplitEnd { boundary, inclusive: true }
             }
         };
     }
     Ok(ends)
-}
-
-/// 0 of an empty split.
-async fn last_time(context: &SessionContext, boundaries: Boundaries, split: Split) -> Result<i64> {
-    let (time, condition) = (name::TIME, boundaries.condition(split));
-    let query = format!("SELECT max({time}) FROM {} WHERE {condition}", name::RESULT);
-    let batches = context.sql(&query).await?.collect().await?;
-    let batch = batches.iter().find(|batch| batch.num_rows() == 1).expect("an aggregate yields one row");
-    let last = batch.column(0).as_primitive::<Int64Type>();
-    Ok(if last.is_valid(0) { last.value(0) } else { 0 })
 }
 
 impl SplitEnd {
@@ -62,10 +51,9 @@ impl SplitEnd {
         }
     }
 
-    /// Whether the time in `column` has not come yet, as a condition in SQL; null has.
-    pub(crate) fn later(self, column: &str) -> String {
-        let than = if self.inclusive { ">" } else { ">=" };
-        format!("{column} {than} {}", self.boundary)
+    /// Whether `time` has not come yet.
+    pub(crate) fn is_before(self, time: i64) -> bool {
+        if self.inclusive { self.boundary < time } else { self.boundary <= time }
     }
 }
 
@@ -86,8 +74,9 @@ mod tests {
 
     #[test]
     fn what_happens_at_a_boundary_is_known_only_where_the_split_includes_it() {
-        assert_eq!(SplitEnd::before(100).later("known0"), "known0 >= 100");
-        assert_eq!(SplitEnd { boundary: 100, inclusive: true }.later("known0"), "known0 > 100");
+        assert_eq!([99, 100].map(|time| SplitEnd::before(100).is_before(time)), [false, true]);
+        let inclusive = SplitEnd { boundary: 100, inclusive: true };
+        assert_eq!([100, 101].map(|time| inclusive.is_before(time)), [false, true]);
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use datafusion::arrow::array::{StringArray, UInt8Array};
+use arrow_array::{StringArray, UInt8Array};
 use rmtl_envs::Split;
 
 use crate::dataset_file::SplitRule;

@@ -1,20 +1,18 @@
 //! From values to ids, fitted on the training rows.
 
-mod counter;
 mod file;
+mod list;
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use datafusion::error::{DataFusionError, Result};
-use datafusion::prelude::SessionContext;
 use rmtl_envs::OUT_OF_VOCABULARY;
 
-use self::counter::Counter;
-pub(crate) use self::counter::list_values;
-use crate::Progress;
+pub(crate) use self::list::list_values;
 use crate::boundary::Boundaries;
 use crate::dataset_file::{DatasetFile, FieldRule};
+use crate::rows::{Rows, Wanted};
+use crate::{IngestError, Progress};
 
 /// The ids of one field.
 #[derive(Debug)]
@@ -49,14 +47,14 @@ impl Vocabulary {
 }
 
 /// Fits every field and writes `folder/<field>.csv`: value, id and count, in the order of the ids.
-pub(crate) async fn fit(
-    context: &SessionContext,
+pub(crate) fn fit(
+    rows: &dyn Rows,
     file: &DatasetFile,
     separators: &[Option<String>],
     boundaries: Boundaries,
     folder: &Path,
     progress: &dyn Fn(Progress),
-) -> Result<Vec<Vocabulary>> {
+) -> Result<Vec<Vocabulary>, IngestError> {
     let lengths =
         file.categorical.iter().map(|_| 1).chain(file.multi_valued.iter().map(|list| list.max_values));
     let mut vocabularies = Vec::new();
@@ -65,25 +63,48 @@ pub(crate) async fn fit(
         vocabularies.push(match file.vocabulary.of(field) {
             FieldRule::Hashed { buckets } => Vocabulary::Hashed { buckets },
             FieldRule::Fitted { min_count, max_size } => {
-                let counter = Counter { context, field: index, boundaries, min_count, max_size };
+                let wanted = Wanted { least: min_count, most: max_size };
                 let counts = match separator {
-                    None => counter.values().await?,
-                    Some(separator) => counter.list_values(separator, length as usize).await?,
+                    None => counts(rows, index, boundaries, wanted)?,
+                    Some(separator) => {
+                        list::counts(rows, index, boundaries, wanted, separator, length as usize)?
+                    }
                 };
-                file::write(&folder.join(format!("{field}.csv")), &counts).map_err(DataFusionError::from)?;
-                numbered(counts)?
+                file::write(&folder.join(format!("{field}.csv")), &counts)?;
+                numbered(counts).ok_or_else(|| {
+                    let key = format!("vocabulary.fields.{field}.max_size");
+                    file.setting(key, format!("a size, for there are ids for {MOST_VALUES} values"), "none")
+                })?
             }
         });
     }
     Ok(vocabularies)
 }
 
-fn numbered(counts: Vec<(Box<str>, u64)>) -> Result<Vocabulary> {
-    let too_many =
-        || DataFusionError::Execution("a vocabulary has more values than there are ids; set max_size".into());
-    let n_values =
-        u32::try_from(counts.len()).ok().filter(|&count| count < u32::MAX - 1).ok_or_else(too_many)?;
-    Ok(Vocabulary::Fitted(counts.into_iter().map(|(value, _)| value).zip(1..=n_values).collect()))
+/// Values and how often they stand in the training rows.
+type Counts = Vec<(Box<str>, u64)>;
+
+/// Of a field with one value per row.
+fn counts(
+    rows: &dyn Rows,
+    field: usize,
+    boundaries: Boundaries,
+    wanted: Wanted,
+) -> Result<Counts, IngestError> {
+    let mut counts = Vec::new();
+    rows.frequencies(field, boundaries, Some(wanted), &mut |value, count| {
+        counts.push((value.into(), count))
+    })?;
+    Ok(counts)
+}
+
+/// Ids are 32-bit; one is for unknown values, one marks unused slots.
+const MOST_VALUES: u32 = u32::MAX - 2;
+
+/// None if there are more values than ids.
+fn numbered(counts: Counts) -> Option<Vocabulary> {
+    let n_values = u32::try_from(counts.len()).ok().filter(|&count| count <= MOST_VALUES)?;
+    Some(Vocabulary::Fitted(counts.into_iter().map(|(value, _)| value).zip(1..=n_values).collect()))
 }
 
 #[cfg(test)]

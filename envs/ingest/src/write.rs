@@ -4,20 +4,17 @@ mod split;
 
 use std::path::Path;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch};
-use datafusion::error::DataFusionError;
-use datafusion::prelude::SessionContext;
-use futures::StreamExt;
-use rmtl_envs::{EnvError, Split, SplitSummary};
-use tokio::task::yield_now;
+use arrow_array::{ArrayRef, RecordBatch};
+use rmtl_envs::{EnvError, NumericField, Split, SplitSummary};
 
 use self::split::SplitWriter;
-
-use crate::Progress;
 use crate::adjacent::Adjacent;
 use crate::canonical::name;
+use crate::dataset_file::DatasetFile;
 use crate::encode::{CanonicalBatch, EncodedRow, Encoder, FarNumber};
+use crate::rows::Rows;
 use crate::split_end::SplitEnd;
+use crate::{IngestError, Progress};
 
 /// What the sorted rows showed that single rows do not.
 #[derive(Debug, Default)]
@@ -30,23 +27,17 @@ pub(crate) struct Oddities {
     pub(crate) single_rows: u64,
 }
 
-/// Why the tables could not be written.
-pub(crate) enum WriteError {
-    DataFusion(DataFusionError),
-    Envs(EnvError),
-    Number(FarNumber),
-}
-
 /// Writes `folder/{train,validation,test}.arrow`, rows sorted by session, then time, then the digest of what is known
 /// with the row, then the labels that count.
-pub(crate) async fn tables(
-    context: &SessionContext,
+pub(crate) fn tables(
+    rows: &dyn Rows,
+    file: &DatasetFile,
     encoder: &mut Encoder,
     sessions: SessionEnds,
     folder: &Path,
     total: u64,
     progress: &dyn Fn(Progress),
-) -> Result<(Vec<SplitSummary>, Oddities), WriteError> {
+) -> Result<(Vec<SplitSummary>, Oddities), IngestError> {
     progress(Progress::Sorting);
     let labels = (0..encoder.schema().n_tasks()).map(|task| format!("{}{task}", name::LABEL));
     let numbers = encoder.schema().tasks.iter().enumerate().filter(|(_, task)| task.number.is_some());
@@ -59,19 +50,15 @@ pub(crate) async fn tables(
         .chain(values)
         .chain(weight)
         .collect();
-    let query = format!("SELECT * FROM {} ORDER BY {}", name::ROWS, keys.join(", "));
-    let mut stream = context.sql(&query).await?.execute_stream().await?;
-    let mut writer = SessionWriter::create(encoder, sessions, folder, keys)?;
+    let mut writer = SessionWriter::create(encoder, sessions, folder, keys.clone())?;
     let mut written = 0;
-    while let Some(batch) = stream.next().await {
-        let batch = batch?;
-        writer.push(encoder, &batch)?;
+    rows.sorted(&keys, &mut |batch| {
+        writer.push(file, encoder, batch)?;
         written += batch.num_rows() as u64;
         progress(Progress::Writing { rows: written, total });
-        // Rows that are ready come without a pause, in which others could look.
-        yield_now().await;
-    }
-    writer.finish()
+        Ok(())
+    })?;
+    Ok(writer.finish()?)
 }
 
 /// What ends a session.
@@ -118,14 +105,19 @@ impl SessionWriter {
         })
     }
 
-    fn push(&mut self, encoder: &mut Encoder, batch: &RecordBatch) -> Result<(), WriteError> {
+    fn push(
+        &mut self,
+        file: &DatasetFile,
+        encoder: &mut Encoder,
+        batch: &RecordBatch,
+    ) -> Result<(), IngestError> {
         let column = |name: &str| batch.column_by_name(name).expect("canonical rows have their keys").clone();
-        let same_key = self.keys.same_as_previous(&[column(name::SESSION_NUMBER), column(name::SESSION)])?;
+        let same_key = self.keys.same_as_previous(&[column(name::SESSION_NUMBER), column(name::SESSION)]);
         let sorted_by: Vec<ArrayRef> = self.sorted_by.iter().map(|name| column(name)).collect();
-        let same_row = self.rows.same_as_previous(&sorted_by)?;
+        let same_row = self.rows.same_as_previous(&sorted_by);
         let typed = CanonicalBatch::of(batch);
         for row in 0..batch.num_rows() {
-            encoder.encode(&typed, row, &mut self.current).map_err(WriteError::Number)?;
+            encoder.encode(&typed, row, &mut self.current).map_err(|number| too_far(file, number))?;
             let (time, position) = (self.current.time, typed.position.value(row));
             self.oddities.duplicates += u64::from(same_row[row]);
             let overtaken = same_key[row] && time > self.previous.0 && position < self.previous.1;
@@ -137,7 +129,7 @@ impl SessionWriter {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(Vec<SplitSummary>, Oddities), WriteError> {
+    fn finish(mut self) -> Result<(Vec<SplitSummary>, Oddities), EnvError> {
         let mut summaries = Vec::new();
         for split in self.splits {
             let (summary, single_rows) = split.finish()?;
@@ -148,20 +140,11 @@ impl SessionWriter {
     }
 }
 
-impl From<DataFusionError> for WriteError {
-    fn from(error: DataFusionError) -> Self {
-        Self::DataFusion(error)
-    }
-}
-
-impl From<datafusion::arrow::error::ArrowError> for WriteError {
-    fn from(error: datafusion::arrow::error::ArrowError) -> Self {
-        Self::DataFusion(error.into())
-    }
-}
-
-impl From<EnvError> for WriteError {
-    fn from(error: EnvError) -> Self {
-        Self::Envs(error)
-    }
+fn too_far(file: &DatasetFile, FarNumber { field, value, row }: FarNumber) -> IngestError {
+    let NumericField { name, mean, standard_deviation } = field;
+    let expected = format!(
+        "values of `{name}` whose distance from the training rows' mean {mean:e}, in standard deviations {standard_deviation:e}, 32 \
+         bits can hold"
+    );
+    file.setting("numeric", expected, format!("{value:e} in row {row} of the query's result"))
 }

@@ -25,6 +25,7 @@ fn write_dataset(folder: &Path) -> Manifest {
         format_version: FORMAT_VERSION,
         name: "fixture".into(),
         content_hash: "abc".into(),
+        dataset_file_hash: String::new(),
         session: SessionRule { key: "user".into(), gap: Some(1000) },
         schema: schema(2),
         weight: false,

@@ -28,6 +28,9 @@ pub(super) struct Layer {
     /// Whether the residual is the query, since the layer's input has other rows.
     #[module(skip)]
     is_first: bool,
+    /// Whether anybody looks at the selection rate.
+    #[module(skip)]
+    shows_rate: bool,
 }
 
 impl Layer {
@@ -53,7 +56,13 @@ impl Layer {
             pattern_attention: ps.then(|| PointAttention::new(dim, n_heads, stream, device)),
             pattern_norm: ps.then(|| layer_norm(dim, device)),
             is_first: index == 0,
+            shows_rate: true,
         }
+    }
+
+    /// The same without the selection rate.
+    pub(super) fn for_prediction(self) -> Self {
+        Self { shows_rate: false, ..self }
     }
 
     /// `H_l` to `Y_l`, and the share of points each row selects, `[batch]` without a graph.
@@ -72,11 +81,12 @@ impl Layer {
             return (self.norm.forward(attended + h), None);
         };
         let z = selector.forward(&h, gamma);
-        let rate = z.clone().detach().greater_elem(0.0).float().mean_dim(1).squeeze_dim(1);
+        let rate = || z.clone().detach().greater_elem(0.0).float().mean_dim(1).squeeze_dim(1);
+        let rate = self.shows_rate.then(rate);
         let attended = self.attention.forward(points.val(), Some(z.clone()), h.clone());
         let residual =
             if self.is_first { points.val().unsqueeze::<3>() * z.unsqueeze_dim::<3>(2) } else { h };
-        (self.norm.forward(attended + residual), Some(rate))
+        (self.norm.forward(attended + residual), rate)
     }
 
     /// `T^{l−1}` (absent = 0) to `T^l`, `[batch, task, dim]`; nothing where there is no pattern selector.

@@ -181,6 +181,10 @@ impl Backbone for Model {
         }
     }
 
+    fn for_prediction(self) -> Self {
+        Self { layers: self.layers.into_iter().map(Layer::for_prediction).collect(), ..self }
+    }
+
     fn shared(&self) -> Vec<ParamId> {
         self.layers.iter().flat_map(Layer::shared).collect()
     }

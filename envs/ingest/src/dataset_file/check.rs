@@ -152,8 +152,12 @@ impl DatasetFile {
     }
 
     fn check_tables(&self) -> Result<(), IngestError> {
-        if self.tables.is_empty() {
-            return Err(self.setting("tables", "at least one table", "none"));
+        if self.tables.is_empty() != self.query.is_empty() {
+            let (key, expected) = match self.query.is_empty() {
+                true => ("query", "one SQL SELECT over the tables"),
+                false => ("tables", "at least one table"),
+            };
+            return Err(self.setting(key, expected, "none"));
         }
         for (name, table) in &self.tables {
             let Table::Files(files) = table else { continue };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use datafusion::arrow::datatypes::DataType;
+use arrow_schema::DataType;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::ser::Serializer;

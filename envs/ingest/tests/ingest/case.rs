@@ -1,5 +1,6 @@
 //! A small log, a dataset file for it, and a folder to prepare it in.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -102,6 +103,23 @@ impl Case {
         assert!(left.iter().all(|name| name == "logs"), "left behind: {left:?} after {error}");
         message(&error)
     }
+}
+
+/// Every file below `folder` with its bytes.
+pub(crate) fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(inner) = folders.pop() {
+        for path in fs::read_dir(inner).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().display().to_string();
+                files.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
 }
 
 /// Writes columns as a Parquet file.

@@ -1,31 +1,13 @@
 //! Same input, same bytes; and nothing done twice.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use rmtl_envs::Cancel;
 use rmtl_ingest::{DatasetFile, Prepared, Progress, prepare};
 
-use crate::case::{Case, FILE, LOG};
-
-/// Every file below `folder` with its bytes.
-fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(inner) = folders.pop() {
-        for path in fs::read_dir(inner).unwrap().map(|entry| entry.unwrap().path()) {
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(folder).unwrap().display().to_string();
-                files.insert(name, fs::read(&path).unwrap());
-            }
-        }
-    }
-    files
-}
+use crate::case::{Case, FILE, LOG, contents};
 
 /// Enough rows for several partitions and row groups, with many ties in time, and numbers whose sum depends on order.
 fn large_log() -> String {

@@ -11,6 +11,7 @@ mod dialects;
 mod future;
 mod ids;
 mod known_at;
+mod memory;
 mod miniature;
 mod numbers;
 mod recipes;

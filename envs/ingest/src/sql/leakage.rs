@@ -17,9 +17,9 @@ pub use self::compare::{Difference, FirstDifference};
 use self::raw_table::{RawTable, cannot_copy, copies};
 use self::tamper::{Sides, tamper};
 use crate::dataset_file::{DatasetFile, FileTable, SplitRule, Table, TimePoint};
-use crate::engine::default_memory;
-use crate::prepare::{prepare_within, runtime};
+use crate::prepare::prepare_for;
 use crate::purpose::Purpose;
+use crate::sql::runtime;
 use crate::{IngestError, Progress, source};
 
 /// What is done to the raw rows at or after a boundary.
@@ -106,8 +106,7 @@ impl LeakageTest {
             .tempdir()
             .map_err(|error| cannot_copy(&std::env::temp_dir(), error))?;
         let whole = folder.path().join(WHOLE);
-        let prepared =
-            prepare_within(default_memory(), Purpose::Dataset, file, root, &whole, progress, cancel)?;
+        let prepared = prepare_for(Purpose::Dataset, None, file, root, &whole, progress, cancel)?;
         let sources = source::resolve(file, root, cancel)?;
         let (tables, untouched) = runtime(folder.path())?.block_on(copies(file, &sources, folder.path()))?;
         let manifest = prepared.dataset.manifest;
@@ -188,15 +187,7 @@ impl LeakageTest {
         let folder = self.folder.path();
         let other = tempfile::tempdir_in(folder).map_err(|error| cannot_copy(folder, error))?;
         let other = other.path().join("prepared");
-        let prepared = prepare_within(
-            default_memory(),
-            Purpose::Comparison,
-            file,
-            root,
-            &other,
-            progress,
-            &self.cancel,
-        )?;
+        let prepared = prepare_for(Purpose::Comparison, None, file, root, &other, progress, &self.cancel)?;
         differences((&folder.join(WHOLE), &self.manifest), (&other, &prepared.dataset.manifest), until)
     }
 

@@ -13,41 +13,37 @@ use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 use tokio::task::yield_now;
 
+use super::engine::Engine;
+use super::query::run_error;
+use super::register::Tables;
+use super::{Plan, failed_cast, source_place};
+use crate::build::Job;
 use crate::canonical::Canonical;
-use crate::dataset_file::DatasetFile;
-use crate::engine::Engine;
 use crate::findings::Findings;
-use crate::prepare::Plan;
 use crate::purpose::Purpose;
-use crate::query::run_error;
-use crate::register::Tables;
 use crate::rejects::{self, Reject};
-use crate::staging::Staging;
 use crate::{IngestError, Progress};
-use crate::{failed_cast, source_place};
 
 /// Rows of a row group: what the writer holds in memory, and what a later step reads in parallel.
 const GROUP_ROWS: usize = 1 << 17;
 
-/// Name of the file with the query's rows, in the scratch folder, and of its table.
-pub(crate) const ROWS_FILE: &str = "rows.parquet";
+/// Name of the file with the query's rows, in the scratch folder.
+pub(super) const ROWS_FILE: &str = "rows.parquet";
 
 /// Streams the result of `query` through the checks into a Parquet file.
-pub(crate) async fn materialise(
+pub(super) async fn materialise(
     engine: &Engine,
     tables: &Tables,
-    Plan { query, columns, .. }: Plan,
-    file: &DatasetFile,
-    purpose: Purpose,
-    staging: &Staging,
-    progress: &dyn Fn(Progress),
+    Plan { query, layout }: Plan,
+    job: Job<'_>,
 ) -> Result<(Findings, Vec<Reject>), IngestError> {
+    let Job { file, purpose, staging, .. } = job;
     let result = query.schema().as_arrow();
     let names: Vec<String> = result.fields().iter().map(|field| field.name().clone()).collect();
-    let canonical = Canonical::new(file, columns);
+    let canonical = Canonical::new(file, layout.columns);
     let mut findings = Findings::new(file);
     let (state, plan) = query.clone().into_parts();
-    if let Err(error) = write(query, &canonical, staging, &mut findings, progress).await {
+    if let Err(error) = write(query, &canonical, job, &mut findings).await {
         // Of what went wrong in the query's words, a line of a file says more.
         return Err(
             match failed_cast::find(file, state, &plan, &error).await.or_else(|| tables.first_broken()) {
@@ -67,14 +63,8 @@ pub(crate) async fn materialise(
     Ok((findings, rejects))
 }
 
-async fn write(
-    query: DataFrame,
-    canonical: &Canonical,
-    staging: &Staging,
-    findings: &mut Findings,
-    progress: &dyn Fn(Progress),
-) -> Result<()> {
-    let target = File::create(staging.scratch().join(ROWS_FILE))?;
+async fn write(query: DataFrame, canonical: &Canonical, job: Job<'_>, findings: &mut Findings) -> Result<()> {
+    let target = File::create(job.staging.scratch().join(ROWS_FILE))?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::LZ4_RAW)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
@@ -87,7 +77,7 @@ async fn write(
     while let Some(batch) = stream.next().await {
         let batch: RecordBatch = canonical.convert(&batch?, findings)?;
         writer.write(&batch)?;
-        progress(Progress::Querying { rows: findings.rows });
+        (job.progress)(Progress::Querying { rows: findings.rows });
         // Rows that are ready come without a pause, in which others could look.
         yield_now().await;
     }

@@ -59,7 +59,7 @@ mod tests {
     use datafusion::physical_plan::displayable;
 
     use super::*;
-    use crate::engine::Engine;
+    use crate::sql::engine::Engine;
 
     /// The file scanned on the side that is held, per join, outermost first.
     async fn held_files(query: &str) -> Vec<String> {

@@ -11,7 +11,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use crate::join_order::LargestSideStreams;
+use crate::sql::join_order::LargestSideStreams;
 
 /// What DataFusion may use where nobody tells: assumed memory of a machine that does not say.
 const ASSUMED_MEMORY: usize = 4 << 30;

@@ -11,8 +11,6 @@ use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::listing::{ListingTable, ListingTableConfig};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::prelude::SessionContext;
-use rand::SeedableRng;
-use rand_xoshiro::Xoshiro256PlusPlus;
 use rmtl_envs::{SyntheticConfig, Warning};
 
 use super::broken::{self, Expected};
@@ -21,6 +19,7 @@ use super::line_format::LineFormat;
 use super::{lines, listing_options, null_words, parquet, text, unpack, url};
 use crate::IngestError;
 use crate::dataset_file::{DatasetFile, FileTable};
+use crate::memory;
 use crate::rejects::{Reject, too_many};
 use crate::source::{SourceFile, unreadable};
 
@@ -40,8 +39,7 @@ enum Content {
 
 impl OpenTable {
     pub(super) fn synthetic(name: &str, config: &SyntheticConfig) -> Result<Self, IngestError> {
-        config.validate()?;
-        let rows = rmtl_envs::generate(config, &mut Xoshiro256PlusPlus::seed_from_u64(config.seed));
+        let rows = memory::generated(config)?;
         Ok(Self { name: name.to_owned(), schema: rows.schema(), content: Content::Memory(rows) })
     }
 

@@ -13,10 +13,11 @@ use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
+use crate::IngestError;
 use crate::dataset_file::{DatasetFile, Table};
-use crate::engine::{Engine, default_memory};
 use crate::source::Sources;
-use crate::{IngestError, prepare};
+use crate::sql::engine::{Engine, default_memory};
+use crate::sql::opened;
 
 /// A table of the log whose rows have times, copied into a Parquet file.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ pub(super) async fn copies(
     let failed = |error: DataFusionError| cannot_copy(folder, io::Error::other(error.strip_backtrace()));
     let engine = Engine::new(scratch.path(), default_memory()).map_err(failed)?;
     let context = engine.in_order();
-    let tables = prepare::opened(&engine, file, sources, scratch.path()).await?.0;
+    let tables = opened(&engine, file, sources, scratch.path()).await?.0;
     tables.register(&context).await?;
     let (mut copies, mut others) = (Vec::new(), Vec::new());
     for (name, table) in &file.tables {

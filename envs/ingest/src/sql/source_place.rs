@@ -10,10 +10,10 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
-use crate::engine::Engine;
 use crate::findings::Found;
-use crate::lineage::sources;
-use crate::register::{OpenTable, Tables};
+use crate::sql::engine::Engine;
+use crate::sql::lineage::sources;
+use crate::sql::register::{OpenTable, Tables};
 
 /// Values by column of a source table; none where there is no value.
 type Wanted = BTreeMap<String, Option<String>>;

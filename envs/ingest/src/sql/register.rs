@@ -25,9 +25,9 @@ use self::broken::Expected;
 pub(crate) use self::open_table::OpenTable;
 use crate::IngestError;
 use crate::dataset_file::{DatasetFile, Table};
-use crate::lineage::ColumnsByTable;
 use crate::rejects::Reject;
 use crate::source::{SourceFile, Sources};
+use crate::sql::lineage::ColumnsByTable;
 
 /// The tables of a dataset file, opened: their columns are known, no row has been read.
 pub(crate) struct Tables {

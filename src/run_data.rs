@@ -5,22 +5,24 @@ use std::path::{Path, PathBuf};
 use rmtl_envs::Dataset;
 use rmtl_ingest::{DatasetFile, IngestError};
 
-use super::prepare::{default_folder, prepared};
 use crate::config::DataConfig;
 use crate::error::{Error, Result};
 use crate::folder::DATASET_FILE;
 use crate::interrupt::Interrupt;
 use crate::log::Console;
+use crate::preparation::{default_folder, prepared};
 
 /// Digits of a content hash in the name of a folder.
 const SHORT: usize = 8;
 
 /// The data of a run.
-pub(super) struct RunData {
+pub(crate) struct RunData {
     /// The prepared dataset.
-    pub(super) dataset: Dataset,
+    pub(crate) dataset: Dataset,
     /// The dataset file as text.
-    pub(super) dataset_file: String,
+    pub(crate) dataset_file: String,
+    /// What a reader of the report must know of where they come from.
+    pub(crate) warnings: Vec<String>,
     /// Its folder, and that of the raw log.
     directory: PathBuf,
     root: PathBuf,
@@ -28,12 +30,13 @@ pub(super) struct RunData {
 
 /// The data that `[data]` asks for, prepared now where they are not there.
 ///
-/// Without a content hash they are those of the raw log as it is, in the place of whatever was prepared there before. With
-/// one they are sought, and never in the place of another dataset.
+/// Without a content hash they are those of the raw log as it is, in the place of whatever was prepared there before; where
+/// the raw log is not here, those that were prepared elsewhere and brought. With one they are sought, and never in the place
+/// of another dataset.
 ///
 /// # Errors
 /// Data with that content hash are not there and cannot be made: a model must not meet ids of another vocabulary.
-pub(super) fn of(data: &DataConfig, console: &Console, interrupt: &Interrupt) -> Result<RunData> {
+pub(crate) fn of(data: &DataConfig, console: &Console, interrupt: &Interrupt) -> Result<RunData> {
     let file = DatasetFile::read(&data.dataset)?;
     let dataset_file =
         std::fs::read_to_string(&data.dataset).map_err(|error| Error::file("read", &data.dataset, error))?;
@@ -41,24 +44,42 @@ pub(super) fn of(data: &DataConfig, console: &Console, interrupt: &Interrupt) ->
         Some(root) => absolute(root)?,
         None => absolute(&data.dataset)?.parent().unwrap_or(Path::new("/")).to_owned(),
     };
+    let mut warnings = Vec::new();
     let place = data.prepared.clone().unwrap_or_else(|| default_folder(&file));
     let (directory, dataset) = match &data.content_hash {
-        None => {
-            let made = prepared(&file, Some(&root), &place, console, interrupt)?;
-            (made.directory, made.dataset)
-        }
+        None => match prepared(&file, Some(&root), &place, console, interrupt) {
+            Ok(made) => (made.directory, made.dataset),
+            Err(Error::Ingest(error)) if data.prepared.is_some() && is_absent(&file, &error) => {
+                let dataset = brought(&file, &place).ok_or(error)?;
+                warnings.push(format!("the raw log is not here: {} is taken as it is", place.display()));
+                console.warn(&warnings[0]);
+                (place, dataset)
+            }
+            Err(error) => return Err(error),
+        },
         Some(hash) => {
             let wanted = Wanted { hash, file: &file, root: &root, places: places(&place, &file, hash) };
             wanted.found().map_or_else(|| wanted.made(console, interrupt), Ok)?
         }
     };
-    Ok(RunData { dataset, dataset_file, directory: absolute(&directory)?, root })
+    Ok(RunData { dataset, dataset_file, warnings, directory: absolute(&directory)?, root })
+}
+
+/// A dataset that was prepared elsewhere, if it was from the same dataset file.
+fn brought(file: &DatasetFile, place: &Path) -> Option<Dataset> {
+    let dataset = Dataset::open(place).ok()?;
+    (dataset.manifest.dataset_file_hash == rmtl_ingest::dataset_file_hash(file)).then_some(dataset)
+}
+
+/// Whether the log is somewhere else: in other files, or in the memory of the program that prepared it.
+fn is_absent(file: &DatasetFile, error: &IngestError) -> bool {
+    file.query.is_empty() || matches!(error, IngestError::MissingSource { .. })
 }
 
 impl RunData {
     /// `[data]` of a run file in `folder`, beside a copy of the dataset file: what lies in the same project is named from
     /// there, so that the project may move.
-    pub(super) fn config(&self, folder: &Path) -> Result<DataConfig> {
+    pub(crate) fn config(&self, folder: &Path) -> Result<DataConfig> {
         let (project, folder) = (absolute(Path::new("."))?, absolute(folder)?);
         let named = |path: &Path| relative(&project, &folder, path).unwrap_or_else(|| path.to_owned());
         Ok(DataConfig {
