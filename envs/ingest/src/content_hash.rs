@@ -10,7 +10,7 @@ use rmtl_envs::{Cancel, FORMAT_VERSION};
 
 use crate::dataset_file::DatasetFile;
 use crate::source::{self, SourceFile, Sources, unreadable};
-use crate::{IngestError, Progress};
+use crate::{IngestError, Progress, cancelled};
 
 /// Bytes read at a time: enough for all cores, little enough to be asked to end in between.
 const BUFFER: usize = 4 << 20;
@@ -25,7 +25,7 @@ const INGEST_VERSION: u32 = 4;
 /// A source file is missing or cannot be read, or `cancel` was asked.
 pub fn content_hash(file: &DatasetFile, root: Option<&Path>, cancel: &Cancel) -> Result<String, IngestError> {
     let hash = || of(file, &source::resolve(file, root, cancel)?, &|_| {});
-    hash().map_err(|error| if cancel.is_asked() { IngestError::Cancelled } else { error })
+    cancelled::on_request(hash(), cancel)
 }
 
 /// Hash of the dataset file's content (not its layout or comments), the name and bytes of every source file, and

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use check::MAX_VALUES;
 pub use dialect::Dialect;
 pub use session::{Gap, Session};
 pub use split_rule::{SplitRule, TimePoint};

@@ -24,14 +24,14 @@
 //! public that reaches it is generic or async, so that a change elsewhere never recompiles it. There everything streams and
 //! spills to disk: the log may be larger than memory, the vocabularies and the smaller sides of joins may not. `memory/`,
 //! which is always there, makes the same bytes of rows that are in memory: all of one generated log, or
-//! [those of a program](prepare_rows).
-//! The same input gives the same bytes, whatever the number of cores.
+//! [those of a program](prepare_rows). The same input gives the same bytes, whatever the number of cores.
 
 #![cfg_attr(not(feature = "sql"), expect(dead_code, reason = "what only queries ask for"))]
 
 mod adjacent;
 mod boundary;
 mod build;
+mod cancelled;
 mod canonical;
 mod columns;
 mod content_hash;

@@ -16,7 +16,7 @@ use crate::dataset_file::{DatasetFile, Table};
 use crate::findings::Findings;
 use crate::layout::Layout;
 use crate::purpose::Purpose;
-use crate::{IngestError, Progress, rejects};
+use crate::{IngestError, Progress, cancelled, rejects};
 
 /// Rows looked at or handed on at a time.
 const BATCH_ROWS: usize = 1 << 13;
@@ -62,7 +62,7 @@ pub(crate) fn build(job: Job<'_>, table: &RecordBatch) -> Result<(), IngestError
         let batch = table.slice(start, BATCH_ROWS.min(table.num_rows() - start));
         batches.push(canonical.convert(&batch, &mut findings).map_err(unreadable)?);
         (job.progress)(Progress::Querying { rows: findings.rows });
-        job.cancel.check().map_err(|_| IngestError::Cancelled)?;
+        cancelled::check(job.cancel)?;
     }
     let rows = concat_batches(&canonical.schema(), &batches).map_err(unreadable)?;
     let mut rejects = Vec::new();

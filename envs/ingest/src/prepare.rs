@@ -11,7 +11,7 @@ use crate::layout::Layout;
 use crate::purpose::Purpose;
 use crate::staging::Staging;
 use crate::turn::Turn;
-use crate::{IngestError, Progress, content_hash, memory, source, sql};
+use crate::{IngestError, Progress, cancelled, content_hash, memory, source, sql};
 
 /// A prepared dataset.
 #[derive(Debug)]
@@ -68,8 +68,7 @@ pub(crate) fn prepare_for(
             }
         })
     };
-    // Whatever broke then did so on request.
-    prepared().map_err(|error| if cancel.is_asked() { IngestError::Cancelled } else { error })
+    cancelled::on_request(prepared(), cancel)
 }
 
 /// Prepares rows that are in memory, in place of a query's result; `file` has neither `query` nor `tables`. Otherwise as
@@ -96,7 +95,7 @@ pub fn prepare_rows(
             )
         })
     };
-    prepared().map_err(|error| if cancel.is_asked() { IngestError::Cancelled } else { error })
+    cancelled::on_request(prepared(), cancel)
 }
 
 /// Has a dataset `made` and puts it at `out`, unless it is there already.
@@ -114,9 +113,7 @@ fn put(
     }
     let staging = Staging::beside(out)?;
     made(&staging, &content_hash)?;
-    if cancel.is_asked() {
-        return Err(IngestError::Cancelled);
-    }
+    cancelled::check(cancel)?;
     staging.publish()?;
     Ok(Prepared { directory: out.to_owned(), dataset: Dataset::open(out)?, reused: false })
 }

@@ -10,7 +10,7 @@ use rmtl_envs::OUT_OF_VOCABULARY;
 
 pub(crate) use self::list::list_values;
 use crate::boundary::Boundaries;
-use crate::dataset_file::{DatasetFile, FieldRule};
+use crate::dataset_file::{DatasetFile, FieldRule, MAX_VALUES};
 use crate::rows::{Rows, Wanted};
 use crate::{IngestError, Progress};
 
@@ -73,7 +73,7 @@ pub(crate) fn fit(
                 file::write(&folder.join(format!("{field}.csv")), &counts)?;
                 numbered(counts).ok_or_else(|| {
                     let key = format!("vocabulary.fields.{field}.max_size");
-                    file.setting(key, format!("a size, for there are ids for {MOST_VALUES} values"), "none")
+                    file.setting(key, format!("a size, for there are ids for {MAX_VALUES} values"), "none")
                 })?
             }
         });
@@ -98,12 +98,9 @@ fn counts(
     Ok(counts)
 }
 
-/// Ids are 32-bit; one is for unknown values, one marks unused slots.
-const MOST_VALUES: u32 = u32::MAX - 2;
-
 /// None if there are more values than ids.
 fn numbered(counts: Counts) -> Option<Vocabulary> {
-    let n_values = u32::try_from(counts.len()).ok().filter(|&count| count <= MOST_VALUES)?;
+    let n_values = u32::try_from(counts.len()).ok().filter(|&count| count <= MAX_VALUES)?;
     Some(Vocabulary::Fitted(counts.into_iter().map(|(value, _)| value).zip(1..=n_values).collect()))
 }
 

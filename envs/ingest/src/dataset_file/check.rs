@@ -235,4 +235,4 @@ impl DatasetFile {
 const FEATURES: [&str; 3] = ["categorical", "numeric", "multi_valued"];
 
 /// Ids are 32-bit; one is for unknown values, one marks unused slots.
-const MAX_VALUES: u32 = u32::MAX - 2;
+pub(crate) const MAX_VALUES: u32 = u32::MAX - 2;

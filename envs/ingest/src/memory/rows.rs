@@ -11,11 +11,11 @@ use arrow_select::take::take_record_batch;
 use rmtl_envs::{Cancel, Split};
 
 use super::BATCH_ROWS;
-use crate::IngestError;
 use crate::boundary::{Boundaries, SplitCounts};
 use crate::canonical::name;
 use crate::rows::{Rows, Wanted};
 use crate::split_end::SplitEnd;
+use crate::{IngestError, cancelled};
 
 /// A log that fits into memory.
 pub(crate) struct MemoryRows<'a> {
@@ -27,11 +27,6 @@ impl<'a> MemoryRows<'a> {
     /// `rows` are in canonical form.
     pub(crate) fn new(rows: RecordBatch, cancel: &'a Cancel) -> Self {
         Self { rows, cancel }
-    }
-
-    /// Fails once the end was asked for.
-    fn go_on(&self) -> Result<(), IngestError> {
-        if self.cancel.is_asked() { Err(IngestError::Cancelled) } else { Ok(()) }
     }
 
     fn column(&self, name: &str) -> &ArrayRef {
@@ -61,7 +56,7 @@ impl<'a> MemoryRows<'a> {
 
 impl Rows for MemoryRows<'_> {
     fn times(&self, each: &mut dyn FnMut(i64)) -> Result<(), IngestError> {
-        self.go_on()?;
+        cancelled::check(self.cancel)?;
         let mut times = self.time().values().to_vec();
         times.sort_unstable();
         times.into_iter().for_each(each);
@@ -117,7 +112,7 @@ impl Rows for MemoryRows<'_> {
         wanted: Option<Wanted>,
         each: &mut dyn FnMut(&str, u64),
     ) -> Result<(), IngestError> {
-        self.go_on()?;
+        cancelled::check(self.cancel)?;
         let values = self.column(&format!("{}{field}", name::ID)).as_string::<i32>();
         let mut counts: HashMap<&str, u64> = HashMap::new();
         for row in self.training_rows(boundaries) {
@@ -137,7 +132,7 @@ impl Rows for MemoryRows<'_> {
         boundaries: Boundaries,
         each: &mut dyn FnMut(usize, f64),
     ) -> Result<(), IngestError> {
-        self.go_on()?;
+        cancelled::check(self.cancel)?;
         for (index, column) in columns.iter().enumerate() {
             let values = self.column(column).as_primitive::<Float64Type>();
             for row in self.training_rows(boundaries).filter(|&row| values.is_valid(row)) {
@@ -152,7 +147,7 @@ impl Rows for MemoryRows<'_> {
         keys: &[String],
         each: &mut dyn FnMut(&RecordBatch) -> Result<(), IngestError>,
     ) -> Result<(), IngestError> {
-        self.go_on()?;
+        cancelled::check(self.cancel)?;
         let options = Some(SortOptions { descending: false, nulls_first: false });
         let keys = keys.iter().map(String::as_str).chain([name::POSITION]);
         let columns: Vec<SortColumn> =
@@ -162,7 +157,7 @@ impl Rows for MemoryRows<'_> {
             let rows = order.slice(start, BATCH_ROWS.min(order.len() - start));
             let batch = take_record_batch(&self.rows, &rows).expect("the order names rows that are there");
             each(&batch)?;
-            self.go_on()?;
+            cancelled::check(self.cancel)?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use datafusion::arrow::array::{
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rmtl_envs::Cancel;
-use rmtl_ingest::{DatasetFile, prepare, prepare_rows};
+use rmtl_ingest::{DatasetFile, IngestError, Progress, prepare, prepare_rows};
 
 use crate::case::{Case, assert_says, contents, message, write_parquet};
 
@@ -189,4 +189,28 @@ fn rows_and_a_query_exclude_each_other() {
     let error =
         prepare_rows(&parsed("").unwrap(), &rows.project(&[0, 1]).unwrap(), out, &|_| {}, &Cancel::default());
     assert_says(&message(&error.unwrap_err()), &["item"]);
+}
+
+#[test]
+fn rows_whose_preparation_is_cancelled_at_any_stage_leave_nothing() {
+    let case = Case::new().with("empty", "");
+    let file = DatasetFile::parse(&file("", SPLITS[0], 0), Path::new("rows.toml")).unwrap();
+    let rows = RecordBatch::try_from_iter(rows(1)).unwrap();
+    let out = case.root().join("made");
+    let is_asked_at = |stage: fn(&Progress) -> bool| {
+        let cancel = Cancel::default();
+        let progress = |now: Progress| {
+            if stage(&now) {
+                cancel.ask();
+            }
+        };
+        matches!(prepare_rows(&file, &rows, &out, &progress, &cancel), Err(IngestError::Cancelled))
+    };
+    assert!(is_asked_at(|stage| matches!(stage, Progress::Querying { .. })));
+    assert!(is_asked_at(|stage| matches!(stage, Progress::FittingNumeric)));
+    // The rows are one batch: its writing is the last thing that happens.
+    assert!(is_asked_at(|stage| matches!(stage, Progress::Writing { .. })));
+    let left: Vec<_> = fs::read_dir(case.root()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["empty"]);
+    assert!(!is_asked_at(|_| false) && out.join("manifest.json").exists());
 }
