@@ -54,8 +54,7 @@ fn states(schema: &Schema, streams: &Streams) -> StateBatch {
 
 /// The terms without which a backbone is another one.
 fn losses(backbone: &BackboneConfig) -> LossesConfig {
-    let counterfactual = backbone.needs_loss().map(|_| Default::default());
-    LossesConfig { counterfactual, ..Default::default() }
+    LossesConfig::of(backbone.needs_loss())
 }
 
 /// Pages of 4 KiB the system has cleared in each of a few runs of `step`, once it is warm.

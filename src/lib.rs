@@ -1,8 +1,18 @@
 //! Reinforcement-learned loss weights for multi-task recommendation.
 //!
 //! A log becomes session environments ([`rmtl_envs`]), prepared from raw files by [`rmtl_ingest`]; [`rmtl_agents`]
-//! holds everything with parameters. This crate runs them: [`config`] says what a run is, [`pipeline`] is the run on
-//! one screen, [`phase`] its phases, [`log`] where numbers become files, [`report`] what comes out.
+//! holds everything with parameters. This crate runs them: [`config`] says what a run is, [`trainer`] runs it on a
+//! prepared dataset, [`launch`] from wherever its data are, [`pipeline`] is the run on one screen, [`phase`] its phases, [`log`] where numbers become files, [`report`] what comes out.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! let set = ["backbone.mmoe.n_experts=4".parse()?, "seed=2".parse()?];
+//! let config = rmtl::config::RunFile::read(Path::new("configs/quickstart.toml"), &set)?;
+//! let report = rmtl::launch::train_into(Path::new("runs/mmoe"), &config)?;
+//! println!("{}", report.actors.to_table(&report.weighting));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod checkpoint;
 #[cfg(feature = "cli")]
@@ -13,6 +23,7 @@ pub mod device;
 pub mod error;
 pub mod folder;
 pub mod interrupt;
+pub mod launch;
 pub mod log;
 pub mod memory;
 pub mod metric;

@@ -1,4 +1,4 @@
-//! A run file, run.
+//! A run file and a prepared dataset, run. Nothing here prepares data, and nobody need watch.
 
 use burn::tensor::Device;
 use rmtl_agents::stream::Streams;
@@ -7,72 +7,71 @@ use rmtl_envs::Dataset;
 use crate::config::RunFile;
 use crate::device::device;
 use crate::error::{Error, Result};
-use crate::folder::{DATASET_FILE, REPORT_FILE, REPORT_PAGE, RUN_FILE, RunFolder, TENSORBOARD};
+use crate::folder::{REPORT_FILE, REPORT_PAGE, RunFolder, TENSORBOARD};
 use crate::interrupt::Interrupt;
-use crate::log::tags::Phase;
 use crate::log::{Console, JsonlSink, Logger, Sink, TensorBoardSink};
 use crate::pipeline;
 use crate::report::Report;
 use crate::run::Run;
-use crate::run_data::{self, RunData};
 
-/// Trains as `config` says and leaves everything but the report in `folder`.
-///
-/// # Errors
-/// Data that cannot be had, a run file that does not fit them: `folder` is gone then. Whatever ends a training: it holds the
-/// models trained so far.
-pub fn train(
-    folder: RunFolder,
-    config: &RunFile,
+/// A training that can begin: its run file fits its data.
+pub struct Trainer<'a> {
+    config: &'a RunFile,
+    dataset: &'a Dataset,
+    device: Device,
     console: Console,
     interrupt: Interrupt,
-) -> Result<(RunFolder, Report)> {
-    let (device, data, logger) = match begin(&folder, config, &console, &interrupt) {
-        Ok(begun) => begun,
-        Err(error) => {
-            folder.discard();
-            return Err(error);
-        }
-    };
-    let of_log = data.dataset.manifest.warnings.iter().map(|warning| warning.message.clone());
-    let warnings = data.warnings.iter().cloned().chain(of_log).collect();
-    let mut run = Run {
-        config,
-        dataset: &data.dataset,
-        device,
-        streams: Streams::new(config.seed),
-        folder: &folder,
-        logger,
-        console,
-        interrupt,
-        timings: Vec::new(),
-        warnings,
-    };
-    let result = pipeline::run(&mut run);
-    run.logger.flush();
-    if matches!(result, Err(Error::Interrupted { .. })) && folder.has_models() {
-        let models = folder.path().join("model");
-        run.console.warn(&format!("the models trained so far are in {}", models.display()));
-    }
-    result.map(|report| (folder, report))
+    warnings: Vec<String>,
 }
 
-/// Everything that can be wrong before the first step.
-fn begin(
-    folder: &RunFolder,
-    config: &RunFile,
-    console: &Console,
-    interrupt: &Interrupt,
-) -> Result<(Device, RunData, Logger)> {
-    let device = device(&config.device)?;
-    let data = run_data::of(&config.data, console, interrupt)?;
-    config.check(&data.dataset.manifest.schema)?;
-    config.check_sessions(&data.dataset.manifest)?;
-    interrupt.check(Phase::Pretrain, 0)?;
-    folder.write(DATASET_FILE, &data.dataset_file)?;
-    folder.write(RUN_FILE, &RunFile { data: data.config(folder.path())?, ..config.clone() }.to_toml()?)?;
-    let logger = logger(config, &data.dataset, folder, console)?;
-    Ok((device, data, logger))
+impl<'a> Trainer<'a> {
+    /// A training that shows warnings alone.
+    ///
+    /// # Errors
+    /// The run file does not fit the data, or its device is not there.
+    pub fn new(config: &'a RunFile, dataset: &'a Dataset) -> Result<Self> {
+        let device = device(&config.device)?;
+        config.check(&dataset.manifest.schema)?;
+        config.check_sessions(&dataset.manifest)?;
+        let (console, interrupt) = (Console::quiet(), Interrupt::default());
+        Ok(Self { config, dataset, device, console, interrupt, warnings: Vec::new() })
+    }
+
+    /// The same with its progress and warnings on `console`.
+    pub fn watched_on(self, console: Console) -> Self {
+        Self { console, ..self }
+    }
+
+    /// The same with an end when `interrupt` says so; what was trained by then is kept.
+    pub fn ended_by(self, interrupt: Interrupt) -> Self {
+        Self { interrupt, ..self }
+    }
+
+    /// The same with what a reader of the report must know of the data.
+    pub fn with_warnings(self, warnings: Vec<String>) -> Self {
+        Self { warnings, ..self }
+    }
+
+    /// Trains, and leaves models and curves in `folder`.
+    ///
+    /// # Errors
+    /// Whatever ends a training; the folder holds the models trained so far.
+    pub fn train(self, folder: &RunFolder) -> Result<Report> {
+        let Self { config, dataset, device, console, interrupt, mut warnings } = self;
+        let logger = logger(config, dataset, folder, &console)?;
+        warnings.extend(dataset.manifest.warnings.iter().map(|warning| warning.message.clone()));
+        let streams = Streams::new(config.seed);
+        let timings = Vec::new();
+        let mut run =
+            Run { config, dataset, device, streams, folder, logger, console, interrupt, timings, warnings };
+        let result = pipeline::run(&mut run);
+        run.logger.flush();
+        if matches!(result, Err(Error::Interrupted { .. })) && folder.has_models() {
+            let models = folder.path().join("model");
+            run.console.warn(&format!("the models trained so far are in {}", models.display()));
+        }
+        result
+    }
 }
 
 /// Writes `report.json` and `report.md`.
@@ -91,6 +90,7 @@ fn logger(config: &RunFile, dataset: &Dataset, folder: &RunFolder, console: &Con
     if config.log.tensorboard {
         sinks.push(Box::new(TensorBoardSink::create(&path.join(TENSORBOARD)).map_err(failed)?));
     }
+    sinks.extend(config.log.sinks.open(path).map_err(failed)?);
     let tasks = dataset.manifest.schema.tasks.iter().map(|task| task.name.clone()).collect();
     let console = console.clone();
     Ok(Logger::new(tasks, sinks, move |message| console.warn(message)))

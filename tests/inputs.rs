@@ -1,7 +1,7 @@
 //! Labels that are numbers, rows that count differently, and negatives of which a share is kept.
 
 use rmtl::report::Report;
-use rmtl_agents::weighting::WEIGHTINGS;
+use rmtl_agents::weighting::WeightingConfig;
 use serde_json::Value;
 
 use crate::workbench::{DATASET, RUN, Workbench, rmtl};
@@ -97,8 +97,9 @@ fn critics_weigh_a_number_as_any_task_and_everything_tells_of_it() {
 #[test]
 fn every_weighting_trains_beside_a_number() {
     let bench = with_numbers(LEARNABLE);
-    for (name, _) in WEIGHTINGS {
-        let weighting = match *name {
+    for config in WeightingConfig::all() {
+        let name = config.name();
+        let weighting = match name {
             "constant" => "weighting.constant={weights=[1.0, 0.5]}".to_owned(),
             name => format!("weighting.{name}={{}}"),
         };

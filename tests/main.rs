@@ -7,6 +7,7 @@ mod cli;
 mod compare;
 mod dynamic_weights;
 mod folders;
+mod foreign;
 mod further;
 mod inputs;
 mod learning;

@@ -277,8 +277,11 @@ fn every_backbone_runs_under_the_critics() {
         let settings = match name {
             "apem" => "{n_layers=2, n_inducing_points=6, tower=[8]}",
             "bpcm" => "{tower=[8]}",
+            "pepnet" => {
+                "{domain_fields=[\"position\"], personal_fields=[\"user\", \"item\"], gate=8, tower=[16, 8]}"
+            }
             "mmoe" | "omoe" => "{n_experts=2, bottom=[32, 16], tower=[8]}",
-            "ple" => "{n_specific_experts=1, n_shared_experts=1, levels=[[32], [16]], tower=[8]}",
+            "ple" | "adatt" => "{n_specific_experts=1, n_shared_experts=1, levels=[[32], [16]], tower=[8]}",
             _ => "{bottom=[32, 16], tower=[8]}",
         };
         let mut set = vec![format!("backbone.{name}={settings}")];
@@ -299,8 +302,9 @@ fn every_weighting_trains_logs_its_weights_and_repeats_itself() {
     let short = "schedule.two_stage.pretrain.max_epochs=3";
     bench.train("equal", &[short, "weighting.equal={}"]);
     let equal = bench.read("equal/metrics.jsonl");
-    for (name, _) in rmtl_agents::weighting::WEIGHTINGS {
-        let settings = match *name {
+    for config in rmtl_agents::weighting::WeightingConfig::all() {
+        let name = config.name();
+        let settings = match name {
             "critic" | "equal" => continue,
             "constant" => "{weights=[1.0, 0.5, 2.0]}",
             "exponential" => "{decay=0.99}",
@@ -320,11 +324,11 @@ fn every_weighting_trains_logs_its_weights_and_repeats_itself() {
 #[test]
 fn every_loss_term_is_logged_under_its_own_tag_and_changes_the_training() {
     let bench = Workbench::new();
-    for (term, _) in rmtl_agents::loss::LOSSES {
+    for term in rmtl_agents::loss::LossesConfig::BUILT_IN.iter().copied() {
         // ESMM cannot break the order that the calibrator guards.
-        let backbone = if *term == "calibrator" { "shared_bottom" } else { "esmm" };
+        let backbone = if term == "calibrator" { "shared_bottom" } else { "esmm" };
         let backbone = format!("backbone.{backbone}={{bottom=[16], tower=[8]}}");
-        let is_of_agent = ["behaviour_cloning", "policy_gradient"].contains(term);
+        let is_of_agent = ["behaviour_cloning", "policy_gradient"].contains(&term);
         let (weighting, phase) = if is_of_agent {
             ("weighting.critic={}", "weighted")
         } else {

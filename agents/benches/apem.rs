@@ -26,7 +26,7 @@ fn fields(criterion: &mut Criterion) {
             // cost is that of as many points as there are tasks.
             let config =
                 apem::Config { n_layers: 1, n_inducing_points: 16, asrg, ps: false, ..Default::default() };
-            let input = Input { n_fields, dim: DIM, parents: vec![None, Some(0)], base_rates: None };
+            let input = Input::unnamed(n_fields, DIM, &[None, Some(0)]);
             let mut stream = Streams::new(1).named("bench");
             let model = BackboneConfig::Apem(config).init(&input, &mut stream, &device);
             let view = uniform([BATCH, n_fields, DIM], 1.0, &mut stream, &device).val();

@@ -14,7 +14,7 @@ use rmtl_agents::encoder::host;
 use rmtl_agents::loss::{AgentInput, LossesConfig, TaskFacts, task_bce};
 use rmtl_agents::pass::Pass;
 use rmtl_agents::stream::Streams;
-use rmtl_agents::weighting::{Gram, Signal, WEIGHTINGS, WeightingConfig, WeightingInput};
+use rmtl_agents::weighting::{Gram, Signal, WeightingConfig, WeightingInput};
 use rmtl_agents::weights::{NamedTensor, NamedTensors, collect, restore};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -168,8 +168,7 @@ fn parameters_of(model: &AnyBackbone) -> NamedTensors {
 
 /// The case's model with the case's weights; both have the same parameters.
 fn model(name: &str, case: &BackboneCase, device: &Device) -> AnyBackbone {
-    let input =
-        Input { n_fields: case.n_fields, dim: case.dim, parents: case.parents.clone(), base_rates: None };
+    let input = Input::unnamed(case.n_fields, case.dim, &case.parents);
     case.backbone.check(&input).unwrap_or_else(|error| panic!("{name}: {error}"));
     let model = case.backbone.init(&input, &mut Streams::new(1).named("init"), device);
     let mut variant = NamedTensors::new();
@@ -218,7 +217,7 @@ fn every_backbone_matches_pytorch() {
         let losses = task_bce(predictions.probabilities.clone(), &labels);
         let terms = case.losses.bind(tasks).values(&predictions, &labels, &losses, &views, None);
         let bce = losses.mean_dim(0).sum();
-        let loss = terms.into_iter().fold(bce, |sum, term| sum + term);
+        let loss = terms.into_iter().fold(bce, |sum, (_, term)| sum + term);
         let expected = Golden { shape: vec![1], values: vec![case.loss] };
         expected.assert_close(&host(loss.clone()), |_| true, (&name, "loss"));
 
@@ -249,8 +248,8 @@ fn every_backbone_matches_pytorch() {
 fn every_loss_term_matches_pytorch() {
     let device = Device::default().autodiff();
     let cases = cases::<LossCase>("losses");
-    for (term, _) in rmtl_agents::loss::LOSSES {
-        let n_cases = cases.iter().filter(|(_, case)| case.losses.terms()[0].0 == *term).count();
+    for (term, _) in LossesConfig::summaries() {
+        let n_cases = cases.iter().filter(|(_, case)| case.losses.terms()[0].0 == term).count();
         assert!(n_cases >= 2, "{term} has golden numbers for {n_cases} numbers of tasks");
     }
     for (name, case) in cases {
@@ -272,7 +271,7 @@ fn every_loss_term_matches_pytorch() {
         let losses = task_bce(predictions.probabilities.clone(), &labels);
         let agent =
             case.agent.as_ref().map(|agent| agent.input(&predictions.probabilities, &Device::default()));
-        let value = terms.values(&predictions, &labels, &losses, &fields, agent.as_ref()).remove(0);
+        let (_, value) = terms.values(&predictions, &labels, &losses, &fields, agent.as_ref()).remove(0);
         let expected = Golden { shape: vec![1], values: vec![case.value] };
         expected.assert_close(&host(value.clone()), |_| true, (&name, "value"));
 
@@ -302,10 +301,10 @@ fn every_loss_term_matches_pytorch() {
 #[test]
 fn every_weighting_matches_numpy() {
     let cases = cases::<WeightingCase>("weightings");
-    for (weighting, _) in WEIGHTINGS {
-        let n_cases = cases.iter().filter(|(_, case)| case.weighting.name() == *weighting).count();
+    for (weighting, _) in WeightingConfig::summaries() {
+        let n_cases = cases.iter().filter(|(_, case)| case.weighting.name() == weighting).count();
         // The first three are tested by hand, and by what they draw.
-        let by_hand = ["critic", "equal", "rlw"].contains(weighting);
+        let by_hand = ["critic", "equal", "rlw"].contains(&weighting);
         assert!(n_cases >= 2 || by_hand, "{weighting} has golden numbers for {n_cases} numbers of tasks");
     }
     for (name, case) in cases {
@@ -323,9 +322,9 @@ fn every_weighting_matches_numpy() {
                 let expected = Golden { shape: vec![n_tasks], values: step.weights.clone() };
                 let found = host(weighting.weights(&input));
                 expected.assert_close(&found, |_| true, (&name, "epoch", epoch, "step", index));
-                assert_eq!(step.losses_after.is_some(), weighting.hears_step(), "{name}");
+                assert_eq!(step.losses_after.is_some(), weighting.needs_update(), "{name}");
                 if let Some(losses) = &step.losses_after {
-                    weighting.after_step(losses);
+                    weighting.update(losses);
                 }
                 let share = steps.len() as f64;
                 means.iter_mut().zip(&step.losses).for_each(|(mean, loss)| *mean += loss / share);

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use rmtl_agents::backbone::BackboneConfig;
-use rmtl_agents::loss::LOSSES;
-use rmtl_agents::weighting::WEIGHTINGS;
+use rmtl_agents::loss::LossesConfig;
+use rmtl_agents::weighting::WeightingConfig;
 use rmtl_ingest::DatasetFile;
 use serde::Serialize;
 
@@ -45,17 +45,19 @@ impl Entry {
     }
 }
 
+fn named(summaries: Vec<(&str, &str)>) -> Vec<Entry> {
+    summaries.into_iter().map(|(name, summary)| Entry::new(name, summary)).collect()
+}
+
 pub(super) fn command(kind: Kind, json: bool) -> Result<()> {
     if json && matches!(kind, Kind::Keys) {
         print(format_args!("{:#}", keys::schema()));
         return Ok(());
     }
     let entries = match kind {
-        Kind::Backbones => {
-            BackboneConfig::all().iter().map(|config| Entry::new(config.name(), config.summary())).collect()
-        }
-        Kind::Weightings => WEIGHTINGS.iter().map(|(name, summary)| Entry::new(name, summary)).collect(),
-        Kind::Losses => LOSSES.iter().map(|(name, summary)| Entry::new(name, summary)).collect(),
+        Kind::Backbones => named(BackboneConfig::summaries()),
+        Kind::Weightings => named(WeightingConfig::summaries()),
+        Kind::Losses => named(LossesConfig::summaries()),
         Kind::Keys => keys::all().iter().map(|(key, summary)| Entry::new(key, summary)).collect(),
         Kind::Datasets => datasets(Path::new("configs/datasets"))?,
         Kind::Devices => devices()

@@ -8,9 +8,10 @@ use crate::config::{Override, RunFile};
 use crate::error::Result;
 use crate::folder::{REPORT_PAGE, RunFolder, TENSORBOARD};
 use crate::interrupt::Interrupt;
+use crate::launch;
 use crate::log::Console;
 use crate::report::Report;
-use crate::trainer::{self, write_report};
+use crate::trainer::write_report;
 
 pub(super) fn command(arguments: &TrainArguments, interrupt: Interrupt) -> Result<()> {
     let console = if arguments.quiet { Console::quiet() } else { Console::detect() };
@@ -19,7 +20,7 @@ pub(super) fn command(arguments: &TrainArguments, interrupt: Interrupt) -> Resul
         Some(out) => RunFolder::create(out)?,
         None => RunFolder::create_next(&stem(&arguments.run_file))?,
     };
-    let (folder, report) = trainer::train(folder, &config, console, interrupt)?;
+    let (folder, report) = launch::train(folder, &config, console, interrupt)?;
     print(format_args!("{}\n", report.actors.to_table(&report.weighting)));
     print(format_args!("{}\n", report.selection.sentence()));
     let written = write_report(&folder, &report);
@@ -40,7 +41,7 @@ pub fn train(
     interrupt: Interrupt,
 ) -> Result<Report> {
     let config = configured(arguments)?;
-    let (folder, report) = trainer::train(RunFolder::create(out)?, &config, console, interrupt)?;
+    let (folder, report) = launch::train(RunFolder::create(out)?, &config, console, interrupt)?;
     write_report(&folder, &report)?;
     Ok(report)
 }

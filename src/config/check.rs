@@ -1,8 +1,9 @@
 //! What cannot work in a run file, by itself or with its data.
 
+use rmtl_agents::backbone::ViewRole;
 use rmtl_agents::loss::Setting;
 use rmtl_agents::replay::CutRows;
-use rmtl_agents::weighting::{Signal, WeightingConfig};
+use rmtl_agents::weighting::Signal;
 use rmtl_envs::{Manifest, Schema, Split};
 
 use super::{ConfigError, RunFile, StartFrom, tasks};
@@ -24,13 +25,15 @@ impl RunFile {
         self.early_stop.check(&tasks).map_err(section("early_stop"))?;
         let weighting = format!("weighting.{}", self.weighting.name());
         self.weighting.check_tasks(input.n_tasks()).map_err(section(&weighting))?;
-        let follows = self.losses.policy_gradient.as_ref().is_some_and(|gradient| gradient.strength > 0.0);
-        if self.weighting.is_silent() && !follows {
+        let terms = self.losses.terms();
+        if self.weighting.is_silent() && !terms.iter().any(|(_, term)| term.is_enough()) {
             return Err(section(&weighting)(
                 "every weight is 0, so nothing would be learnt; weigh a task, or add `[losses.policy_gradient]`".into(),
             ));
         }
-        if self.weighting.signal() == Signal::Gradients && self.backbone.n_views(input.n_tasks()) > 1 {
+        if self.weighting.signal() == Signal::Gradients
+            && !self.backbone.views(input.n_tasks()).contains(&ViewRole::Shared)
+        {
             return Err(section(&weighting)(format!(
                 "it balances the tasks' gradients on what they share, and `{}` shares nothing; choose another backbone or \
                  another weighting",
@@ -44,7 +47,6 @@ impl RunFile {
             has_critics: self.has_critics(),
             starts_pretrained: self.schedule.start_from() == StartFrom::Pretrained,
         };
-        let terms = self.losses.terms();
         for (name, term) in &terms {
             term.check(&setting).map_err(section(&format!("losses.{name}")))?;
         }
@@ -78,14 +80,6 @@ impl RunFile {
         if self.batch_size == 0 {
             return Err(section("batch_size")("must be at least 1; found 0".into()));
         }
-        if let WeightingConfig::Critic(critic) = &self.weighting
-            && critic.placebo.is_some()
-            && self.batch_size == 1
-        {
-            return Err(section("batch_size")(
-                "must be at least 2 with `weighting.critic.placebo`, which gives a row the Q of another row of its batch; found 1".into(),
-            ));
-        }
         if let Some(ema) = self.ema.filter(|ema| !(0.0..1.0).contains(ema)) {
             return Err(section("ema")(format!("is a decay in [0, 1), such as 0.995; found {ema}")));
         }
@@ -94,7 +88,11 @@ impl RunFile {
         }
         self.encoder.optimizer.check().map_err(section("encoder.optimizer"))?;
         self.optimizer.check().map_err(section("optimizer"))?;
-        self.weighting.check().map_err(section(&format!("weighting.{}", self.weighting.name())))?;
+        let weighting = section(&format!("weighting.{}", self.weighting.name()));
+        self.weighting
+            .check()
+            .and_then(|()| self.weighting.check_batch(self.batch_size))
+            .map_err(weighting)?;
         self.weights.check().map_err(section("weights"))?;
         self.critic.check().map_err(section("critic"))?;
         self.schedule.check().map_err(section(&format!("schedule.{}", self.schedule.name())))?;

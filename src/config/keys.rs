@@ -1,17 +1,22 @@
 //! What may stand in a run file, as its types publish it (JSON Schema).
 
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 
+use rmtl_agents::registry::n_registered;
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value};
 
 use super::RunFile;
 
-/// The schema of a run file.
+/// The schema of a run file, with whatever other crates have registered so far.
 pub fn schema() -> &'static Value {
-    static SCHEMA: LazyLock<Value> =
-        LazyLock::new(|| SchemaGenerator::default().into_root_schema_for::<RunFile>().to_value());
-    &SCHEMA
+    // One for each number of registered kinds; those before are still looked at by whoever asked for them.
+    static SCHEMAS: Mutex<BTreeMap<usize, &'static Value>> = Mutex::new(BTreeMap::new());
+    let mut schemas = SCHEMAS.lock().expect("no thread panics while it holds the schemas");
+    schemas.entry(n_registered()).or_insert_with(|| {
+        Box::leak(Box::new(SchemaGenerator::default().into_root_schema_for::<RunFile>().to_value()))
+    })
 }
 
 /// Stands for the name of a task.

@@ -27,6 +27,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::log::Sinks;
+
 pub use early_stop::{Criterion, EarlyStop};
 pub use overrides::{Override, OverrideError};
 pub use schedule::{CollectConfig, ConvergeConfig, Joint, Schedule, TwoStage};
@@ -133,11 +135,14 @@ pub struct LogConfig {
     pub every: u64,
     /// Whether TensorBoard files are written.
     pub tensorboard: bool,
+    /// Destinations of other crates, by the names they were registered under.
+    #[serde(skip_serializing_if = "Sinks::is_empty")]
+    pub sinks: Sinks,
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { every: 10, tensorboard: true }
+        Self { every: 10, tensorboard: true, sinks: Sinks::default() }
     }
 }
 
@@ -272,7 +277,8 @@ impl RunFile {
 
     /// Whether critics are trained: the weighting or a loss term asks them.
     pub fn has_critics(&self) -> bool {
-        self.weighting.signal() == Signal::QValues || self.losses.policy_gradient.is_some()
+        let terms = self.losses.terms();
+        self.weighting.signal() == Signal::QValues || terms.iter().any(|(_, term)| term.needs_critics())
     }
 }
 

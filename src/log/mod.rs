@@ -6,6 +6,7 @@
 //! [`Console`]. [`tags`] holds the name of every curve.
 
 mod console;
+mod external;
 mod histogram;
 mod jsonl;
 mod logger;
@@ -15,6 +16,7 @@ pub mod tags;
 mod tensorboard;
 
 pub use console::{Console, Progress};
+pub use external::{SinkSettings, Sinks, register};
 pub use histogram::Histogram;
 pub use jsonl::{JsonlSink, METRICS_FILE, TIMINGS_FILE};
 pub use logger::Logger;

@@ -52,7 +52,7 @@ pub fn critics(
     let config = schedule.critics;
     let Collected { replay, mut policy, mean_returns } = collected;
     let transitions = replay.len() as u64;
-    let mut td = TdLearner::new(run, actor, replay, &mean_returns, config.window);
+    let mut td = TdLearner::new(run, actor.encoder(), replay, &mean_returns, config.window);
     let validation = Evaluator::new(run.reader(Split::Validation), run.schema());
     let diagnosis = Diagnosis::new(run, &validation);
     let predictions = validation.predict(actor);

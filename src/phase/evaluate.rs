@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rmtl_agents::actor::Actor;
+use rmtl_agents::actor::Predict;
 use rmtl_agents::batch::BatchReader;
 use rmtl_agents::encoder::host;
 use rmtl_envs::{NumberScale, Row, Schema, Sessions};
@@ -39,7 +39,7 @@ impl Scores {
 }
 
 /// The actor's predictions for every row of a split, `[row, task]`.
-pub(super) fn predict(reader: &BatchReader<'_>, actor: &Actor) -> Vec<f32> {
+pub(super) fn predict(reader: &BatchReader<'_>, actor: &dyn Predict) -> Vec<f32> {
     let rows: Vec<Row> = reader.table.rows().collect();
     let mut predictions = Vec::with_capacity(rows.len() * reader.table.n_tasks());
     for rows in rows.chunks(BATCH) {
@@ -65,12 +65,12 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The actor's predictions for every row, `[row, task]`.
-    pub fn predict(&self, actor: &Actor) -> Vec<f32> {
+    pub fn predict(&self, actor: &dyn Predict) -> Vec<f32> {
         predict(&self.reader, actor)
     }
 
     /// The actor's metrics.
-    pub fn evaluate(&self, actor: &Actor) -> Result<Scores> {
+    pub fn evaluate(&self, actor: &dyn Predict) -> Result<Scores> {
         self.score(&self.predict(actor))
     }
 

@@ -142,7 +142,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             clock.advance(rows.len());
             progress.advance(rows.len() as u64);
             if is_logged {
-                log_step(run, (phase, step), &done, losses.names(), rates);
+                log_step(run, (phase, step), &done, rates);
                 if let Some(segments) = &mut segments {
                     segments.log(run, (phase, step), rows, &done.weights);
                 }
@@ -210,17 +210,11 @@ fn message(epoch: u32, max_epochs: u32, losses: &[f64], best: Option<String>) ->
     format!("epoch {epoch}/{max_epochs}  loss {}{best}", losses.join(" "))
 }
 
-fn log_step(
-    run: &mut Run<'_>,
-    (phase, step): (Phase, u64),
-    done: &ActorStep,
-    terms: &[&str],
-    rates: LearningRates,
-) {
+fn log_step(run: &mut Run<'_>, (phase, step): (Phase, u64), done: &ActorStep, rates: LearningRates) {
     let logger = &mut run.logger;
     logger.per_task(tags::task_loss, phase, step, done.task_losses.iter().copied());
     logger.per_task(tags::weighted_loss, phase, step, done.weighted_losses.iter().copied());
-    for (name, value) in terms.iter().zip(&done.terms) {
+    for (name, value) in &done.terms {
         logger.scalar(&tags::loss_term(phase, name), step, *value);
     }
     logger.scalar(&tags::total_loss(phase), step, done.loss);

@@ -108,7 +108,7 @@ pub fn joint(
     let Collected { replay, mut policy, mean_returns } = collected;
     let transitions = replay.len() as u64;
     let sessions = Sessions::of(&run.dataset.train);
-    let td = TdLearner::new(run, &actor, replay, &mean_returns, WINDOW);
+    let td = TdLearner::new(run, actor.encoder(), replay, &mean_returns, WINDOW);
     let walk = Walk::new(run, &sessions, n_lanes, "joint");
     let mut companion = Companion { td, walk, critic_steps, n_actor_updates: 0 };
     companion.warm_up(run, &mut policy, critic_warmup_steps)?;

@@ -1,8 +1,8 @@
 //! TD learning of critics from a replay, whatever the schedule: draw, read, update, log, raise alarms.
 
-use rmtl_agents::actor::Actor;
 use rmtl_agents::batch::BatchReader;
 use rmtl_agents::critic::{Critic, CriticConfig, CriticStep};
+use rmtl_agents::encoder::StateEncoder;
 use rmtl_agents::exploration::Explorer;
 use rmtl_agents::pass::Pass;
 use rmtl_agents::replay::{Replay, TransitionBatch};
@@ -34,10 +34,10 @@ pub(super) struct TdLearner<'a> {
 }
 
 impl<'a> TdLearner<'a> {
-    /// New critics over `replay`, beside an actor whose tables they may copy. The TD loss is averaged over `window` updates.
+    /// New critics over `replay`, beside an encoder whose tables they may copy. The TD loss is averaged over `window` updates.
     pub(super) fn new(
         run: &Run<'a>,
-        actor: &Actor,
+        encoder: &StateEncoder,
         replay: Replay,
         mean_returns: &[f32],
         window: u64,
@@ -47,14 +47,7 @@ impl<'a> TdLearner<'a> {
         let stream = |name: &str| run.streams.named(&format!("critics/{name}"));
         let redraws = run.config.replay.resample_actions;
         Self {
-            critic: Critic::new(
-                config,
-                run.schema(),
-                actor.encoder(),
-                mean_returns,
-                &run.streams,
-                &run.device,
-            ),
+            critic: Critic::new(config, run.schema(), encoder, mean_returns, &run.streams, &run.device),
             n_updates: 0,
             rule: TransitionRule { rewards: run.config.rewards(run.schema()), gamma, n_steps, smoothing },
             redraws: redraws.then(|| Explorer::new(schedule.collect().policy, stream("actions"))),

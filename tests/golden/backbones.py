@@ -97,6 +97,19 @@ def attend(q, k, v):
     return torch.softmax(scores, dim=-1) @ v
 
 
+class StopGradient(nn.Module):
+    """A detached copy, called once a pass; while `held`, the one of the pass before (for finite differences)."""
+
+    def __init__(self):
+        super().__init__()
+        self.held = False
+
+    def forward(self, x):
+        if not self.held:
+            self.value = x.detach()
+        return self.value
+
+
 # ---------------------------------------------------------------- layout
 # `t` maps a parameter to the tensor to be stored (its value, its gradient or its stepped value).
 
@@ -140,6 +153,16 @@ def grouped_mlp(name, mlps, t, skip=0):
 
 def expert_mlp(name, mlps, t):
     return wide(f"{name}.first", [m.linears[0] for m in mlps], t) | grouped_mlp(f"{name}.rest", mlps, t, skip=1)
+
+
+def fanned_mlp(name, groups, t):
+    """MLPs in groups that read the group's input: [G, in, E·out] first, then as `grouped_mlp`, group by group."""
+    first = [wide("x", [m.linears[0] for m in mlps], t) for mlps in groups]
+    out = {
+        f"{name}.first.weight": torch.stack([f["x.weight"] for f in first]),
+        f"{name}.first.bias": torch.stack([f["x.bias"][None] for f in first]),
+    }
+    return out | grouped_mlp(f"{name}.rest", [m for mlps in groups for m in mlps], t, skip=1)
 
 
 def towers(all_towers, t):
@@ -284,13 +307,7 @@ class CgcLevel(nn.Module):
         return task_outputs, mixture(softmax_gate(self.shared_gate, shared_input), everything)
 
     def layout(self, name, t):
-        first = [wide("x", [e.linears[0] for e in experts], t) for experts in self.task_experts]
-        out = {
-            f"{name}.task_experts.first.weight": torch.stack([f["x.weight"] for f in first]),
-            f"{name}.task_experts.first.bias": torch.stack([f["x.bias"][None] for f in first]),
-        }
-        task_major = [e for experts in self.task_experts for e in experts]
-        out |= grouped_mlp(f"{name}.task_experts.rest", task_major, t, skip=1)
+        out = fanned_mlp(f"{name}.task_experts", self.task_experts, t)
         out |= expert_mlp(f"{name}.shared_experts", self.shared_experts, t)
         out |= grouped(f"{name}.task_gates", self.task_gates, t)
         if self.shared_gate is not None:
@@ -539,6 +556,148 @@ class Bpcm(nn.Module):
         return out | towers(self.towers, t)
 
 
+class Stem(nn.Module):
+    """Views: the shared one, then one per task."""
+
+    def __init__(self, parents, n_specific_experts, n_shared_experts, bottom, gate, tower, dropout):
+        super().__init__()
+        n = len(parents)
+        n_experts = n * n_specific_experts + n_shared_experts
+        self.task_experts = modules(n, lambda: modules(n_specific_experts, lambda: Mlp(INPUT, bottom)))
+        self.shared_experts = modules(n_shared_experts, lambda: Mlp(INPUT, bottom))
+        self.stops = modules(n, lambda: modules(n_specific_experts, StopGradient))
+        self.gate_hidden = modules(n, lambda: Mlp(INPUT, gate))
+        self.gate_output = modules(n, lambda: nn.Linear([INPUT, *gate][-1], n_experts))
+        self.towers = modules(n, lambda: Tower(bottom[-1], tower))
+
+    def forward(self, views):
+        shared, *tasks = [view.flatten(1) for view in views]
+        specific = [[e(x) for e in experts] for experts, x in zip(self.task_experts, tasks)]
+        stopped = [[s(e) for s, e in zip(*both)] for both in zip(self.stops, specific)]
+        common = [e(shared) for e in self.shared_experts]
+        logits = []
+        for k, tower in enumerate(self.towers):
+            weights = softmax_gate(self.gate_output[k], self.gate_hidden[k](tasks[k] + shared))
+            seen = [e for i in range(len(tasks)) for e in (specific if i == k else stopped)[i]]
+            logits.append(tower(mixture(weights, seen + common)))
+        return Outputs(sigmoids(logits))
+
+    def layout(self, t):
+        out = fanned_mlp("task_experts", self.task_experts, t) | expert_mlp("shared_experts", self.shared_experts, t)
+        out |= grouped_mlp("gate_hidden", self.gate_hidden, t) | grouped("gate_output", self.gate_output, t)
+        return out | towers(self.towers, t)
+
+
+class GateUnit(nn.Module):
+    """Gate NU: 2 sigmoid(W' relu(W z + b) + b')."""
+
+    def __init__(self, d_in, hidden, d_out):
+        super().__init__()
+        self.hidden = Mlp(d_in, [hidden])
+        self.output = nn.Linear(hidden, d_out)
+
+    def forward(self, z):
+        return 2 * torch.sigmoid(self.output(self.hidden(z)))
+
+
+class Pepnet(nn.Module):
+    def __init__(self, parents, domain_fields, personal_fields, gate, tower, dropout):
+        super().__init__()
+        places = lambda names: [int(name.removeprefix("field_")) for name in names] or [0]
+        self.domain, self.personal = places(domain_fields), places(personal_fields)
+        self.stop_embeddings, self.stop_scaled = StopGradient(), StopGradient()
+        self.epnet = GateUnit(len(self.domain) * DIM + INPUT, gate, INPUT)
+        d_prior = len(self.personal) * DIM + INPUT
+        self.ppnet = modules(len(parents), lambda: nn.ModuleList(GateUnit(d_prior, gate, w) for w in tower))
+        self.towers = modules(len(parents), lambda: Tower(INPUT, tower))
+
+    def forward(self, views):
+        fields, e = views[0], views[0].flatten(1)
+        z = torch.cat([fields[:, i] for i in self.domain] + [self.stop_embeddings(e)], dim=1)
+        scaled = self.epnet(z) * e
+        z = torch.cat([fields[:, i] for i in self.personal] + [self.stop_scaled(scaled)], dim=1)
+        logits = []
+        for gates, tower in zip(self.ppnet, self.towers):
+            h = scaled
+            for gate, layer in zip(gates, tower.hidden.linears):
+                h = gate(z) * tower.hidden.relu(layer(h))
+            logits.append(tower.output(h).squeeze(-1))
+        return Outputs(sigmoids(logits))
+
+    def layout(self, t):
+        by_layer = list(zip(*self.ppnet))  # of the gates of all tasks
+        out = wide("epnet.hidden", [self.epnet.hidden.linears[0]], t) | grouped("epnet.outputs.0", [self.epnet.output], t)
+        out |= wide("ppnet.hidden", [g.hidden.linears[0] for gates in by_layer for g in gates], t)
+        for i, gates in enumerate(by_layer):
+            out |= grouped(f"ppnet.outputs.{i}", [g.output for g in gates], t)
+        hidden = [tower.hidden for tower in self.towers]
+        out |= wide("first", [m.linears[0] for m in hidden], t)
+        for i in range(1, len(by_layer)):
+            out |= grouped(f"rest.{i - 1}", [m.linears[i] for m in hidden], t)
+        return out | grouped("output", [tower.output for tower in self.towers], t)
+
+
+class FusionLevel(nn.Module):
+    """Units: one per task, then the shared one, which has no output in the last level."""
+
+    def __init__(self, n_tasks, d_in, widths, n_specific, n_shared, last):
+        super().__init__()
+        sizes = [n_specific] * n_tasks + [n_shared] * (n_shared > 0)
+        self.n_tasks, n_outputs = n_tasks, n_tasks if last else len(sizes)
+        self.experts = nn.ModuleList(modules(size, lambda: Mlp(d_in, widths)) for size in sizes)
+        self.gates = modules(n_outputs, lambda: nn.Linear(d_in, sum(sizes)))
+        self.native = nn.ParameterDict(
+            {str(i): torch.empty(size) for i, size in enumerate(sizes[:n_outputs]) if size > 1}
+        )
+
+    def forward(self, inputs):
+        outputs = [[e(x) for e in experts] for experts, x in zip(self.experts, inputs)]
+        everything = [e for own in outputs for e in own]
+        fused = []
+        for i, gate in enumerate(self.gates):
+            own = outputs[i]
+            v = self.native[str(i)] if len(own) > 1 else [1.0]
+            linear_fusion = sum(weight * e for weight, e in zip(v, own))
+            fused.append(mixture(softmax_gate(gate, inputs[i]), everything) + linear_fusion)
+        return fused
+
+    def layout(self, name, t):
+        out = fanned_mlp(f"{name}.task_experts", self.experts[: self.n_tasks], t)
+        for experts in self.experts[self.n_tasks :]:
+            out |= expert_mlp(f"{name}.shared_experts", experts, t)
+        out |= grouped(f"{name}.gates", self.gates, t)
+        of_tasks = [t(self.native[str(i)])[None] for i in range(self.n_tasks) if str(i) in self.native]
+        if of_tasks:
+            out[f"{name}.native"] = torch.stack(of_tasks)
+        if str(self.n_tasks) in self.native:
+            out[f"{name}.shared_native"] = t(self.native[str(self.n_tasks)])[None, None]
+        return out
+
+
+class Adatt(nn.Module):
+    def __init__(self, parents, n_specific_experts, n_shared_experts, levels, tower, dropout):
+        super().__init__()
+        self.levels = nn.ModuleList()
+        d_in = INPUT
+        for i, widths in enumerate(levels):
+            last = i + 1 == len(levels)
+            self.levels.append(FusionLevel(len(parents), d_in, widths, n_specific_experts, n_shared_experts, last))
+            d_in = widths[-1]
+        self.towers = modules(len(parents), lambda: Tower(d_in, tower))
+
+    def forward(self, views):
+        units = [views[0].flatten(1)] * (len(self.towers) + 1)
+        for level in self.levels:
+            units = level(units)
+        return Outputs(sigmoids([tower(h) for tower, h in zip(self.towers, units)]))
+
+    def layout(self, t):
+        out = {}
+        for i, level in enumerate(self.levels):
+            out |= level.layout(f"levels.{i}", t)
+        return out | towers(self.towers, t)
+
+
 BACKBONES = {
     "single_task": SingleTask,
     "shared_bottom": SharedBottom,
@@ -550,7 +709,13 @@ BACKBONES = {
     "aitm": Aitm,
     "apem": Apem,
     "bpcm": Bpcm,
+    "stem": Stem,
+    "pepnet": Pepnet,
+    "adatt": Adatt,
 }
+
+# Views by the number of tasks; one where nothing is said.
+VIEWS = {"single_task": lambda n: n, "stem": lambda n: n + 1}
 
 # ---------------------------------------------------------------- cases
 
@@ -574,6 +739,18 @@ def cases():
 
     def bpcm(**off):
         return {"bpcm": {**tower, "attention": True, "aggregation": True, "gate": True, "bpc": True, **off}}
+
+    def stem(n_specific=2, n_shared=1, gate=(4,)):
+        experts = {"n_specific_experts": n_specific, "n_shared_experts": n_shared}
+        return {"stem": {**experts, "gate": list(gate), **heads}}
+
+    def pepnet(domain, personal, layers=(5, 4, 3)):
+        fields = {"domain_fields": domain, "personal_fields": personal}
+        return {"pepnet": {**fields, "gate": 4, "tower": list(layers), "dropout": 0.0}}
+
+    def adatt(levels, n_specific=2, n_shared=1):
+        experts = {"n_specific_experts": n_specific, "n_shared_experts": n_shared}
+        return {"adatt": {**experts, "levels": levels, **tower}}
 
     kinds = {
         "single_task": ({"single_task": heads}, {}),
@@ -599,6 +776,14 @@ def cases():
         "bpcm_no_aggregation": (bpcm(aggregation=False), calibrator),
         "bpcm_no_gate": (bpcm(gate=False), calibrator),
         "bpcm_no_bpc": (bpcm(bpc=False), calibrator),
+        "stem": (stem(), {}),
+        "stem_linear_gate": (stem(1, 2, []), {}),
+        "pepnet": (pepnet(["field_0"], ["field_1"]), {}),
+        "pepnet_one_layer": (pepnet([], ["field_2", "field_0"], [5]), {}),
+        "adatt_one_level": (adatt([[6, 5]]), {}),
+        "adatt_two_levels": (adatt([[6], [5]], n_shared=2), {}),
+        "adatt_one_native": (adatt([[6, 5], [4]], n_specific=1, n_shared=2), {}),
+        "adatt_no_shared": (adatt([[6], [5], [4]], n_shared=0), {}),
     }
     out = {}
     for kind, (backbone, losses, *gamma) in kinds.items():
@@ -620,7 +805,8 @@ def build(rng, backbone, parents, gamma):
         parameter.data = three_decimals(rng.uniform(low, high, tuple(parameter.shape)))
     if name == "apem":
         model.gamma = torch.tensor([gamma]).double()
-    views = [three_decimals(rng.normal(size=(BATCH, FIELDS, DIM))) for _ in parents[: None if name == "single_task" else 1]]
+    n_views = VIEWS.get(name, lambda n: 1)(len(parents))
+    views = [three_decimals(rng.normal(size=(BATCH, FIELDS, DIM))) for _ in range(n_views)]
     return model, views
 
 
@@ -701,6 +887,9 @@ def check(model, views, labels, parents, losses, outputs, gradients, view_gradie
     assert torch.equal(stored.sort().values, own.sort().values)
     # Finite differences in one entry of every parameter and view, detached values held fixed.
     constant = detached(outputs)
+    stops = [module for module in model.modules() if isinstance(module, StopGradient)]
+    for stop in stops:
+        stop.held = True
     moving = [view.clone() for view in views]
     with torch.no_grad():
         evaluate = lambda: total_loss(model, moving, labels, parents, losses, constant)[0]
@@ -708,6 +897,8 @@ def check(model, views, labels, parents, losses, outputs, gradients, view_gradie
         for tensor, gradient in found:
             index = int(gradient.abs().argmax())
             assert_derivative(evaluate, tensor, index, gradient.reshape(-1)[index].item())
+    for stop in stops:
+        stop.held = False
     # The case is well conditioned: plain float32 stays within the tolerance.
     single = copy.deepcopy(model).float()
     _, outputs_32, gradients_32, views_32 = differentiate(

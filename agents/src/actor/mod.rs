@@ -11,9 +11,9 @@ use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
 use rmtl_envs::Schema;
 
-use crate::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions};
+use crate::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions, ViewRole};
 use crate::batch::StateBatch;
-use crate::encoder::{EncoderConfig, StateEncoder, n_fields};
+use crate::encoder::{EncoderConfig, StateEncoder};
 use crate::numeric::NumericField;
 use crate::optimizer::{LearningRates, OptimizerConfig};
 use crate::pass::Pass;
@@ -41,13 +41,7 @@ pub struct ActorConfig {
 impl ActorConfig {
     /// What the backbone is built for.
     pub fn input(&self, schema: &Schema) -> Input {
-        let n_fields = n_fields(schema, self.encoder.numeric);
-        Input {
-            n_fields,
-            dim: self.encoder.dim,
-            parents: schema.parents(),
-            base_rates: self.base_rates.clone(),
-        }
+        Input::new(&self.encoder.numeric.schema(schema), self.encoder.dim, self.base_rates.clone())
     }
 }
 
@@ -80,10 +74,27 @@ impl Network {
     }
 }
 
+/// What has a probability per task for a state, however it was trained.
+pub trait Predict {
+    /// π(s): probabilities in evaluation mode, outside any graph.
+    ///
+    /// # Shapes
+    /// - output: `[batch, task]`
+    fn predict(&self, states: &StateBatch) -> Tensor<2>;
+}
+
+impl Predict for Actor {
+    fn predict(&self, states: &StateBatch) -> Tensor<2> {
+        Actor::predict(self, states)
+    }
+}
+
 /// A policy π: state → probability per task, and what trains it. A clone is a full snapshot, optimisers included.
 #[derive(Clone)]
 pub struct Actor {
     encoder: StateEncoder,
+    /// Whose every view of the encoder is.
+    views: Vec<ViewRole>,
     network: Network,
     optimizer: ModuleOptimizer,
     config: OptimizerConfig,
@@ -95,11 +106,12 @@ impl Actor {
     /// An untrained actor. Its parameters come from the streams `init/encoder` and `init/backbone`.
     pub fn new(config: &ActorConfig, schema: &Schema, streams: &Streams, device: &Device) -> Self {
         let device = device.clone().autodiff();
-        let n_views = config.backbone.n_views(schema.n_tasks());
+        let views = config.backbone.views(schema.n_tasks());
         let mut stream = streams.named("init/encoder");
-        let encoder = StateEncoder::new(schema, &config.encoder, n_views, &mut stream, &device);
+        let encoder = StateEncoder::new(schema, &config.encoder, views.len(), &mut stream, &device);
         let encoded = config.encoder.numeric.schema(schema);
-        let numeric = (0..n_views)
+        let numeric = views
+            .iter()
             .map(|_| NumericField::new(&encoded, config.encoder.dim, &mut stream, &device))
             .collect();
         let backbone =
@@ -108,6 +120,7 @@ impl Actor {
         let optimizer = config.optimizer.init();
         Self {
             encoder,
+            views,
             network,
             optimizer,
             config: config.optimizer,

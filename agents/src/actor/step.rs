@@ -40,8 +40,8 @@ pub struct ActorStep {
     pub task_losses: Vec<f64>,
     /// The same with the weights.
     pub weighted_losses: Vec<f64>,
-    /// Value of every extra term, in the order they were given.
-    pub terms: Vec<f64>,
+    /// Value of every extra term and of every auxiliary loss of the backbone, by name.
+    pub terms: Vec<(&'static str, f64)>,
     /// The weights, `[batch, task]` row-major.
     pub weights: Vec<f32>,
     /// The same, `[batch, task]` row-major; when asked for.
@@ -60,8 +60,8 @@ pub struct ActorStep {
 pub(super) struct Losing {
     /// Unweighted BCE, `[batch, task]` without a graph.
     pub(super) losses: Tensor<2>,
-    /// Value of every extra term.
-    pub(super) terms: Vec<f64>,
+    /// Value of every extra term and auxiliary loss.
+    pub(super) terms: Vec<(&'static str, f64)>,
     /// `[batch, task]` without a graph.
     pub(super) weights: Tensor<2>,
     /// `mean_i w_ik · BCE_ik` per task.
@@ -112,13 +112,13 @@ impl Actor {
         };
         let dense_gradient_norm = with_diagnostics.then(|| gradient_norm(&self.network, &losing.dense));
         let (has_stepped, clip_factor) = self.update(losing.dense, losing.held);
-        if has_stepped && weighting.hears_step() {
+        if has_stepped && weighting.needs_update() {
             pass.rewind(&masks);
-            weighting.after_step(&self.task_losses(&batch, extra, pass));
+            weighting.update(&self.task_losses(&batch, extra, pass));
         }
         let diagnostics = losing.diagnostics.into_iter().filter(|_| with_diagnostics);
         ActorStep {
-            loss: losing.weighted_losses.iter().chain(&losing.terms).sum(),
+            loss: losing.weighted_losses.iter().chain(losing.terms.iter().map(|(_, value)| value)).sum(),
             task_losses: numbers(losing.losses.clone().mean_dim(0)),
             weighted_losses: losing.weighted_losses,
             terms: losing.terms,
@@ -186,7 +186,7 @@ impl Actor {
         let agent = batch.agent(extra, &predictions);
         let terms = extra.values(&predictions, &batch.labels, &losses, &leaves.fields, agent.as_ref());
         let weighted = (losses * weights.clone()).mean_dim(0);
-        let total = terms.iter().fold(weighted.clone().sum(), |sum, term| sum + term.clone());
+        let total = terms.iter().fold(weighted.clone().sum(), |sum, (_, term)| sum + term.clone());
         let mut gradients = total.backward();
         let (embedding_gradient_norm, held) = if self.config.holds_gradients() {
             let sparse = self.encoder.gradients(&leaves, &mut gradients);
@@ -224,10 +224,11 @@ pub(super) fn numbers(values: Tensor<2>) -> Vec<f64> {
     host(values).into_iter().map(f64::from).collect()
 }
 
-/// Tensors of one element each, read at once.
-pub(super) fn values(tensors: Vec<Tensor<1>>) -> Vec<f64> {
+/// Tensors of one element each by name, read at once.
+pub(super) fn values(tensors: Vec<(&'static str, Tensor<1>)>) -> Vec<(&'static str, f64)> {
     if tensors.is_empty() {
         return Vec::new();
     }
-    host(Tensor::cat(tensors, 0)).into_iter().map(f64::from).collect()
+    let (names, tensors): (Vec<_>, Vec<_>) = tensors.into_iter().unzip();
+    names.into_iter().zip(host(Tensor::cat(tensors, 0)).into_iter().map(f64::from)).collect()
 }

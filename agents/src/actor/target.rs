@@ -45,9 +45,10 @@ impl Actor {
 
     /// A snapshot without target and average, optimisers included.
     pub fn without_followers(&self) -> Self {
-        let Self { encoder, network, optimizer, config, .. } = self;
+        let Self { encoder, views, network, optimizer, config, .. } = self;
         Self {
             encoder: encoder.clone(),
+            views: views.clone(),
             network: network.clone(),
             optimizer: optimizer.clone(),
             config: *config,

@@ -12,7 +12,7 @@ use burn::tensor::Tensor;
 
 use super::step::{ActorBatch, Losing, numbers, values};
 use super::{Actor, Network};
-use crate::backbone::Backbone;
+use crate::backbone::{Backbone, ViewRole};
 use crate::encoder::host;
 use crate::loss::Losses;
 use crate::pass::Pass;
@@ -42,10 +42,18 @@ impl Actor {
         let mut terms = Vec::new();
         let mut diagnostics = Vec::new();
         let mut losses = Tensor::zeros([n_rows, n_tasks], &batch.labels.device());
-        for task in 0..n_tasks + usize::from(!extra.names().is_empty()) {
+        // One more pass where there is more than the tasks' losses; whether the backbone adds any is known after the first.
+        let mut n_passes = n_tasks + usize::from(!extra.is_empty());
+        for task in 0..=n_tasks {
+            if task == n_passes {
+                break;
+            }
             pass.rewind(&masks);
             let leaves = self.encoder.leaves(batch.states);
             let predictions = self.network.forward(leaves.fields.clone(), batch.states, pass);
+            if !predictions.auxiliary.is_empty() {
+                n_passes = n_tasks + 1;
+            }
             let all = extra.of_tasks(predictions.probabilities.clone(), &batch.labels, batch.counts.as_ref());
             let loss = if task < n_tasks {
                 all.clone().narrow(1, task, 1).mean()
@@ -53,7 +61,11 @@ impl Actor {
                 let agent = batch.agent(extra, &predictions);
                 let values = extra.values(&predictions, &batch.labels, &all, &leaves.fields, agent.as_ref());
                 terms.clone_from(&values);
-                values.into_iter().reduce(|sum, term| sum + term).expect("there are terms")
+                values
+                    .into_iter()
+                    .map(|(_, term)| term)
+                    .reduce(|sum, term| sum + term)
+                    .expect("there are terms")
             };
             let mut graph = loss.backward();
             let sparse = self.encoder.gradients(&leaves, &mut graph);
@@ -71,7 +83,7 @@ impl Actor {
             // A task's own layers, and the extra terms.
             _ => 1.0,
         };
-        let sparse = combine_sparse(&gradients, |index| scale(shared.tables, index));
+        let sparse = combine_sparse(&gradients, |view, index| scale(shared.views[view], index));
         let (embedding_gradient_norm, held) = match self.config.holds_gradients() {
             true => (norm(&sparse), Some(sparse)),
             false => (self.apply(&sparse), None),
@@ -91,19 +103,19 @@ impl Actor {
     }
 
     fn shared(&self) -> Shared {
-        let tables = self.encoder.views.len() == 1;
+        let views: Vec<bool> = self.views.iter().map(|role| *role == ViewRole::Shared).collect();
         let mut layers: HashSet<ParamId> = self.network.backbone.shared().into_iter().collect();
-        if tables {
-            layers.extend(self.network.numeric.iter().flat_map(burn::module::list_param_ids));
-        }
-        Shared { layers, tables }
+        let numeric = self.network.numeric.iter().zip(&views).filter(|(_, is_shared)| **is_shared);
+        layers.extend(numeric.flat_map(|(field, _)| burn::module::list_param_ids(field)));
+        Shared { layers, views }
     }
 }
 
 /// What the tasks share.
 struct Shared {
     layers: HashSet<ParamId>,
-    tables: bool,
+    /// For every view of the encoder, whether its tables are.
+    views: Vec<bool>,
 }
 
 /// Inner products of the gradients on the shared parameters.
@@ -128,11 +140,10 @@ fn gram(network: &Network, gradients: &[Gradient], shared: &Shared) -> Gram {
     let mut products = Products(gradients, shared, vec![0.0; n * n]);
     network.visit(&mut products);
     let mut values = products.2;
-    if shared.tables {
-        for (index, value) in values.iter_mut().enumerate() {
-            let [a, b] = [index / n, index % n].map(|task| gradients[task].sparse.iter());
-            *value += a.zip(b).map(|(a, b)| a.dot(b)).sum::<f64>();
-        }
+    for (index, value) in values.iter_mut().enumerate() {
+        let [a, b] = [index / n, index % n].map(|task| gradients[task].sparse.iter());
+        let pairs = a.zip(b).zip(&shared.views).filter(|(_, is_shared)| **is_shared);
+        *value += pairs.map(|((a, b), _)| a.dot(b)).sum::<f64>();
     }
     Gram::new(n, values)
 }
@@ -160,12 +171,12 @@ fn combine_dense(
 }
 
 /// The same of the tables, view by view. All tasks look up the same rows.
-fn combine_sparse(gradients: &[Gradient], scale: impl Fn(usize) -> f32) -> Vec<SparseGradient> {
+fn combine_sparse(gradients: &[Gradient], scale: impl Fn(usize, usize) -> f32) -> Vec<SparseGradient> {
     let mut sums: Vec<SparseGradient> = gradients[0].sparse.clone();
     for (view, sum) in sums.iter_mut().enumerate() {
-        sum.values.iter_mut().for_each(|value| *value *= scale(0));
+        sum.values.iter_mut().for_each(|value| *value *= scale(view, 0));
         for (index, gradient) in gradients.iter().enumerate().skip(1) {
-            let scale = scale(index);
+            let scale = scale(view, index);
             let values = &gradient.sparse[view].values;
             sum.values.iter_mut().zip(values).for_each(|(sum, value)| *sum += scale * value);
         }

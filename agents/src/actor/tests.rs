@@ -107,7 +107,7 @@ fn the_loss_is_a_sum_over_tasks_of_weighted_means_over_rows_plus_the_terms() {
     close(done.task_losses[1], (bce[1] + bce[3]) / 2.0);
     close(done.weighted_losses[0], (2.0 * bce[0] + 4.0 * bce[2]) / 2.0);
     close(done.weighted_losses[1], (3.0 * bce[1] + 5.0 * bce[3]) / 2.0);
-    close(done.terms[0], term);
+    close(done.terms[0].1, term);
     close(done.loss, done.weighted_losses[0] + done.weighted_losses[1] + term);
 }
 
@@ -227,10 +227,10 @@ fn famo_hears_the_losses_of_its_batch_after_the_step() {
         fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
             self.0.weights(input)
         }
-        fn hears_step(&self) -> bool {
-            self.0.hears_step()
+        fn needs_update(&self) -> bool {
+            self.0.needs_update()
         }
-        fn after_step(&mut self, mean_losses: &[f64]) {
+        fn update(&mut self, mean_losses: &[f64]) {
             self.1 = mean_losses.to_vec();
         }
     }

@@ -16,7 +16,7 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::heads::{Towers, Widths, check_chain, flatten, independent, last};
+use super::heads::{Towers, Widths, check_chain, flatten, last};
 use super::{Backbone, Input, Predictions, Settings};
 use crate::layer::{ExpertMlp, WideLinear, linear};
 use crate::pass::Pass;
@@ -107,6 +107,6 @@ impl Backbone for Model {
                 None => own,
             });
         }
-        independent(self.towers.forward(Tensor::stack(tasks, 0), pass))
+        Predictions::independent(self.towers.forward(Tensor::stack(tasks, 0), pass))
     }
 }

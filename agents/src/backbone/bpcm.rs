@@ -25,7 +25,7 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::heads::{Towers, Widths, check_chain, independent};
+use super::heads::{Towers, Widths, check_chain};
 use super::{Backbone, Input, Predictions, Settings};
 use crate::layer::{ExpertMlp, GroupedLinear, attend, layer_norm, project, projection};
 use crate::pass::Pass;
@@ -67,6 +67,16 @@ impl Settings for Config {
             return Err("`attention` and `aggregation` are both off, so the feature towers are empty; keep one".into());
         }
         Widths { bottom: &[1], tower: &self.tower, dropout: self.dropout }.check()
+    }
+
+    fn variants() -> Vec<Self> {
+        vec![
+            Self::default(),
+            Self { attention: false, ..Self::default() },
+            Self { aggregation: false, ..Self::default() },
+            Self { gate: false, ..Self::default() },
+            Self { bpc: false, ..Self::default() },
+        ]
     }
 
     fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Model {
@@ -188,7 +198,7 @@ impl Backbone for Model {
             });
         }
         let inputs = Tensor::stack(tasks.iter().map(super::heads::flatten).collect(), 0);
-        independent(self.towers.forward(inputs, pass))
+        Predictions::independent(self.towers.forward(inputs, pass))
     }
 }
 
@@ -204,7 +214,7 @@ mod tests {
     fn influence(config: &Config) -> f32 {
         let device = Device::default();
         let mut stream = Streams::new(3).named("init");
-        let input = Input { n_fields: 3, dim: 4, parents: vec![None, Some(0)], base_rates: None };
+        let input = Input::unnamed(3, 4, &[None, Some(0)]);
         let model = config.init(&input, &mut stream, &device);
         let views = [uniform([5, 3, 4], 1.0, &mut stream, &device).val()];
         let predict = |model: &Model| host(model.forward(&views, &mut Pass::evaluation()).probabilities);

@@ -19,12 +19,7 @@ const STEPS: usize = 200;
 
 /// Chains of two and three tasks, a tree, and a forest.
 fn inputs() -> [Input; 4] {
-    let input = |n_fields, parents: &[Option<usize>]| Input {
-        n_fields,
-        dim: 6,
-        parents: parents.to_vec(),
-        base_rates: None,
-    };
+    let input = |n_fields, parents: &[Option<usize>]| Input::unnamed(n_fields, 6, parents);
     [
         input(4, &[None, Some(0)]),
         input(4, &[None, Some(0), Some(1)]),
@@ -33,31 +28,9 @@ fn inputs() -> [Input; 4] {
     ]
 }
 
-/// Every backbone with its default settings, and every switch of those that have some.
-fn settings() -> Vec<BackboneConfig> {
-    use super::{apem, bpcm, escm2, ple};
-    let small = apem::Config { n_layers: 2, n_inducing_points: 8, ..Default::default() };
-    let mut all = BackboneConfig::all();
-    all.extend([
-        BackboneConfig::Escm2(escm2::Config { mode: escm2::Mode::Dr, ..Default::default() }),
-        BackboneConfig::Ple(ple::Config { levels: vec![vec![32, 16]], ..Default::default() }),
-        BackboneConfig::Ple(ple::Config { levels: vec![vec![32]; 3], ..Default::default() }),
-        BackboneConfig::Apem(apem::Config { asrg: false, ..small.clone() }),
-        BackboneConfig::Apem(apem::Config { ps: false, ..small.clone() }),
-        BackboneConfig::Apem(apem::Config { selector: Some(vec![]), n_heads: 3, ..small }),
-        BackboneConfig::Bpcm(bpcm::Config { attention: false, ..Default::default() }),
-        BackboneConfig::Bpcm(bpcm::Config { aggregation: false, ..Default::default() }),
-        BackboneConfig::Bpcm(bpcm::Config { gate: false, ..Default::default() }),
-        BackboneConfig::Bpcm(bpcm::Config { bpc: false, ..Default::default() }),
-    ]);
-    all
-}
-
 /// The sum of the task losses, and the terms without which the backbone is another one.
 fn loss(config: &BackboneConfig, input: &Input, predictions: &Predictions, labels: &Tensor<2>) -> Tensor<1> {
-    let counterfactual = (config.needs_loss() == Some("counterfactual")).then(Default::default);
-    let losses = LossesConfig { counterfactual, ..Default::default() };
-    assert_eq!(losses.terms().first().map(|(name, _)| *name), config.needs_loss());
+    let losses = LossesConfig::of(config.needs_loss());
     let tasks = TaskFacts {
         losses: Default::default(),
         parents: input.parents.clone(),
@@ -65,12 +38,11 @@ fn loss(config: &BackboneConfig, input: &Input, predictions: &Predictions, label
     };
     let bce = task_bce(predictions.probabilities.clone(), labels);
     let terms = losses.bind(tasks).values(predictions, labels, &bce, &[], None);
-    let bce = bce.mean_dim(0).sum();
-    terms.into_iter().fold(bce, |sum, term| sum + term)
+    terms.into_iter().fold(bce.mean_dim(0).sum(), |sum, (_, term)| sum + term)
 }
 
 fn for_every_backbone(check: impl Fn(&BackboneConfig, &Input)) {
-    for config in settings() {
+    for config in BackboneConfig::variants() {
         for input in inputs() {
             config.check(&input).unwrap();
             check(&config, &input);
@@ -83,9 +55,9 @@ fn init(config: &BackboneConfig, input: &Input, seed: u64) -> AnyBackbone {
 }
 
 fn views(config: &BackboneConfig, input: &Input, stream: &mut Stream) -> Vec<Tensor<3>> {
-    let shape = [BATCH, input.n_fields, input.dim];
+    let shape = [BATCH, input.n_fields(), input.dim];
     let view = |_| uniform(shape, 1.0, stream, &Device::default()).val();
-    (0..config.n_views(input.n_tasks())).map(view).collect()
+    config.views(input.n_tasks()).iter().map(view).collect()
 }
 
 fn evaluate(model: &AnyBackbone, views: &[Tensor<3>]) -> Vec<f32> {
@@ -153,8 +125,8 @@ fn base_rates_without_a_finite_logit_of_their_own_are_bounded() {
 
 #[test]
 fn a_single_field_is_enough() {
-    let input = Input { n_fields: 1, ..inputs()[0].clone() };
-    for config in settings() {
+    let input = Input::unnamed(1, 6, &inputs()[0].parents);
+    for config in BackboneConfig::variants() {
         let views = views(&config, &input, &mut Streams::new(1).named("x"));
         let p = evaluate(&init(&config, &input, 1), &views);
         assert!(p.iter().all(|&p| p > 0.0 && p < 1.0), "{}", config.name());
@@ -254,7 +226,7 @@ fn parameters_survive_a_round_trip() {
 
 #[test]
 fn settings_survive_a_round_trip_and_refuse_unknown_keys() {
-    for config in settings() {
+    for config in BackboneConfig::variants() {
         let json = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<BackboneConfig>(&json).unwrap(), config);
         let typo = json.replacen(":{", ":{\"drpout\":0.1,", 1);

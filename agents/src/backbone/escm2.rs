@@ -17,7 +17,7 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::heads::{Towers, Widths, chained, check_chain, flatten, last};
+use super::heads::{Towers, Widths, check_chain, flatten, last};
 use super::{Backbone, Input, Predictions, Settings};
 use crate::layer::ExpertMlp;
 use crate::pass::Pass;
@@ -76,6 +76,10 @@ impl Settings for Config {
         Some("counterfactual")
     }
 
+    fn variants() -> Vec<Self> {
+        vec![Self::default(), Self { mode: Mode::Dr, ..Self::default() }]
+    }
+
     fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Model {
         let n_imputed = match self.mode {
             Mode::Ips => 0,
@@ -102,7 +106,7 @@ impl Backbone for Model {
     fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
         let outputs = self.towers.forward(self.bottoms.forward(flatten(&views[0]), pass), pass);
         let [n_heads, n_tasks] = [outputs.dims()[1], self.parents.len()];
-        let predictions = chained(outputs.clone().narrow(1, 0, n_tasks), &self.parents);
+        let predictions = Predictions::chained(outputs.clone().narrow(1, 0, n_tasks), &self.parents);
         if n_heads == n_tasks {
             return predictions;
         }

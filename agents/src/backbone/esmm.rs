@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::heads::{Towers, Widths, chained, check_chain, flatten, last};
+use super::heads::{Towers, Widths, check_chain, flatten, last};
 use super::{Backbone, Input, Predictions, Settings};
 use crate::layer::ExpertMlp;
 use crate::pass::Pass;
@@ -74,6 +74,6 @@ pub struct Model {
 impl Backbone for Model {
     fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
         let bottoms = self.bottoms.forward(flatten(&views[0]), pass);
-        chained(self.towers.forward(bottoms, pass), &self.parents)
+        Predictions::chained(self.towers.forward(bottoms, pass), &self.parents)
     }
 }

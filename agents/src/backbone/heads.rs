@@ -1,10 +1,9 @@
-//! What many backbones end with: a tower and a logit per task.
+//! What many backbones are made of: widths, and what they end with, a tower and a logit per task.
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Input, Predictions};
+use super::Input;
 use crate::encoder::host;
 use crate::layer::{ExpertMlp, GroupedLinear, GroupedMlp};
 use crate::pass::Pass;
@@ -12,15 +11,18 @@ use crate::stream::Stream;
 
 /// Widths of the layers most backbones are made of.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Widths<'a> {
-    pub(super) bottom: &'a [usize],
-    pub(super) tower: &'a [usize],
-    pub(super) dropout: f64,
+pub struct Widths<'a> {
+    /// Of the layers below the towers.
+    pub bottom: &'a [usize],
+    /// Of a tower's hidden layers.
+    pub tower: &'a [usize],
+    /// Dropout rate after every hidden layer.
+    pub dropout: f64,
 }
 
 impl Widths<'_> {
     /// Why the widths cannot be built, in words for the author of the run file.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), String> {
         check_layers("bottom", self.bottom)?;
         check_layers("tower", self.tower)?;
         if !(0.0..1.0).contains(&self.dropout) {
@@ -34,7 +36,7 @@ impl Widths<'_> {
 const LARGEST: usize = 1 << 16;
 
 /// Why layers of these widths cannot be built.
-pub(super) fn check_layers(key: &str, dims: &[usize]) -> Result<(), String> {
+pub fn check_layers(key: &str, dims: &[usize]) -> Result<(), String> {
     if !dims.is_empty() && dims.iter().all(|width| (1..=LARGEST).contains(width)) {
         return Ok(());
     }
@@ -42,7 +44,7 @@ pub(super) fn check_layers(key: &str, dims: &[usize]) -> Result<(), String> {
 }
 
 /// Why there cannot be `count` of `key`.
-pub(super) fn check_count(key: &str, count: usize) -> Result<(), String> {
+pub fn check_count(key: &str, count: usize) -> Result<(), String> {
     if (1..=LARGEST).contains(&count) {
         return Ok(());
     }
@@ -51,13 +53,14 @@ pub(super) fn check_count(key: &str, count: usize) -> Result<(), String> {
 
 /// A tower per task on a representation of its own.
 #[derive(Module, Debug)]
-pub(super) struct Towers {
+pub struct Towers {
     hidden: GroupedMlp,
     output: GroupedLinear,
 }
 
 impl Towers {
-    pub(super) fn new(
+    /// Untrained towers; `d_input` is the width of what they read.
+    pub fn new(
         n_tasks: usize,
         d_input: usize,
         widths: Widths<'_>,
@@ -69,31 +72,34 @@ impl Towers {
     }
 
     /// The same with its first output biases at `logits`, where there are any.
-    pub(super) fn starting_at(mut self, logits: Option<Vec<f32>>) -> Self {
+    pub fn starting_at(mut self, logits: Option<Vec<f32>>) -> Self {
         self.output = starting_at(self.output, logits);
         self
     }
 
     /// Those of the first `n` tasks.
-    pub(super) fn first(self, n: usize) -> Self {
+    pub fn first(self, n: usize) -> Self {
         Self { hidden: self.hidden.first(n), output: self.output.first(n) }
     }
 
-    /// `[task, batch, d_input]` to logits `[batch, task]`.
-    pub(super) fn forward(&self, input: Tensor<3>, pass: &mut Pass<'_>) -> Tensor<2> {
+    /// # Shapes
+    /// - input: `[task, batch, d_input]`
+    /// - output: logits `[batch, task]`
+    pub fn forward(&self, input: Tensor<3>, pass: &mut Pass<'_>) -> Tensor<2> {
         self.output.logits(self.hidden.forward(input, pass))
     }
 }
 
 /// A tower per task on ONE shared representation.
 #[derive(Module, Debug)]
-pub(super) struct SharedTowers {
+pub struct SharedTowers {
     hidden: ExpertMlp,
     output: GroupedLinear,
 }
 
 impl SharedTowers {
-    pub(super) fn new(
+    /// Untrained towers; `d_input` is the width of what they read.
+    pub fn new(
         n_tasks: usize,
         d_input: usize,
         widths: Widths<'_>,
@@ -105,13 +111,15 @@ impl SharedTowers {
     }
 
     /// The same with its first output biases at `logits`, where there are any.
-    pub(super) fn starting_at(mut self, logits: Option<Vec<f32>>) -> Self {
+    pub fn starting_at(mut self, logits: Option<Vec<f32>>) -> Self {
         self.output = starting_at(self.output, logits);
         self
     }
 
-    /// `[batch, d_input]` to logits `[batch, task]`.
-    pub(super) fn forward(&self, input: Tensor<2>, pass: &mut Pass<'_>) -> Tensor<2> {
+    /// # Shapes
+    /// - input: `[batch, d_input]`
+    /// - output: logits `[batch, task]`
+    pub fn forward(&self, input: Tensor<2>, pass: &mut Pass<'_>) -> Tensor<2> {
         self.output.logits(self.hidden.forward(input, pass))
     }
 }
@@ -130,26 +138,8 @@ fn starting_at(mut output: GroupedLinear, logits: Option<Vec<f32>>) -> GroupedLi
 }
 
 /// The fields of a view side by side: `[batch, field, dim]` to `[batch, field · dim]`.
-pub(super) fn flatten(view: &Tensor<3>) -> Tensor<2> {
+pub fn flatten(view: &Tensor<3>) -> Tensor<2> {
     view.clone().flatten(1, 2)
-}
-
-/// Independent probabilities from logits `[batch, task]`.
-pub(super) fn independent(logits: Tensor<2>) -> Predictions {
-    sigmoid(logits).into()
-}
-
-/// Cumulative probabilities `p_k = σ_k · p_parent(k)` from logits `[batch, task]`.
-pub(super) fn chained(logits: Tensor<2>, parents: &[Option<usize>]) -> Predictions {
-    let conditional = sigmoid(logits);
-    let mut cumulative: Vec<Tensor<2>> = Vec::with_capacity(parents.len());
-    for (probability, parent) in conditional.clone().split(1, 1).into_iter().zip(parents) {
-        cumulative.push(match parent {
-            Some(parent) => probability * cumulative[*parent].clone(),
-            None => probability,
-        });
-    }
-    Predictions { conditional: Some(conditional), ..Tensor::cat(cumulative, 1).into() }
 }
 
 /// `Σ_e gate_e · expert_e` per gate.
@@ -158,12 +148,12 @@ pub(super) fn chained(logits: Tensor<2>, parents: &[Option<usize>]) -> Predictio
 /// - gates: `[batch, gate, expert]`
 /// - experts: `[expert, batch, hidden]`
 /// - output: `[gate, batch, hidden]`
-pub(super) fn mix(gates: Tensor<3>, experts: Tensor<3>) -> Tensor<3> {
+pub fn mix(gates: Tensor<3>, experts: Tensor<3>) -> Tensor<3> {
     gates.matmul(experts.swap_dims(0, 1)).swap_dims(0, 1)
 }
 
 /// Refuses tasks that do not depend on one another, since `name` `does` something along their chain.
-pub(super) fn check_chain(name: &str, does: &str, input: &Input) -> Result<(), String> {
+pub fn check_chain(name: &str, does: &str, input: &Input) -> Result<(), String> {
     if input.parents.iter().any(Option::is_some) {
         return Ok(());
     }
@@ -174,6 +164,6 @@ pub(super) fn check_chain(name: &str, does: &str, input: &Input) -> Result<(), S
 }
 
 /// The width after the last of `dims`, which is not empty.
-pub(super) fn last(dims: &[usize]) -> usize {
+pub fn last(dims: &[usize]) -> usize {
     *dims.last().expect("the settings were checked: at least one layer")
 }

@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::heads::{Towers, Widths, check_count, flatten, independent, last, mix};
+use super::heads::{Towers, Widths, check_count, flatten, last, mix};
 use super::{Backbone, Input, Predictions, Settings};
 use crate::layer::{ExpertMlp, linear};
 use crate::pass::Pass;
@@ -81,7 +81,7 @@ impl Backbone for Model {
         let gates = self.gates.forward(x);
         let [batch, width] = gates.dims();
         let gates = softmax(gates.reshape([batch, width / self.n_experts, self.n_experts]), 2);
-        independent(self.towers.forward(mix(gates, experts), pass))
+        Predictions::independent(self.towers.forward(mix(gates, experts), pass))
     }
 
     fn shared(&self) -> Vec<ParamId> {

@@ -1,40 +1,30 @@
 //! Multi-task backbones: the actors.
 //!
-//! A backbone is one file that exports `Config` and `Model`, and one line in the `backbones!` list below.
+//! A backbone is one file that exports `Config` and `Model`, and one line in the list below; one of another crate is the
+//! same and a call of [`register`].
 
 use burn::module::{Module, ParamId};
 use burn::tensor::{Device, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::pass::{Pass, Progress};
+use crate::registry::choice;
 use crate::stream::Stream;
 
-mod heads;
+mod any;
+mod external;
+pub mod heads;
+mod input;
+mod predictions;
 
-/// What a backbone predicts.
-#[derive(Clone, Debug)]
-pub struct Predictions {
-    /// Probability of every task's label, `[batch, task]`. Along a chain they are cumulative: P(click), P(click and buy).
-    pub probabilities: Tensor<2>,
-    /// P(task | the task before it happened), `[batch, task]`; of backbones that multiply along the chain.
-    pub conditional: Option<Tensor<2>>,
-    /// What the loss of `conditional` is thought to be where it cannot be seen, `[batch, task]`; of ESCM²-DR.
-    pub imputed: Option<Tensor<2>>,
-    /// What else is worth watching: a name and a value per row, `[batch]`, without a graph.
-    pub diagnostics: Vec<(&'static str, Tensor<1>)>,
-}
-
-impl From<Tensor<2>> for Predictions {
-    fn from(probabilities: Tensor<2>) -> Self {
-        Self { probabilities, conditional: None, imputed: None, diagnostics: Vec::new() }
-    }
-}
+pub use any::AnyBackbone;
+pub use external::{AnySettings, register};
+pub use input::{FieldKind, Input, InputField, ViewRole};
+pub use predictions::Predictions;
 
 /// A multi-task network from the fields of a state to a probability per task.
 pub trait Backbone {
     /// # Shapes
-    /// - views: `[batch, field, dim]` each, as many as [`Settings::n_views`] asks for
+    /// - views: `[batch, field, dim]` each, one for each of [`Settings::views`]
     /// - output: `[batch, task]`
     fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions;
 
@@ -57,59 +47,28 @@ pub trait Backbone {
     fn begin_step(&mut self, _progress: Progress) {}
 }
 
-/// What a backbone is built for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Input {
-    /// Fields of a view, the numeric one included.
-    pub n_fields: usize,
-    /// Embedding dimension d.
-    pub dim: usize,
-    /// For every task, the task it depends on. A parent stands before its child.
-    pub parents: Vec<Option<usize>>,
-    /// Share of every task's positives among the training rows, inside (0, 1), where an untrained network is to predict it;
-    /// along a chain they are cumulative, as the labels are. Absent = output biases stay as they are drawn, p ≈ ½.
-    pub base_rates: Option<Vec<f64>>,
-}
-
-impl Input {
-    /// Number of tasks K.
-    pub fn n_tasks(&self) -> usize {
-        self.parents.len()
-    }
-
-    /// The logits of the base rates, of each task given the one before it where `conditional`.
-    fn initial_logits(&self, conditional: bool) -> Option<Vec<f32>> {
-        let rates = self.base_rates.as_ref()?;
-        let logit = |(task, parent): (usize, &Option<usize>)| {
-            let given = parent.filter(|_| conditional).map_or(1.0, |parent| rates[parent]);
-            // Every positive of the parent may be one of the task.
-            let rate = (rates[task] / given).min(LARGEST_RATE);
-            (rate / (1.0 - rate)).ln() as f32
-        };
-        Some(self.parents.iter().enumerate().map(logit).collect())
-    }
-
-    /// Width of the flattened fields.
-    pub fn width(&self) -> usize {
-        self.n_fields * self.dim
-    }
-}
-
-/// A probability near to which an untrained network may start.
-const LARGEST_RATE: f64 = 0.999;
-
 /// The settings of a backbone: `[backbone.<name>]` of a run file.
 pub trait Settings {
     /// The network these settings describe.
-    type Model: Backbone;
+    type Model: Backbone + Module;
 
-    /// Table sets the backbone wants: one, unless its tasks share nothing.
-    fn n_views(&self, _n_tasks: usize) -> usize {
-        1
+    /// The table sets it wants, each of which is a view of the fields: one that the tasks share, unless it says more.
+    fn views(&self, _n_tasks: usize) -> Vec<ViewRole> {
+        vec![ViewRole::Shared]
     }
 
     /// Why these settings cannot work for `input`, in words for the author of the run file.
-    fn check(&self, input: &Input) -> Result<(), String>;
+    fn check(&self, _input: &Input) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Settings that between them turn every switch, for the tests that every backbone passes.
+    fn variants() -> Vec<Self>
+    where
+        Self: Sized + Default,
+    {
+        vec![Self::default()]
+    }
 
     /// Whether [`Predictions::conditional`] is given.
     fn gives_conditionals(&self) -> bool {
@@ -125,97 +84,50 @@ pub trait Settings {
     fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Self::Model;
 }
 
-macro_rules! backbones {
-    ($($file:ident => $name:ident: $summary:literal),+ $(,)?) => {
-        $(pub mod $file;)+
-
-        /// A backbone of the registry with its settings.
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-        #[serde(rename_all = "snake_case")]
-        pub enum BackboneConfig {
-            $(#[doc = concat!("See [`", stringify!($file), "`].")] $name($file::Config)),+
-        }
-
-        /// A backbone of the registry.
-        #[derive(Module, Debug)]
-        #[expect(clippy::large_enum_variant, reason = "an actor holds one")]
-        pub enum AnyBackbone {
-            $(#[doc = concat!("See [`", stringify!($file), "`].")] $name($file::Model)),+
-        }
-
-        impl BackboneConfig {
-            /// Every backbone of the registry with its default settings.
-            pub fn all() -> Vec<Self> {
-                vec![$(Self::$name($file::Config::default())),+]
-            }
-
-            /// The name in run files.
-            pub fn name(&self) -> &'static str {
-                match self { $(Self::$name(_) => stringify!($file)),+ }
-            }
-
-            /// One line for lists.
-            pub fn summary(&self) -> &'static str {
-                match self { $(Self::$name(_) => $summary),+ }
-            }
-
-            /// See [`Settings::n_views`].
-            pub fn n_views(&self, n_tasks: usize) -> usize {
-                match self { $(Self::$name(config) => config.n_views(n_tasks)),+ }
-            }
-
-            /// See [`Settings::check`].
-            pub fn check(&self, input: &Input) -> Result<(), String> {
-                match self { $(Self::$name(config) => config.check(input)),+ }
-            }
-
-            /// See [`Settings::gives_conditionals`].
-            pub fn gives_conditionals(&self) -> bool {
-                match self { $(Self::$name(config) => config.gives_conditionals()),+ }
-            }
-
-            /// See [`Settings::needs_loss`].
-            pub fn needs_loss(&self) -> Option<&'static str> {
-                match self { $(Self::$name(config) => config.needs_loss()),+ }
-            }
-
-            /// See [`Settings::init`].
-            pub fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> AnyBackbone {
-                match self { $(Self::$name(config) => AnyBackbone::$name(config.init(input, stream, device))),+ }
-            }
-        }
-
-        impl Backbone for AnyBackbone {
-            fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
-                match self { $(Self::$name(model) => model.forward(views, pass)),+ }
-            }
-
-            fn shared(&self) -> Vec<ParamId> {
-                match self { $(Self::$name(model) => model.shared()),+ }
-            }
-
-            fn begin_step(&mut self, progress: Progress) {
-                match self { $(Self::$name(model) => model.begin_step(progress)),+ }
-            }
-
-            fn for_prediction(self) -> Self {
-                match self { $(Self::$name(model) => Self::$name(model.for_prediction())),+ }
-            }
-        }
-    };
+choice! {
+    /// A backbone with its settings: `[backbone.<name>]` of a run file.
+    BackboneConfig in BACKBONES of dyn AnySettings {
+        single_task => SingleTask: "a network per task that shares nothing, not even the embedding tables",
+        shared_bottom => SharedBottom: "one bottom, a tower per task",
+        esmm => Esmm: "a bottom and a tower per task, probabilities multiplied along the task chain",
+        escm2 => Escm2: "ESMM with a counterfactual loss of the conditional probabilities (IPS or doubly robust)",
+        omoe => Omoe: "experts shared by the tasks, ONE softmax gate, a tower per task",
+        mmoe => Mmoe: "experts shared by the tasks, a softmax gate and a tower per task",
+        ple => Ple: "levels of shared and task-specific experts, each level gated per task",
+        aitm => Aitm: "a bottom per task, attention over what the task before hands on",
+        apem => Apem: "attention of selected inducing points over the fields, a pattern selector per task",
+        bpcm => Bpcm: "a feature tower per task, attention over what the task before hands on",
+        stem => Stem: "tables and experts for all tasks and for each: all are read, a task trains its own and the shared",
+        pepnet => Pepnet: "gates of domain fields on the embeddings, of personal fields on the towers' hidden units",
+        adatt => Adatt: "levels of fusion units: each task mixes all experts and adds its own",
+    }
 }
 
-backbones! {
-    single_task => SingleTask: "a network per task that shares nothing, not even the embedding tables",
-    shared_bottom => SharedBottom: "one bottom, a tower per task",
-    esmm => Esmm: "a bottom and a tower per task, probabilities multiplied along the task chain",
-    escm2 => Escm2: "ESMM with a counterfactual loss of the conditional probabilities (IPS or doubly robust)",
-    omoe => Omoe: "experts shared by the tasks, ONE softmax gate, a tower per task",
-    mmoe => Mmoe: "experts shared by the tasks, a softmax gate and a tower per task",
-    ple => Ple: "levels of shared and task-specific experts, each level gated per task",
-    aitm => Aitm: "a bottom per task, attention over what the task before hands on",
-    apem => Apem: "attention of selected inducing points over the fields, a pattern selector per task",
-    bpcm => Bpcm: "a feature tower per task, attention over what the task before hands on",
+impl BackboneConfig {
+    /// See [`Settings::views`].
+    pub fn views(&self, n_tasks: usize) -> Vec<ViewRole> {
+        self.settings().views(n_tasks)
+    }
+
+    /// See [`Settings::check`].
+    pub fn check(&self, input: &Input) -> Result<(), String> {
+        self.settings().check(input)
+    }
+
+    /// See [`Settings::gives_conditionals`].
+    pub fn gives_conditionals(&self) -> bool {
+        self.settings().gives_conditionals()
+    }
+
+    /// See [`Settings::needs_loss`].
+    pub fn needs_loss(&self) -> Option<&'static str> {
+        self.settings().needs_loss()
+    }
+
+    /// See [`Settings::init`].
+    pub fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> AnyBackbone {
+        self.settings().init(self.name(), input, stream, device)
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::heads::{SharedTowers, Widths, check_count, flatten, independent, last, mix};
+use super::heads::{SharedTowers, Widths, check_count, flatten, last, mix};
 use super::{Backbone, Input, Predictions, Settings};
 use crate::layer::{ExpertMlp, linear};
 use crate::pass::Pass;
@@ -76,7 +76,7 @@ impl Backbone for Model {
         let experts = self.experts.forward(x.clone(), pass); // [expert, batch, hidden]
         let gate = softmax(self.gate.forward(x), 1).unsqueeze_dim(1); // [batch, 1, expert]
         let mixed = mix(gate, experts).squeeze_dim(0);
-        independent(self.towers.forward(mixed, pass))
+        Predictions::independent(self.towers.forward(mixed, pass))
     }
 
     fn shared(&self) -> Vec<ParamId> {

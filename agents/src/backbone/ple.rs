@@ -23,7 +23,7 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::heads::{Towers, Widths, check_count, check_layers, flatten, independent, last, mix};
+use super::heads::{Towers, Widths, check_count, check_layers, flatten, last, mix};
 use super::{Backbone, Input, Predictions, Settings};
 use crate::layer::{ExpertMlp, FannedMlp, GroupedLinear, linear};
 use crate::pass::Pass;
@@ -73,6 +73,11 @@ impl Settings for Config {
         check_count("levels", self.levels.len())?;
         self.levels.iter().try_for_each(|dims| check_layers("levels", dims))?;
         self.widths().check()
+    }
+
+    fn variants() -> Vec<Self> {
+        let of = |levels| Self { levels, ..Self::default() };
+        vec![Self::default(), of(vec![vec![32, 16]]), of(vec![vec![32]; 3])]
     }
 
     fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Model {
@@ -173,7 +178,7 @@ impl Backbone for Model {
             let input = shared.take().expect("every level but the last gives a shared mixture");
             (tasks, shared) = level.forward(tasks, input, pass);
         }
-        independent(self.towers.forward(tasks, pass))
+        Predictions::independent(self.towers.forward(tasks, pass))
     }
 
     fn shared(&self) -> Vec<ParamId> {

@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::heads::{SharedTowers, Widths, flatten, independent, last};
+use super::heads::{SharedTowers, Widths, flatten, last};
 use super::{Backbone, Input, Predictions, Settings};
 use crate::layer::Mlp;
 use crate::pass::Pass;
@@ -64,7 +64,7 @@ pub struct Model {
 impl Backbone for Model {
     fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
         let shared = self.bottom.forward(flatten(&views[0]), pass);
-        independent(self.towers.forward(shared, pass))
+        Predictions::independent(self.towers.forward(shared, pass))
     }
 
     fn shared(&self) -> Vec<ParamId> {

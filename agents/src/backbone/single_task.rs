@@ -12,8 +12,8 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::heads::{Towers, Widths, flatten, independent, last};
-use super::{Backbone, Input, Predictions, Settings};
+use super::heads::{Towers, Widths, flatten, last};
+use super::{Backbone, Input, Predictions, Settings, ViewRole};
 use crate::layer::GroupedMlp;
 use crate::pass::Pass;
 use crate::stream::Stream;
@@ -45,8 +45,8 @@ impl Config {
 impl Settings for Config {
     type Model = Model;
 
-    fn n_views(&self, n_tasks: usize) -> usize {
-        n_tasks
+    fn views(&self, n_tasks: usize) -> Vec<ViewRole> {
+        (0..n_tasks).map(ViewRole::Task).collect()
     }
 
     fn check(&self, _input: &Input) -> Result<(), String> {
@@ -72,6 +72,6 @@ pub struct Model {
 impl Backbone for Model {
     fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
         let inputs = Tensor::stack(views.iter().map(flatten).collect(), 0); // [task, batch, field · dim]
-        independent(self.towers.forward(self.bottoms.forward(inputs, pass), pass))
+        Predictions::independent(self.towers.forward(self.bottoms.forward(inputs, pass), pass))
     }
 }

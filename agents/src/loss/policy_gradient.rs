@@ -42,6 +42,14 @@ impl LossTerm for Config {
         true
     }
 
+    fn needs_critics(&self) -> bool {
+        true
+    }
+
+    fn is_enough(&self) -> bool {
+        self.strength > 0.0
+    }
+
     fn check(&self, _setting: &Setting<'_>) -> Result<(), String> {
         check_strength("strength", self.strength)
     }

@@ -91,12 +91,12 @@ impl LossWeighting for Bounded {
         self.bounds.apply(self.weighting.weights(input))
     }
 
-    fn hears_step(&self) -> bool {
-        self.weighting.hears_step()
+    fn needs_update(&self) -> bool {
+        self.weighting.needs_update()
     }
 
-    fn after_step(&mut self, mean_losses: &[f64]) {
-        self.weighting.after_step(mean_losses);
+    fn update(&mut self, mean_losses: &[f64]) {
+        self.weighting.update(mean_losses);
     }
 
     fn end_epoch(&mut self, mean_losses: &[f64]) {

@@ -7,7 +7,7 @@ use super::{Gram, LossWeighting, Settings, TaskWeighting, check_list};
 use crate::stream::Stream;
 
 /// `[weighting.constant]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table of settings, such as {}")]
 pub struct Config {
     /// The weights, one per task.

@@ -64,6 +64,13 @@ impl Settings for Config {
         Box::new(Critic { config: self.clone(), stream })
     }
 
+    fn check_batch(&self, batch_size: usize) -> Result<(), String> {
+        if self.placebo.is_some() && batch_size == 1 {
+            return Err("`placebo` gives a row the Q of another row of its batch, and `batch_size` is 1".into());
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.placebo.is_some() && self.granularity != Granularity::Sample {
             return Err("`placebo` gives rows one another's Q, and a mean over the batch stays the same; use `granularity = \"sample\"`".into());

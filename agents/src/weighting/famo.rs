@@ -61,11 +61,11 @@ impl TaskWeighting for Famo {
         ratios.iter().map(|ratio| ratio / sum).collect()
     }
 
-    fn hears_step(&self) -> bool {
+    fn needs_update(&self) -> bool {
         true
     }
 
-    fn after_step(&mut self, mean_losses: &[f64]) {
+    fn update(&mut self, mean_losses: &[f64]) {
         let z = softmax(&self.logits);
         let falls = self.losses.iter().zip(mean_losses).map(|(before, now)| before.ln() - now.max(LEAST_LOSS).ln());
         let falls: Vec<f64> = falls.collect();

@@ -1,14 +1,16 @@
 //! Loss weightings: how much every task's loss counts.
 //!
-//! A weighting is one file with a `Config` that implements [`Settings`], and one line in the `weightings!` list below. It
+//! A weighting is one file with a `Config` that implements [`Settings`], and one line in the list below; one of another crate
+//! is the same and a call of [`register`]. It
 //! sees tensors without a graph and is never differentiated. [`LossWeighting`] weighs rows and tasks; most methods weigh
 //! tasks alone and implement [`TaskWeighting`].
 
+use std::sync::Arc;
+
 use burn::tensor::{Tensor, TensorData};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::encoder::host;
+use crate::registry::{Written, choice};
 use crate::stream::{Stream, Streams};
 
 mod adam;
@@ -23,10 +25,10 @@ pub use gram::Gram;
 pub struct WeightingInput {
     /// Unweighted loss of every row and task, `[batch, task]`.
     pub losses: Tensor<2>,
-    /// Q_k(s, π_k(s)), `[batch, task]`; present when [`LossWeighting::signal`] asks for it.
+    /// Q_k(s, π_k(s)), `[batch, task]`; present when [`LossWeighting::signal`] says so.
     pub q_values: Option<Tensor<2>>,
-    /// Inner products of the tasks' gradients on the shared parameters; present when [`LossWeighting::signal`] asks for
-    /// them.
+    /// Inner products of the tasks' gradients on the shared parameters; present when [`LossWeighting::signal`] says
+    /// so.
     pub gram: Option<Gram>,
 }
 
@@ -54,15 +56,15 @@ pub trait LossWeighting: Send {
     /// - output: `[batch, task]`
     fn weights(&mut self, input: &WeightingInput) -> Tensor<2>;
 
-    /// Whether it wants to hear the batch's losses after the step, by [`LossWeighting::after_step`].
-    fn hears_step(&self) -> bool {
+    /// Whether it learns from the batch's losses after the step, by [`LossWeighting::update`].
+    fn needs_update(&self) -> bool {
         false
     }
 
-    /// Hears every task's mean loss on the batch it has just weighed, after the step.
-    fn after_step(&mut self, _mean_losses: &[f64]) {}
+    /// Takes in every task's mean loss on the batch it has just weighed, after the step.
+    fn update(&mut self, _mean_losses: &[f64]) {}
 
-    /// Hears every task's mean loss at the end of an epoch.
+    /// Takes in every task's mean loss of the epoch that ends.
     fn end_epoch(&mut self, _mean_losses: &[f64]) {}
 }
 
@@ -76,13 +78,13 @@ pub trait TaskWeighting: Send {
     /// One weight per task, from the tasks' mean losses.
     fn weights(&mut self, losses: &[f64], gram: Option<&Gram>) -> Vec<f64>;
 
-    /// As [`LossWeighting::hears_step`].
-    fn hears_step(&self) -> bool {
+    /// As [`LossWeighting::needs_update`].
+    fn needs_update(&self) -> bool {
         false
     }
 
-    /// As [`LossWeighting::after_step`].
-    fn after_step(&mut self, _mean_losses: &[f64]) {}
+    /// As [`LossWeighting::update`].
+    fn update(&mut self, _mean_losses: &[f64]) {}
 
     /// As [`LossWeighting::end_epoch`].
     fn end_epoch(&mut self, _mean_losses: &[f64]) {}
@@ -106,12 +108,12 @@ impl<W: TaskWeighting> LossWeighting for W {
         Tensor::<2>::from_data(weights, &input.losses.device()).expand([n_rows, n_tasks])
     }
 
-    fn hears_step(&self) -> bool {
-        TaskWeighting::hears_step(self)
+    fn needs_update(&self) -> bool {
+        TaskWeighting::needs_update(self)
     }
 
-    fn after_step(&mut self, mean_losses: &[f64]) {
-        TaskWeighting::after_step(self, mean_losses);
+    fn update(&mut self, mean_losses: &[f64]) {
+        TaskWeighting::update(self, mean_losses);
     }
 
     fn end_epoch(&mut self, mean_losses: &[f64]) {
@@ -120,9 +122,22 @@ impl<W: TaskWeighting> LossWeighting for W {
 }
 
 /// The settings of a weighting: `[weighting.<name>]` of a run file.
-pub trait Settings {
+pub trait Settings: Send + Sync {
+    /// Settings that between them turn every switch, for the tests that every weighting passes.
+    fn variants() -> Vec<Self>
+    where
+        Self: Sized + Default,
+    {
+        vec![Self::default()]
+    }
+
     /// Why these settings cannot work, in words for the author of the run file.
     fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Why these settings cannot work with batches of that many rows.
+    fn check_batch(&self, _batch_size: usize) -> Result<(), String> {
         Ok(())
     }
 
@@ -140,75 +155,70 @@ pub trait Settings {
     fn init(&self, n_tasks: usize, stream: Stream) -> Box<dyn LossWeighting>;
 }
 
-macro_rules! weightings {
-    ($($file:ident => $name:ident: $summary:literal),+ $(,)?) => {
-        $(pub mod $file;)+
-
-        /// A weighting of the registry with its settings: `[weighting.<name>]` of a run file.
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-        #[serde(rename_all = "snake_case")]
-        pub enum WeightingConfig {
-            $(#[doc = concat!("See [`", stringify!($file), "`].")] $name($file::Config)),+
-        }
-
-        /// Name and one-line summary of every weighting.
-        pub const WEIGHTINGS: &[(&str, &str)] = &[$((stringify!($file), $summary)),+];
-
-        impl WeightingConfig {
-            /// The name in run files.
-            pub fn name(&self) -> &'static str {
-                match self { $(Self::$name(_) => stringify!($file)),+ }
-            }
-
-            /// See [`Settings::init`].
-            pub fn init(&self, n_tasks: usize, stream: Stream) -> Box<dyn LossWeighting> {
-                match self { $(Self::$name(config) => config.init(n_tasks, stream)),+ }
-            }
-
-            /// See [`LossWeighting::signal`].
-            pub fn signal(&self) -> Signal {
-                // No draw is made; one task is as good as many.
-                self.init(1, Streams::new(0).named("signal")).signal()
-            }
-
-            /// See [`Settings::check`].
-            pub fn check(&self) -> Result<(), String> {
-                match self { $(Self::$name(config) => config.check()),+ }
-            }
-
-            /// See [`Settings::is_silent`].
-            pub fn is_silent(&self) -> bool {
-                match self { $(Self::$name(config) => config.is_silent()),+ }
-            }
-
-            /// See [`Settings::check_tasks`].
-            pub fn check_tasks(&self, n_tasks: usize) -> Result<(), String> {
-                match self { $(Self::$name(config) => config.check_tasks(n_tasks)),+ }
-            }
-        }
-    };
+choice! {
+    /// A weighting with its settings: `[weighting.<name>]` of a run file.
+    WeightingConfig in WEIGHTINGS of dyn Settings {
+        critic => Critic: "RMTL: w = 1 - lambda * Q(s, a) of the task's critic, per sample",
+        equal => Equal: "every task and row counts 1",
+        constant => Constant: "a fixed weight per task",
+        exponential => Exponential: "RMTL's baseline: a weight per task that decays with every step",
+        uw => Uw: "uncertainty weighting: learned log variances",
+        dwa => Dwa: "dynamic weight average: tasks whose loss falls slowly count more",
+        rlw => Rlw: "random loss weighting: a new softmax of normals every step",
+        gls => Gls: "geometric loss strategy: the gradient of the geometric mean of the losses",
+        stch => Stch: "smooth Tchebycheff scalarisation: the task worst against its nadir counts most",
+        db_mtl => DbMtl: "DB-MTL, loss part: the gradient of the losses' logarithms",
+        famo => Famo: "fast adaptive multitask optimisation: every task's log loss falls alike",
+        imtl => Imtl: "IMTL-G: a direction with equal projections on all tasks' gradients",
+        gradnorm => Gradnorm: "GradNorm: tasks that learn slowly get larger gradients",
+        pcgrad => Pcgrad: "PCGrad: a task's gradient loses what points against another's",
+        gradvac => Gradvac: "gradient vaccine: gradients are turned towards their usual angles",
+        mgda => Mgda: "the shortest combination of the tasks' gradients",
+        cagrad => Cagrad: "conflict-averse gradient: near the mean, best for the task worst off",
+        aligned_mtl => AlignedMtl: "principal components of the gradients made equally long",
+        nash_mtl => NashMtl: "the update all tasks would agree on in a bargaining game",
+    }
 }
 
-weightings! {
-    critic => Critic: "RMTL: w = 1 - lambda * Q(s, a) of the task's critic, per sample",
-    equal => Equal: "every task and row counts 1",
-    constant => Constant: "a fixed weight per task",
-    exponential => Exponential: "RMTL's baseline: a weight per task that decays with every step",
-    uw => Uw: "uncertainty weighting: learned log variances",
-    dwa => Dwa: "dynamic weight average: tasks whose loss falls slowly count more",
-    rlw => Rlw: "random loss weighting: a new softmax of normals every step",
-    gls => Gls: "geometric loss strategy: the gradient of the geometric mean of the losses",
-    stch => Stch: "smooth Tchebycheff scalarisation: the task worst against its nadir counts most",
-    db_mtl => DbMtl: "DB-MTL, loss part: the gradient of the losses' logarithms",
-    famo => Famo: "fast adaptive multitask optimisation: every task's log loss falls alike",
-    imtl => Imtl: "IMTL-G: a direction with equal projections on all tasks' gradients",
-    gradnorm => Gradnorm: "GradNorm: tasks that learn slowly get larger gradients",
-    pcgrad => Pcgrad: "PCGrad: a task's gradient loses what points against another's",
-    gradvac => Gradvac: "gradient vaccine: gradients are turned towards their usual angles",
-    mgda => Mgda: "the shortest combination of the tasks' gradients",
-    cagrad => Cagrad: "conflict-averse gradient: near the mean, best for the task worst off",
-    aligned_mtl => AlignedMtl: "principal components of the gradients made equally long",
-    nash_mtl => NashMtl: "the update all tasks would agree on in a bargaining game",
+/// Makes a weighting of another crate known to run files as `[weighting.<name>]`. Called before a run file is read.
+///
+/// # Panics
+/// If the name stands for something else already.
+pub fn register<S: Settings + Written>(name: &'static str, summary: &'static str) {
+    WEIGHTINGS.register::<S>(name, summary, |settings| Arc::new(settings));
+}
+
+impl WeightingConfig {
+    /// See [`Settings::init`].
+    pub fn init(&self, n_tasks: usize, stream: Stream) -> Box<dyn LossWeighting> {
+        self.settings().init(n_tasks, stream)
+    }
+
+    /// See [`LossWeighting::signal`].
+    pub fn signal(&self) -> Signal {
+        // No draw is made; one task is as good as many.
+        self.init(1, Streams::new(0).named("signal")).signal()
+    }
+
+    /// See [`Settings::check`].
+    pub fn check(&self) -> Result<(), String> {
+        self.settings().check()
+    }
+
+    /// See [`Settings::check_batch`].
+    pub fn check_batch(&self, batch_size: usize) -> Result<(), String> {
+        self.settings().check_batch(batch_size)
+    }
+
+    /// See [`Settings::check_tasks`].
+    pub fn check_tasks(&self, n_tasks: usize) -> Result<(), String> {
+        self.settings().check_tasks(n_tasks)
+    }
+
+    /// See [`Settings::is_silent`].
+    pub fn is_silent(&self) -> bool {
+        self.settings().is_silent()
+    }
 }
 
 /// Refuses a number that is not above 0 and finite.
@@ -238,9 +248,9 @@ fn softmax(x: &[f64]) -> Vec<f64> {
     powers.iter().map(|power| power / sum).collect()
 }
 
-/// What [`Signal::Gradients`] asked for.
+/// The gradients of [`Signal::Gradients`].
 fn expect_gram(gram: Option<&Gram>) -> &Gram {
-    gram.expect("asked for by `signal`")
+    gram.expect("computed, as `signal` says")
 }
 
 /// Losses are kept this far from 0 where they are divided by.

@@ -44,7 +44,7 @@ impl Layer {
         let Config { n_inducing_points: n_points, n_heads, asrg, ps, .. } = *config;
         let dim = input.dim;
         let bound = 1.0 / (dim as f64).sqrt();
-        let n_rows = if index == 0 { input.n_fields } else { n_points };
+        let n_rows = if index == 0 { input.n_fields() } else { n_points };
         let selector_dims = config.selector_dims();
         Self {
             selector: asrg.then(|| Selector::new(n_rows * dim, &selector_dims, n_points, stream, device)),

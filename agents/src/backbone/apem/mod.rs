@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 
 use self::layer::Layer;
 pub use self::selector::{Annealing, PerStep, Planned};
-use super::heads::{SharedTowers, Towers, Widths, check_count, check_layers, independent};
+use super::heads::{SharedTowers, Towers, Widths, check_count, check_layers};
 use super::{Backbone, Input, Predictions, Settings};
 use crate::pass::{Pass, Progress};
 use crate::stream::Stream;
@@ -108,6 +108,16 @@ impl Settings for Config {
         Widths { bottom: &[1], tower: &self.tower, dropout: self.dropout }.check()
     }
 
+    fn variants() -> Vec<Self> {
+        let small = Self { n_layers: 2, n_inducing_points: 8, ..Self::default() };
+        vec![
+            Self::default(),
+            Self { asrg: false, ..small.clone() },
+            Self { ps: false, ..small.clone() },
+            Self { selector: Some(vec![]), n_heads: 3, ..small },
+        ]
+    }
+
     fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Model {
         let n_tasks = input.n_tasks();
         let layers = (0..self.n_layers).map(|index| Layer::new(self, input, index, stream, device)).collect();
@@ -162,7 +172,7 @@ impl Backbone for Model {
             (_, Some(towers), _) => towers.forward(y.mean_dim(1).squeeze_dim(1), pass),
             _ => unreachable!("built with one kind of towers, and with indicators for the first kind"),
         };
-        let mut predictions = independent(logits);
+        let mut predictions = Predictions::independent(logits);
         if !rates.is_empty() {
             let mean = Tensor::stack::<2>(rates, 0).mean_dim(0).squeeze_dim(0);
             predictions.diagnostics.push(("selection_rate", mean));
@@ -198,7 +208,7 @@ mod tests {
     #[test]
     fn gamma_falls_with_the_steps_and_never_rises_again() {
         let config = Config::default();
-        let input = Input { n_fields: 3, dim: 4, parents: vec![None, Some(0)], base_rates: None };
+        let input = Input::unnamed(3, 4, &[None, Some(0)]);
         let device = Device::default().autodiff();
         let mut model = config.init(&input, &mut Streams::new(1).named("init"), &device);
         let mut after = |step| {

@@ -5,8 +5,8 @@ use super::*;
 /// Dense parameters with 2 tasks and `n_fields` fields of `dim`, one of them the projection of `n_numeric` columns,
 /// which every view has its own of.
 fn count(config: BackboneConfig, [n_fields, n_numeric, dim]: [usize; 3]) -> usize {
-    let input = Input { n_fields, dim, parents: vec![None, Some(0)], base_rates: None };
-    n_parameters(&init(&config, &input, 1)) + config.n_views(2) * (n_numeric + 1) * dim
+    let input = Input::unnamed(n_fields, dim, &[None, Some(0)]);
+    n_parameters(&init(&config, &input, 1)) + config.views(2).len() * (n_numeric + 1) * dim
 }
 
 #[test]
@@ -73,4 +73,10 @@ fn parameter_counts_match_the_derivations() {
     let feature_tower = 3 * d * d + 2 * (d * d + d) + 2 * d * d;
     let transfer = 3 * d * d + 2 * d;
     assert_eq!(count(Bpcm(Default::default()), [8, 1, 128]), 2 * (feature_tower + tower) + transfer + 256);
+    let large = [8, 1, 128];
+    let views = |n: usize| n * 256;
+    // As the same networks have them in tests/golden/backbones.py.
+    assert_eq!(count(BackboneConfig::Stem(Default::default()), large), 4_298_894 + views(3));
+    assert_eq!(count(BackboneConfig::Pepnet(Default::default()), large), 3_102_722 + views(1));
+    assert_eq!(count(BackboneConfig::Adatt(Default::default()), large), 3_383_587 + views(1));
 }
