@@ -32,7 +32,7 @@ impl Losses {
         self.terms.iter().any(|term| term.is_of_agent())
     }
 
-    /// The loss of every row and task; see [`TaskLosses::of`].
+    /// The loss of every row and task; see [`TaskLosses::of`](super::TaskLosses::of).
     pub fn of_tasks(
         &self,
         predictions: Tensor<2>,
