@@ -7,7 +7,7 @@ use std::time::Duration;
 use burn::tensor::{Device, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand::RngExt;
-use rmtl_agents::actor::{Actor, ActorBatch, ActorConfig};
+use rmtl_agents::actor::{Actor, ActorBatch, ActorConfig, Predict};
 use rmtl_agents::backbone::BackboneConfig;
 use rmtl_agents::batch::{BatchReader, StateBatch};
 use rmtl_agents::critic::{Critic, CriticConfig};

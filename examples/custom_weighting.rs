@@ -1,4 +1,4 @@
-//! A weighting of your own: the worse a task does against its base rate, the more it counts.
+//! A weighting of your own: the less a task's loss has fallen since the first batch, the more it counts.
 //!
 //! `cargo run --release --no-default-features --features flex --example custom_weighting`
 

@@ -38,7 +38,7 @@ macro_rules! device {
     feature = "tch",
     expect(deprecated, reason = "burn 0.22 has LibTorch still, and means to drop it")
 )]
-pub fn devices() -> [DeviceKind; 6] {
+pub fn devices() -> [DeviceKind; 5] {
     let device = |name, summary, init| DeviceKind { name, summary, init };
     [
         device("flex", "pure Rust on the CPU, the default", device!("flex", Device::flex)),
@@ -50,7 +50,6 @@ pub fn devices() -> [DeviceKind; 6] {
         ),
         device("cuda", "CubeCL on the first CUDA GPU", device!("cuda", || Device::cuda(0_usize))),
         device("wgpu", "WebGPU on the default adapter", device!("wgpu", || Device::wgpu(Default::default()))),
-        device("cpu", "CubeCL on the CPU", device!("cpu", Device::cpu)),
     ]
 }
 

@@ -10,8 +10,8 @@ use crate::interrupt::Interrupt;
 use crate::log::Console;
 use crate::log::tags::Phase;
 use crate::report::Report;
-use crate::run_data::{self, RunData};
-use crate::trainer::{Trainer, write_report};
+use crate::run_data;
+use crate::trainer::{self, Trainer, write_report};
 
 /// Trains as `config` says into the new folder `out`, report included, and shows warnings alone.
 ///
@@ -28,35 +28,43 @@ pub fn train_into(out: &Path, config: &RunFile) -> Result<Report> {
 /// Trains as `config` says and leaves everything but the report in `folder`.
 ///
 /// # Errors
-/// Data that cannot be had, a run file that does not fit them: `folder` is gone then. Whatever ends a training: it holds the
-/// models trained so far.
+/// Data that cannot be had, a run file that does not fit them, a log that cannot be opened: `folder` is gone then. Whatever
+/// ends a training: it holds the models trained so far.
 pub fn train(
     folder: RunFolder,
     config: &RunFile,
     console: Console,
     interrupt: Interrupt,
 ) -> Result<(RunFolder, Report)> {
-    let data = match begin(&folder, config, &console, &interrupt) {
-        Ok(data) => data,
+    let mut has_begun = false;
+    let result = train_in(&folder, config, console, interrupt, || has_begun = true);
+    match result {
+        Ok(report) => Ok((folder, report)),
         Err(error) => {
-            folder.discard();
-            return Err(error);
+            if !has_begun {
+                folder.discard();
+            }
+            Err(error)
         }
-    };
-    let trainer = Trainer::new(config, &data.dataset)?;
-    let trainer = trainer.watched_on(console).ended_by(interrupt).with_warnings(data.warnings.clone());
-    let report = trainer.train(&folder)?;
-    Ok((folder, report))
+    }
 }
 
-/// What can be wrong before the first step, and what explains the run.
-fn begin(folder: &RunFolder, config: &RunFile, console: &Console, interrupt: &Interrupt) -> Result<RunData> {
+/// `begun` is called once nothing can be wrong but the training.
+fn train_in(
+    folder: &RunFolder,
+    config: &RunFile,
+    console: Console,
+    interrupt: Interrupt,
+    begun: impl FnOnce(),
+) -> Result<Report> {
     // Before the minutes that a preparation may take.
     device(&config.device)?;
-    let data = run_data::of(&config.data, console, interrupt)?;
-    Trainer::new(config, &data.dataset)?;
+    let data = run_data::of(&config.data, &console, &interrupt)?;
+    let trainer = Trainer::new(config, &data.dataset)?;
     interrupt.check(Phase::Pretrain, 0)?;
     folder.write(DATASET_FILE, &data.dataset_file)?;
     folder.write(RUN_FILE, &RunFile { data: data.config(folder.path())?, ..config.clone() }.to_toml()?)?;
-    Ok(data)
+    let run = trainer.watched_on(console).ended_by(interrupt).with_warnings(data.warnings).begin(folder)?;
+    begun();
+    trainer::run(run)
 }

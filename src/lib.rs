@@ -1,8 +1,9 @@
 //! Reinforcement-learned loss weights for multi-task recommendation.
 //!
 //! A log becomes session environments ([`rmtl_envs`]), prepared from raw files by [`rmtl_ingest`]; [`rmtl_agents`]
-//! holds everything with parameters. This crate runs them: [`config`] says what a run is, [`trainer`] runs it on a
-//! prepared dataset, [`launch`] from wherever its data are, [`pipeline`] is the run on one screen, [`phase`] its phases, [`log`] where numbers become files, [`report`] what comes out.
+//! holds everything with parameters. This crate runs them. [`config`] says what a run is; [`trainer`] runs it on a prepared
+//! dataset, [`launch`] from wherever its data are; [`pipeline`] is the run on one screen, [`phase`] its phases, [`log`] where
+//! numbers become files, [`report`] what comes out.
 //!
 //! ```no_run
 //! use std::path::Path;

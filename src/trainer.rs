@@ -52,26 +52,41 @@ impl<'a> Trainer<'a> {
         Self { warnings, ..self }
     }
 
-    /// Trains, and leaves models and curves in `folder`.
+    /// Trains, and leaves models and curves in `folder`; what says where they come from, `run.toml` and `dataset.toml`, is
+    /// [`launch`](crate::launch)'s to write.
     ///
     /// # Errors
-    /// Whatever ends a training; the folder holds the models trained so far.
-    pub fn train(self, folder: &RunFolder) -> Result<Report> {
+    /// See [`Trainer::begin`] and [`run`].
+    pub fn train(self, folder: &'a RunFolder) -> Result<Report> {
+        run(self.begin(folder)?)
+    }
+
+    /// Opens the log in `folder`.
+    ///
+    /// # Errors
+    /// A log destination cannot be had; nothing has been trained.
+    pub fn begin(self, folder: &'a RunFolder) -> Result<Run<'a>> {
         let Self { config, dataset, device, console, interrupt, mut warnings } = self;
         let logger = logger(config, dataset, folder, &console)?;
         warnings.extend(dataset.manifest.warnings.iter().map(|warning| warning.message.clone()));
         let streams = Streams::new(config.seed);
         let timings = Vec::new();
-        let mut run =
-            Run { config, dataset, device, streams, folder, logger, console, interrupt, timings, warnings };
-        let result = pipeline::run(&mut run);
-        run.logger.flush();
-        if matches!(result, Err(Error::Interrupted { .. })) && folder.has_models() {
-            let models = folder.path().join("model");
-            run.console.warn(&format!("the models trained so far are in {}", models.display()));
-        }
-        result
+        Ok(Run { config, dataset, device, streams, folder, logger, console, interrupt, timings, warnings })
     }
+}
+
+/// Trains what has begun.
+///
+/// # Errors
+/// Whatever ends a training; the folder holds the models trained so far.
+pub fn run(mut run: Run<'_>) -> Result<Report> {
+    let result = pipeline::run(&mut run);
+    run.logger.flush();
+    if matches!(result, Err(Error::Interrupted { .. })) && run.folder.has_models() {
+        let models = run.folder.path().join("model");
+        run.console.warn(&format!("the models trained so far are in {}", models.display()));
+    }
+    result
 }
 
 /// Writes `report.json` and `report.md`.

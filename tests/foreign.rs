@@ -106,10 +106,15 @@ static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct Remember {}
+struct Remember {
+    is_full: bool,
+}
 
 impl SinkSettings for Remember {
     fn open(&self, run_folder: &Path) -> io::Result<Box<dyn Sink>> {
+        if self.is_full {
+            return Err(io::Error::other("there is no room"));
+        }
         Ok(Box::new(Remembering(run_folder.file_name().unwrap().to_string_lossy().into_owned())))
     }
 }
@@ -195,12 +200,20 @@ fn a_weighting_of_another_crate_weighs() {
 }
 
 #[test]
+fn a_log_destination_that_cannot_be_had_leaves_no_folder() {
+    let bench = Workbench::with(DATASET, &(run_file().replace("remember]\n", "remember]\nis_full = true\n")));
+    let error = bench.try_train("run", &[]).unwrap_err().to_string();
+    assert!(error.contains("there is no room"), "{error}");
+    assert!(!bench.path("run").exists());
+}
+
+#[test]
 fn mistakes_in_their_settings_are_found_where_they_are() {
     for (from, to, said) in [
         ("penalty = 0.01", "penlty = 0.01", "did you mean `penalty`?"),
         ("[losses.confidence]", "[losses.confidense]", "did you mean `confidence`?"),
         ("[backbone.split]", "[backbone.splitt]", "did you mean `split`?"),
-        ("[log.sinks.remember]", "[log.sinks.remembr]", "`remember`"),
+        ("[log.sinks.remember]", "[log.sinks.remembr]", "did you mean `remember`?"),
         ("strength = 0.1", "strength = -1.0", "[losses.confidence]: `strength` is negative"),
     ] {
         let bench = Workbench::with(DATASET, &run_file().replace(from, to));

@@ -14,7 +14,8 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, Visitor}
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-/// Settings as a run file has them: they can be read, written and published.
+/// Settings as a run file has them: they can be read, written and published. Numbers in them are finite: a run file could not
+/// say others.
 pub trait Written: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {}
 
 impl<S: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static> Written for S {}
@@ -38,7 +39,7 @@ struct Kind<T: ?Sized> {
     name: &'static str,
     summary: &'static str,
     settings: TypeId,
-    read: Box<dyn Fn(Value) -> serde_json::Result<External<T>> + Send + Sync>,
+    read: Arc<dyn Fn(Value) -> serde_json::Result<External<T>> + Send + Sync>,
     schema: fn(&mut SchemaGenerator) -> Schema,
 }
 
@@ -51,24 +52,33 @@ impl<T: ?Sized + Send + Sync> Registry<T> {
     /// Makes settings `S` known under `name`. Doing so again changes nothing.
     ///
     /// # Panics
-    /// If the name stands for something else already.
+    /// If the name stands for something else already, or is none: small letters, digits and `_`, a letter first.
     pub fn register<S: Written>(&self, name: &'static str, summary: &'static str, of: fn(S) -> Arc<T>) {
         assert!(!self.built_in.contains(&name), "`{name}` is built in; choose another name");
-        let mut kinds = self.kinds.write().expect("no thread panics while it registers");
+        assert!(is_name(name), "`{name}` is no name; use small letters, digits and `_`, a letter first");
         let settings = TypeId::of::<S>();
-        if let Some(known) = kinds.iter().find(|kind| kind.name == name) {
-            assert!(known.settings == settings, "`{name}` is registered already, for other settings");
-            return;
-        }
         let read = move |written: Value| {
             let settings: S = serde_json::from_value(written)?;
             // Written anew, so that every default is in it.
             let written = without_nulls(serde_json::to_value(&settings)?);
-            Ok(External { name, summary, settings: of(settings), written })
+            Ok(External { name, settings: of(settings), written })
         };
         let schema = |generator: &mut SchemaGenerator| generator.subschema_for::<S>();
-        kinds.push(Kind { name, summary, settings, read: Box::new(read), schema });
+        let kind = Kind { name, summary, settings, read: Arc::new(read), schema };
+        let known = self.add_or_find(kind);
+        assert!(known == settings, "`{name}` is registered already, for other settings");
+    }
+
+    /// The settings that the kind's name stands for from now on. Nothing panics while the lock is held.
+    fn add_or_find(&self, kind: Kind<T>) -> TypeId {
+        let mut kinds = self.kinds.write().expect(UNPOISONED);
+        if let Some(known) = kinds.iter().find(|known| known.name == kind.name) {
+            return known.settings;
+        }
+        let settings = kind.settings;
+        kinds.push(kind);
         N_REGISTERED.fetch_add(1, Ordering::SeqCst);
+        settings
     }
 
     /// Name and one-line summary of every registered kind.
@@ -93,15 +103,25 @@ impl<T: ?Sized + Send + Sync> Registry<T> {
     /// # Errors
     /// No such kind, or other settings than it has.
     pub fn read<E: Error>(&self, name: &str, written: Value) -> Result<External<T>, E> {
-        match self.kinds().iter().find(|kind| kind.name == name) {
-            Some(kind) => (kind.read)(written).map_err(E::custom),
+        // Not held while settings are read: they may hold a choice of the same sort.
+        let read = self.kinds().iter().find(|kind| kind.name == name).map(|kind| kind.read.clone());
+        match read {
+            Some(read) => read(written).map_err(E::custom),
             None => Err(E::custom(unknown("variant", name, &self.names()))),
         }
     }
 
     fn kinds(&self) -> RwLockReadGuard<'_, Vec<Kind<T>>> {
-        self.kinds.read().expect("no thread panics while it registers")
+        self.kinds.read().expect(UNPOISONED)
     }
+}
+
+const UNPOISONED: &str = "nothing panics while it holds the lock";
+
+/// Whether `name` can be a key of a run file and of `--set`, and part of the names of parameters.
+fn is_name(name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_part)
 }
 
 /// The same without keys that have no value, which TOML cannot write.
@@ -111,12 +131,18 @@ fn without_nulls(value: Value) -> Value {
             let kept = table.into_iter().filter(|(_, value)| !value.is_null());
             Value::Object(kept.map(|(key, value)| (key, without_nulls(value))).collect())
         }
+        Value::Array(values) => values.into_iter().map(without_nulls).collect(),
         value => value,
     }
 }
 
-/// serde's own words for a name that is not among `names`, which need not be static here.
+/// What is said of a name that is not among `names`, as serde says it of names known when a program is built.
 fn unknown(what: &str, name: &str, names: &[&str]) -> String {
+    if names.is_empty() {
+        return format!(
+            "`{name}` is not known: nothing of its sort is built in, and no crate has registered any"
+        );
+    }
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     format!("unknown {what} `{name}`, expected one of {}", quoted.join(", "))
 }
@@ -125,8 +151,6 @@ fn unknown(what: &str, name: &str, names: &[&str]) -> String {
 pub struct External<T: ?Sized> {
     /// The name it was registered under.
     pub name: &'static str,
-    /// One line for lists.
-    pub summary: &'static str,
     /// What it can do.
     pub settings: Arc<T>,
     written: Value,

@@ -13,6 +13,7 @@ use super::output::print;
 use crate::config::keys;
 use crate::device::devices;
 use crate::error::{Error, Result};
+use crate::log::Sinks;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Kind {
@@ -22,6 +23,8 @@ pub(super) enum Kind {
     Weightings,
     /// `[losses.<name>]`
     Losses,
+    /// `[log.sinks.<name>]`, of other crates alone
+    Sinks,
     /// Every key of a run file; with `--json` its JSON Schema, for editors
     Keys,
     /// Dataset files under `configs/datasets`
@@ -58,6 +61,7 @@ pub(super) fn command(kind: Kind, json: bool) -> Result<()> {
         Kind::Backbones => named(BackboneConfig::summaries()),
         Kind::Weightings => named(WeightingConfig::summaries()),
         Kind::Losses => named(LossesConfig::summaries()),
+        Kind::Sinks => named(Sinks::summaries()),
         Kind::Keys => keys::all().iter().map(|(key, summary)| Entry::new(key, summary)).collect(),
         Kind::Datasets => datasets(Path::new("configs/datasets"))?,
         Kind::Devices => devices()

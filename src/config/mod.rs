@@ -275,7 +275,7 @@ impl RunFile {
         Rewards::new(self.schedule.reward(), self.number_objectives(schema))
     }
 
-    /// Whether critics are trained: the weighting or a loss term asks them.
+    /// Whether critics are trained: the weighting or a loss term needs them.
     pub fn has_critics(&self) -> bool {
         let terms = self.losses.terms();
         self.weighting.signal() == Signal::QValues || terms.iter().any(|(_, term)| term.needs_critics())

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rmtl_agents::registry::{External, NameOf, Registry, Written};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::{Serialize, Serializer};
 
 use super::Sink;
@@ -38,6 +38,11 @@ pub fn register<S: SinkSettings + Written>(name: &'static str, summary: &'static
 pub struct Sinks(BTreeMap<&'static str, External<dyn SinkSettings>>);
 
 impl Sinks {
+    /// Name and one-line summary of all that are registered.
+    pub fn summaries() -> Vec<(&'static str, &'static str)> {
+        SINKS.summaries()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -71,7 +76,9 @@ impl<'de> Deserialize<'de> for Sinks {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Sinks, A::Error> {
                 let mut sinks = BTreeMap::new();
                 while let Some(name) = map.next_key_seed(NameOf::field(SINKS.names()))? {
-                    sinks.insert(name, SINKS.read(name, map.next_value()?)?);
+                    if sinks.insert(name, SINKS.read(name, map.next_value()?)?).is_some() {
+                        return Err(A::Error::duplicate_field(name));
+                    }
                 }
                 Ok(Sinks(sinks))
             }

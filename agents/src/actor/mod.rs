@@ -85,7 +85,7 @@ pub trait Predict {
 
 impl Predict for Actor {
     fn predict(&self, states: &StateBatch) -> Tensor<2> {
-        Actor::predict(self, states)
+        self.network.valid().for_prediction().predict(&self.encoder, states)
     }
 }
 
@@ -127,14 +127,6 @@ impl Actor {
             followers: Followers::default(),
             collected: Collected::default(),
         }
-    }
-
-    /// π(s): probabilities in evaluation mode, outside any graph.
-    ///
-    /// # Shapes
-    /// - output: `[batch, task]`
-    pub fn predict(&self, states: &StateBatch) -> Tensor<2> {
-        self.network.valid().for_prediction().predict(&self.encoder, states)
     }
 
     /// The learning rates of the updates that follow.

@@ -24,7 +24,7 @@ pub struct ActorBatch<'a> {
     pub labels: Tensor<2>,
     /// How much every row counts for every task, `[batch, task]`; absent = all alike.
     pub counts: Option<Tensor<2>>,
-    /// What the critics say, where the weighting or a loss term asks them.
+    /// The critics' values, where the weighting or a loss term needs them.
     pub critic: Option<Values<'a>>,
     /// The pretrained actor's prediction, `[batch, task]`, where there is one and terms of the agent.
     pub pretrained: Option<Tensor<2>>,
@@ -83,7 +83,7 @@ impl ActorBatch<'_> {
     }
 
     fn critic(&self) -> &Values<'_> {
-        self.critic.as_ref().expect("critics, for a weighting or a loss term that asks them")
+        self.critic.as_ref().expect("critics, for a weighting or a loss term that needs them")
     }
 }
 

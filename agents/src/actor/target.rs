@@ -3,9 +3,9 @@
 use burn::tensor::Tensor;
 use rmtl_envs::Row;
 
-use super::Actor;
 use super::follower::{Follower, Followers};
 use super::update::Collected;
+use super::{Actor, Predict};
 use crate::batch::{BatchReader, StateBatch};
 use crate::encoder::host;
 use crate::transition::Policy;

@@ -43,17 +43,15 @@ impl Actor {
         let mut diagnostics = Vec::new();
         let mut losses = Tensor::zeros([n_rows, n_tasks], &batch.labels.device());
         // One more pass where there is more than the tasks' losses; whether the backbone adds any is known after the first.
-        let mut n_passes = n_tasks + usize::from(!extra.is_empty());
+        let mut has_more = !extra.is_empty();
         for task in 0..=n_tasks {
-            if task == n_passes {
+            if task == n_tasks && !has_more {
                 break;
             }
             pass.rewind(&masks);
             let leaves = self.encoder.leaves(batch.states);
             let predictions = self.network.forward(leaves.fields.clone(), batch.states, pass);
-            if !predictions.auxiliary.is_empty() {
-                n_passes = n_tasks + 1;
-            }
+            has_more |= !predictions.auxiliary.is_empty();
             let all = extra.of_tasks(predictions.probabilities.clone(), &batch.labels, batch.counts.as_ref());
             let loss = if task < n_tasks {
                 all.clone().narrow(1, task, 1).mean()

@@ -10,6 +10,7 @@ use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput, equal, famo}
 use rmtl_envs::{CategoricalField, LogTable, Row, RowValues, SessionEnd, Task};
 
 mod update;
+mod views;
 
 /// Weights given from outside.
 struct Given(Tensor<2>);
@@ -221,7 +222,7 @@ fn weights_of_gradients_act_on_what_is_shared_and_the_inner_products_are_those_o
 }
 
 #[test]
-fn famo_hears_the_losses_of_its_batch_after_the_step() {
+fn famo_is_updated_with_the_losses_of_its_batch_after_the_step() {
     struct Heard(Box<dyn LossWeighting>, Vec<f64>);
     impl LossWeighting for Heard {
         fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {

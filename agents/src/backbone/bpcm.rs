@@ -45,7 +45,7 @@ pub struct Config {
     pub aggregation: bool,
     /// Whether a gate mixes the two (else their sum).
     pub gate: bool,
-    /// Whether a task hears from the one it depends on.
+    /// Whether a task gets a message from the one it depends on.
     pub bpc: bool,
 }
 

@@ -124,8 +124,9 @@ impl SharedTowers {
     }
 }
 
-/// Heads beyond those of the tasks (imputed losses) keep the biases they have.
-fn starting_at(mut output: GroupedLinear, logits: Option<Vec<f32>>) -> GroupedLinear {
+/// An output layer with its first biases at `logits`, where there are any: heads beyond those of the tasks (imputed losses)
+/// keep the biases they have.
+pub fn starting_at(mut output: GroupedLinear, logits: Option<Vec<f32>>) -> GroupedLinear {
     let (Some(logits), Some(bias)) = (logits, &output.bias) else {
         return output;
     };

@@ -43,7 +43,7 @@ pub trait Backbone {
         Vec::new()
     }
 
-    /// Hears, before every training step, how far training has come: for what a network anneals.
+    /// Called before every training step, with how far training has come: for what a network anneals.
     fn begin_step(&mut self, _progress: Progress) {}
 }
 
@@ -104,9 +104,10 @@ choice! {
 }
 
 impl BackboneConfig {
-    /// See [`Settings::views`].
+    /// See [`Settings::views`]. Of one task alone, whatever is its own is what all tasks share.
     pub fn views(&self, n_tasks: usize) -> Vec<ViewRole> {
-        self.settings().views(n_tasks)
+        let views = self.settings().views(n_tasks);
+        if n_tasks == 1 { vec![ViewRole::Shared; views.len()] } else { views }
     }
 
     /// See [`Settings::check`].

@@ -19,13 +19,13 @@
 //! hidden layer included. 3. Every hidden layer is gated AFTER its activation, the last one too. 4. Gates have no dropout.
 //! 5. The plain network under PPNet is a tower per task on O, without anything shared but EPNet.
 
-use burn::module::{Module, Param, ParamId, list_param_ids};
+use burn::module::{Module, ParamId, list_param_ids};
 use burn::tensor::activation::{relu, sigmoid};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::heads::{Widths, check_count, flatten, last};
+use super::heads::{Widths, check_count, flatten, last, starting_at};
 use super::{Backbone, Input, Predictions, Settings};
 use crate::layer::{GroupedLinear, WideLinear};
 use crate::pass::Pass;
@@ -66,7 +66,10 @@ impl Default for Config {
 fn places(key: &str, names: &[String], input: &Input) -> Result<Vec<usize>, String> {
     match names {
         [] => Ok(vec![0]),
-        _ => names.iter().map(|name| input.field(key, name)).collect(),
+        _ => match names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
+            Some((_, name)) => Err(format!("`{key}` names `{name}` twice")),
+            None => names.iter().map(|name| input.field(key, name)).collect(),
+        },
     }
 }
 
@@ -102,11 +105,8 @@ impl Settings for Config {
         let first = WideLinear::new(n_tasks, [width, self.tower[0]], width, stream, device);
         let rest = self.tower.iter().zip(&self.tower[1..]);
         let rest = rest.map(|(&from, &to)| GroupedLinear::new(n_tasks, [from, to], stream, device)).collect();
-        let mut output = GroupedLinear::new(n_tasks, [last(&self.tower), 1], stream, device);
-        if let Some(logits) = input.initial_logits(self.gives_conditionals()) {
-            let logits = TensorData::new(logits, [n_tasks, 1, 1]);
-            output.bias = Some(Param::from_tensor(Tensor::from_data(logits, device)));
-        }
+        let output = GroupedLinear::new(n_tasks, [last(&self.tower), 1], stream, device);
+        let output = starting_at(output, input.initial_logits(self.gives_conditionals()));
         Model { epnet, ppnet, first, rest, output, domain, personal, dropout: self.dropout }
     }
 }

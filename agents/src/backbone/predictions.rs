@@ -14,7 +14,8 @@ pub struct Predictions {
     pub logits: Option<Tensor<2>>,
     /// What the loss of `conditional` is thought to be where it cannot be seen, `[batch, task]`; of ESCM²-DR.
     pub imputed: Option<Tensor<2>>,
-    /// Losses of the network's own that are added to those of the tasks: a name, which is that of a curve, and one element.
+    /// Losses of the network's own that are added to those of the tasks: one element and a name,
+    /// which is that of its curve beside those of the loss terms, so not one of theirs.
     pub auxiliary: Vec<(&'static str, Tensor<1>)>,
     /// What else is worth watching: a name and a value per row, `[batch]`, without a graph.
     pub diagnostics: Vec<(&'static str, Tensor<1>)>,

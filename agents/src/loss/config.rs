@@ -79,10 +79,13 @@ macro_rules! losses {
                         let mut terms = LossesConfig::default();
                         while let Some(name) = map.next_key_seed($crate::registry::NameOf::field(LOSSES.names()))? {
                             match name {
-                                $(stringify!($file) => terms.$file = Some(map.next_value()?),)+
+                                $(stringify!($file) if terms.$file.is_none() => terms.$file = Some(map.next_value()?),)+
+                                $(stringify!($file) => return Err(serde::de::Error::duplicate_field(stringify!($file))),)+
                                 name => {
                                     let term = LOSSES.read(name, map.next_value()?)?;
-                                    terms.external.insert(name, term);
+                                    if terms.external.insert(name, term).is_some() {
+                                        return Err(serde::de::Error::duplicate_field(name));
+                                    }
                                 }
                             }
                         }
@@ -99,7 +102,7 @@ macro_rules! losses {
             }
 
             fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                let mut terms = vec![$((stringify!($file), generator.subschema_for::<Option<$file::Config>>())),+];
+                let mut terms = vec![$((stringify!($file), generator.subschema_for::<$file::Config>())),+];
                 terms.extend(LOSSES.schemas(generator));
                 let terms: serde_json::Map<_, _> =
                     terms.into_iter().map(|(name, schema)| (name.to_owned(), schema.to_value())).collect();

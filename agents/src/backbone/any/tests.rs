@@ -108,6 +108,48 @@ fn a_run_file_says_all_of_it_and_its_mistakes_are_found() {
     assert!(none.check(&twelve).unwrap_err().contains("n_experts"));
 }
 
+/// Settings with one of the built-in choices in them, and a list.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Wrapping {
+    of: BackboneConfig,
+    #[serde(default)]
+    layers: Vec<Foreign>,
+}
+
+impl Settings for Wrapping {
+    type Model = mmoe::Model;
+
+    fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> mmoe::Model {
+        mmoe::Config::default().init(input, stream, device)
+    }
+}
+
+#[test]
+fn settings_may_hold_a_choice_of_their_own_sort() {
+    foreign();
+    super::super::register::<Wrapping>("wrapping", "another backbone inside");
+    let text = r#"{"wrapping":{"of":{"foreign_mmoe":{}},"layers":[{}]}}"#;
+    let config: BackboneConfig = serde_json::from_str(text).unwrap();
+    let written = serde_json::to_string(&config).unwrap();
+    assert!(written.contains("layers") && !written.contains("null"), "{written}");
+    assert_eq!(serde_json::from_str::<BackboneConfig>(&written).unwrap(), config);
+}
+
+#[test]
+fn a_name_stands_for_one_thing_and_a_refusal_harms_nobody() {
+    let again = || super::super::register::<Foreign>("foreign_mmoe", "the same again");
+    foreign();
+    again();
+    let other = std::panic::catch_unwind(|| super::super::register::<Wrapping>("foreign_mmoe", "another"));
+    assert!(other.is_err());
+    for name in ["", "Éa", "a.b", "1a", "A"] {
+        assert!(std::panic::catch_unwind(|| super::super::register::<Foreign>(name, "")).is_err(), "{name}");
+    }
+    again();
+    assert_eq!(foreign().name(), "foreign_mmoe");
+}
+
 #[test]
 #[should_panic(expected = "`mmoe` is built in")]
 fn a_name_that_is_built_in_stays_so() {
