@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use rmtl_agents::weights::{NamedTensor, NamedTensors};
+use rmtl_files::write_whole;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 
@@ -25,29 +26,7 @@ pub fn write(path: &Path, tensors: &NamedTensors) -> Result<()> {
     });
     let metadata = HashMap::from([("format".to_owned(), "rmtl".to_owned())]);
     let file = serialize(views, Some(metadata)).map_err(|error| Error::file("write", path, error))?;
-    write_whole(path, &file)
-}
-
-/// Writes `content` to `path` by way of a temporary file beside it.
-pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
-    let failed = |error: std::io::Error| Error::file("write", path, error);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = shared_file(folder).map_err(failed)?;
-    std::io::Write::write_all(&mut file, content).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
-/// A temporary file that colleagues may read as far as the umask lets them.
-fn shared_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
+    write_whole(path, |out| out.write_all(&file)).map_err(|error| Error::file("write", path, error))
 }
 
 /// Writes `tensors` to `path`, or, when that fails, to the folder for temporary files: trained parameters are not

@@ -17,6 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rmtl_agents::weights::NamedTensors;
+use rmtl_files::write_whole;
 
 use crate::checkpoint;
 use crate::error::{Error, Result};
@@ -159,7 +160,9 @@ impl RunFolder {
 
     /// Writes a text file of the folder, whole or not at all.
     pub fn write(&self, name: &str, content: &str) -> Result<()> {
-        checkpoint::write_whole(&self.path.join(name), content.as_bytes())
+        let path = self.path.join(name);
+        write_whole(&path, |file| file.write_all(content.as_bytes()))
+            .map_err(|error| Error::file("write", &path, error))
     }
 
     /// Where parameters are kept.

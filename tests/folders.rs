@@ -4,7 +4,7 @@ use std::fs;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use rmtl_envs::Lock;
+use rmtl_files::Lock;
 use serde_json::Value;
 
 use crate::workbench::{DATASET, RUN, Workbench, files, rmtl};

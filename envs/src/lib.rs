@@ -36,7 +36,6 @@ mod environment;
 mod error;
 #[cfg(test)]
 mod fixture;
-mod lock;
 mod manifest;
 mod number;
 mod precision;
@@ -52,7 +51,6 @@ pub use check::{ContractViolation, Environment, Rule, WalkSummary, check_environ
 pub use dataset::{Dataset, Split};
 pub use environment::{EnvironmentConfig, SessionEnv, Step};
 pub use error::EnvError;
-pub use lock::Lock;
 pub use manifest::{FORMAT_VERSION, MANIFEST_FILE, Manifest, SessionRule, SplitSummary, Warning};
 pub use number::{NumberLoss, NumberObjective, Rewards, SHARE_MARGIN};
 pub use precision::auc_standard_error;

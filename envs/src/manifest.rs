@@ -1,9 +1,9 @@
 //! What a prepared dataset holds, in a file of its own.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::fs;
 use std::path::Path;
 
+use rmtl_files::write_whole;
 use serde::{Deserialize, Serialize};
 
 use crate::EnvError;
@@ -126,12 +126,11 @@ impl Manifest {
     pub fn write(&self, dir: &Path) -> Result<(), EnvError> {
         let path = dir.join(MANIFEST_FILE);
         let failed = |source| EnvError::io("write", &path, source);
-        // Not `NamedTempFile::new_in`: that one is readable by its owner only, and so would the manifest be.
-        let create = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
-        let mut file = tempfile::Builder::new().prefix(".manifest").make_in(dir, create).map_err(failed)?;
-        write_json(self, file.as_file_mut()).map_err(failed)?;
-        file.persist(&path).map_err(|error| failed(error.error))?;
-        Ok(())
+        write_whole(&path, |file| {
+            serde_json::to_writer_pretty(&mut *file, self)?;
+            file.write_all(b"\n")
+        })
+        .map_err(failed)
     }
 
     fn check(&self, path: &Path) -> Result<(), EnvError> {
@@ -174,13 +173,4 @@ impl SplitSummary {
             boundary,
         }
     }
-}
-
-fn write_json(manifest: &Manifest, file: &mut File) -> std::io::Result<()> {
-    let mut writer = BufWriter::new(&mut *file);
-    serde_json::to_writer_pretty(&mut writer, manifest)?;
-    writer.write_all(b"\n")?;
-    writer.flush()?;
-    drop(writer);
-    file.sync_all()
 }

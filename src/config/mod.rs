@@ -22,7 +22,7 @@ use rmtl_agents::optimizer::OptimizerConfig;
 use rmtl_agents::replay::ReplayConfig;
 use rmtl_agents::weighting::{Signal, WeightBounds, WeightingConfig};
 use rmtl_envs::{Manifest, NumberLoss, NumberObjective, Rewards, Schema, Split, Task};
-use rmtl_ingest::toml_file::{self, TomlError};
+use rmtl_files::toml_file::{self, TomlError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

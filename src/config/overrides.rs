@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::keys::{self, Place};
 use super::{ConfigError, RunFile};
-use rmtl_ingest::toml_file;
+use rmtl_files::toml_file;
 
 /// One `--set key=value`.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use rmtl_envs::Lock;
+use rmtl_files::Lock;
 
 /// Held while a process works in the folder.
 const LOCK_FILE: &str = ".lock";

@@ -4,7 +4,7 @@ use arrow_schema::{DataType, Schema};
 
 use crate::IngestError;
 use crate::dataset_file::{DatasetFile, MultiValued, SplitRule, TaskColumn};
-use crate::nearest::nearest;
+use rmtl_files::nearest;
 
 /// Positions of the dataset file's columns in the query's result, names and types checked.
 #[derive(Debug)]

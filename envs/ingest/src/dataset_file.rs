@@ -21,7 +21,7 @@ pub(crate) use vocabulary_rules::FieldRule;
 pub use vocabulary_rules::{FieldVocabulary, VocabularyRules};
 
 use crate::IngestError;
-use crate::toml_file;
+use rmtl_files::toml_file;
 
 /// A dataset file (`configs/datasets/*.toml`), read and checked.
 ///

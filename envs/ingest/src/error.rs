@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rmtl_envs::EnvError;
 
-use crate::nearest::suggestion;
-use crate::toml_file::TomlError;
+use rmtl_files::suggestion;
+use rmtl_files::toml_file::TomlError;
 
 /// Why a dataset could not be prepared. Nothing half-written is left behind, whichever it is.
 #[derive(Debug, thiserror::Error)]

@@ -46,7 +46,6 @@ mod late_labels;
 mod layout;
 mod memory;
 mod moments;
-mod nearest;
 mod prepare;
 mod progress;
 mod purpose;
@@ -67,8 +66,6 @@ mod write;
 
 #[cfg_attr(not(feature = "sql"), path = "no_sql.rs")]
 mod sql;
-
-pub mod toml_file;
 
 pub use content_hash::{content_hash, dataset_file_hash};
 pub use dataset_file::{

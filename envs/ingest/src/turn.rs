@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, thread};
 
-use rmtl_envs::{Cancel, Lock};
+use rmtl_envs::Cancel;
+use rmtl_files::Lock;
 
 use crate::{IngestError, Progress};
 

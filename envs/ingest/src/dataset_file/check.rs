@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{DatasetFile, FieldVocabulary, SplitRule, Table, TaskColumn, TaskKind};
 use crate::IngestError;
-use crate::nearest::{nearest, suggestion};
+use rmtl_files::{nearest, suggestion};
 
 impl DatasetFile {
     pub(super) fn check(&self) -> Result<(), IngestError> {

@@ -12,7 +12,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::IngestError;
 use crate::dataset_file::DatasetFile;
-use crate::nearest::nearest;
+use rmtl_files::nearest;
 use crate::staging::Staging;
 
 /// Longest part of a DataFusion message that helps.

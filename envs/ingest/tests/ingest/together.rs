@@ -94,7 +94,7 @@ fn one_that_waits_for_another_can_be_asked_to_end() {
     let case = Case::with_log(LOG);
     let beside = case.out().parent().unwrap().to_owned();
     fs::create_dir_all(&beside).unwrap();
-    let _other = rmtl_envs::Lock::try_at(&beside.join(".prepared.lock")).unwrap().unwrap();
+    let _other = rmtl_files::Lock::try_at(&beside.join(".prepared.lock")).unwrap().unwrap();
     let cancel = Cancel::default();
     let progress = |stage: Progress| {
         if stage == Progress::Waiting {

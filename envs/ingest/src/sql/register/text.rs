@@ -11,7 +11,7 @@ use datafusion::arrow::error::ArrowError;
 use super::line_format::LineFormat;
 use crate::IngestError;
 use crate::dataset_file::{ColumnType, FileTable};
-use crate::nearest::{nearest, suggestion};
+use rmtl_files::{nearest, suggestion};
 use crate::source::{SourceFile, unreadable};
 
 /// Rows of each file from which types are guessed. A later value that does not fit is an error that names `types`.

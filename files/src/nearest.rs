@@ -4,7 +4,7 @@
 const LEAST_SIMILARITY: f64 = 0.5;
 
 /// The candidate most like `name`, if one is alike at all; case does not count.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     // Of candidates as many slips away, the one that starts alike: `tiem` is `time` rather than `item`.
     let likeness = |candidate: &str| {
@@ -20,7 +20,7 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// ` (did you mean `x`?)` for the end of a message, or nothing.
-pub(crate) fn suggestion(nearest: Option<&str>) -> String {
+pub fn suggestion(nearest: Option<&str>) -> String {
     nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
 }
 

@@ -1,0 +1,27 @@
+//! Files of a training framework, whatever stands in them.
+//!
+//! - [`toml_file`]: TOML that people write. Strict; a message names the line and the nearest valid key.
+//! - [`write_whole`]: a file that is written whole or not at all.
+//! - [`Lock`]: a file whose holder is the only one to work on something.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! #[derive(Debug, serde::Deserialize)]
+//! #[serde(deny_unknown_fields)]
+//! struct Settings {
+//!     learning_rate: f64,
+//! }
+//!
+//! let error = rmtl_files::toml_file::parse::<Settings>("lerning_rate = 0.1", Path::new("run.toml"));
+//! assert!(error.unwrap_err().to_string().contains("did you mean `learning_rate`?"));
+//! ```
+
+mod lock;
+mod nearest;
+pub mod toml_file;
+mod whole;
+
+pub use lock::Lock;
+pub use nearest::{nearest, suggestion};
+pub use whole::write_whole;
