@@ -9,13 +9,12 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand::RngExt;
 use rmtl_agents::actor::{Actor, ActorBatch, ActorConfig, Predict};
 use rmtl_agents::backbone::BackboneConfig;
-use rmtl_agents::batch::{BatchReader, StateBatch};
 use rmtl_agents::critic::{Critic, CriticConfig};
-use rmtl_agents::encoder::EncoderConfig;
+use rmtl_agents::input::{BatchReader, EncoderConfig, StateBatch};
 use rmtl_agents::loss::{LossesConfig, TaskFacts};
 use rmtl_agents::pass::Pass;
+use rmtl_agents::replay::Transitions;
 use rmtl_agents::stream::Streams;
-use rmtl_agents::transition::Transitions;
 use rmtl_agents::weighting::{WeightingConfig, equal};
 use rmtl_envs::{CategoricalField, LogTable, Schema, Task};
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use rmtl_agents::weights::{NamedTensor, NamedTensors};
+use rmtl_agents::parameter::{NamedTensor, NamedTensors};
 use rmtl_files::write_whole;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};

@@ -28,7 +28,7 @@ pub enum Error {
         /// The model file.
         path: PathBuf,
         /// What does not fit.
-        source: rmtl_agents::weights::WeightsError,
+        source: rmtl_agents::parameter::ParameterError,
     },
     /// A file that cannot be written or read.
     #[error("cannot {action} {path}: {reason}")]

@@ -16,7 +16,7 @@ mod claim;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rmtl_agents::weights::NamedTensors;
+use rmtl_agents::parameter::NamedTensors;
 use rmtl_files::write_whole;
 
 use crate::checkpoint;

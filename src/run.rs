@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use burn::tensor::Device;
-use rmtl_agents::batch::BatchReader;
+use rmtl_agents::input::BatchReader;
 use rmtl_agents::stream::Streams;
 use rmtl_agents::weighting::{LossWeighting, WeightingConfig};
 use rmtl_envs::{Dataset, Schema, Split};

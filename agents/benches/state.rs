@@ -6,10 +6,10 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rand::RngExt;
-use rmtl_agents::replay::{PrioritizedConfig, Replay, ReplayConfig, Transition, TransitionBatch};
-use rmtl_agents::state::{
+use rmtl_agents::embedding::{
     EmbeddingTable, GradientCoalescer, SparseGradient, SparseOptimizer, SparseOptimizerConfig, TargetTable,
 };
+use rmtl_agents::replay::{PrioritizedConfig, Replay, ReplayConfig, Transition, TransitionBatch};
 use rmtl_agents::stream::{Stream, Streams};
 use rmtl_envs::{CategoricalField, Row, Schema, Task};
 

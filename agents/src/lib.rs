@@ -1,11 +1,11 @@
 //! Everything with parameters: state encoder, backbones, critics, replay, target networks, losses, weightings, and
 //! the updates of actor and critics. This crate opens no file, reads no clock and prints nothing.
 //!
-//! A reader follows the data: rows become tensors in [`batch`], fields in [`encoder`], probabilities in [`backbone`];
+//! A reader follows the data: rows become tensors and fields in [`input`], probabilities in [`backbone`];
 //! [`actor`] and [`critic`] hold the two updates, [`weighting`] stands between them:
 //!
 //! ```
-//! # use rmtl_agents::{actor::*, backbone::BackboneConfig, batch::BatchReader, encoder::EncoderConfig, loss::*, optimizer::OptimizerConfig};
+//! # use rmtl_agents::{actor::*, backbone::BackboneConfig, input::BatchReader, input::EncoderConfig, loss::*, parameter::OptimizerConfig};
 //! # use rmtl_agents::{pass::Pass, stream::Streams, weighting::WeightingConfig};
 //! # use rmtl_envs::*;
 //! # let schema = Schema {
@@ -40,20 +40,15 @@
 
 pub mod actor;
 pub mod backbone;
-pub mod batch;
 pub mod critic;
-pub mod encoder;
-pub mod exploration;
+pub mod embedding;
+pub mod input;
 pub mod layer;
 pub mod loss;
-pub mod numeric;
-pub mod optimizer;
+pub mod parameter;
 pub mod pass;
+pub mod policy;
 pub mod registry;
 pub mod replay;
-pub mod state;
 pub mod stream;
-pub mod target;
-pub mod transition;
 pub mod weighting;
-pub mod weights;

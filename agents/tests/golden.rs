@@ -10,12 +10,11 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rmtl_agents::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions};
-use rmtl_agents::encoder::host;
 use rmtl_agents::loss::{AgentInput, LossesConfig, TaskFacts, task_bce};
+use rmtl_agents::parameter::{NamedTensor, NamedTensors, collect, host, restore};
 use rmtl_agents::pass::Pass;
 use rmtl_agents::stream::Streams;
 use rmtl_agents::weighting::{Gram, Signal, WeightingConfig, WeightingInput};
-use rmtl_agents::weights::{NamedTensor, NamedTensors, collect, restore};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 

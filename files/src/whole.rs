@@ -9,10 +9,7 @@ use tempfile::NamedTempFile;
 ///
 /// # Errors
 /// Those of `write` and of the file system. What was at `path` before is still there.
-pub fn write_whole(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
+pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = shared_file(folder)?;
     let mut writer = BufWriter::new(file.as_file_mut());

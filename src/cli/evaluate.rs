@@ -27,7 +27,7 @@ pub(super) fn command(arguments: &EvaluateArguments, interrupt: &Interrupt) -> R
     let manifest = &dataset.manifest;
     config.check(&manifest.schema)?;
 
-    let reader = rmtl_agents::batch::BatchReader::new(dataset.split(Split::Test), &manifest.schema, &device);
+    let reader = rmtl_agents::input::BatchReader::new(dataset.split(Split::Test), &manifest.schema, &device);
     let test = Evaluator::new(reader, &manifest.schema);
     let block = |model: Model| -> Result<Option<TaskBlock>> {
         let path = folder.model_path(model);

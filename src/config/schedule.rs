@@ -1,6 +1,6 @@
 //! `[schedule.<name>]`: the phases of training.
 
-use rmtl_agents::exploration::Exploration;
+use rmtl_agents::policy::Exploration;
 use rmtl_envs::Reward;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -89,7 +89,7 @@ fn an_override_replaces_whatever_choice_was_made() {
     assert_eq!(stop(&resolved, "early_stop=minimum"), EarlyStop::Minimum);
     let uniform = read(MINIMAL, &["schedule.two_stage.collect.policy=uniform"]).unwrap().to_toml().unwrap();
     let policy = "schedule.two_stage.collect.policy.actor_noise.standard_deviation=0.2";
-    let expected = rmtl_agents::exploration::Exploration::ActorNoise { standard_deviation: 0.2 };
+    let expected = rmtl_agents::policy::Exploration::ActorNoise { standard_deviation: 0.2 };
     assert_eq!(read(&uniform, &[policy]).unwrap().schedule.collect().policy, expected);
 }
 

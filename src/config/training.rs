@@ -1,6 +1,6 @@
 //! The settings of one training of an actor: `pretrain`, `weighted` and `training` of a schedule.
 
-use rmtl_agents::optimizer::{LearningRates, OptimizerConfig};
+use rmtl_agents::parameter::{LearningRates, OptimizerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

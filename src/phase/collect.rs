@@ -1,8 +1,8 @@
 //! Filling the replay: the frozen actor walks every training session once.
 
 use rmtl_agents::actor::Actor;
+use rmtl_agents::policy::FrozenPolicy;
 use rmtl_agents::replay::Replay;
-use rmtl_agents::transition::FrozenPolicy;
 use rmtl_envs::{Sessions, Split};
 
 use super::evaluate::predict;

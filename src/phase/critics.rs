@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use rmtl_agents::actor::Actor;
 use rmtl_agents::critic::{Critic, CriticStep};
-use rmtl_agents::transition::FrozenPolicy;
+use rmtl_agents::policy::FrozenPolicy;
 use rmtl_envs::Split;
 use serde::{Deserialize, Serialize};
 

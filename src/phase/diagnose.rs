@@ -1,9 +1,9 @@
 //! Q against what follows: returns and TD errors of the actor's own predictions on the validation sessions.
 
 use indexmap::IndexMap;
-use rmtl_agents::batch::BatchReader;
 use rmtl_agents::critic::Critic;
-use rmtl_agents::encoder::host;
+use rmtl_agents::input::BatchReader;
+use rmtl_agents::parameter::host;
 use rmtl_envs::{Rewards, Row, SessionEnd, Split};
 use serde::{Deserialize, Serialize};
 

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use rmtl_agents::actor::Predict;
-use rmtl_agents::batch::BatchReader;
-use rmtl_agents::encoder::host;
+use rmtl_agents::input::BatchReader;
+use rmtl_agents::parameter::host;
 use rmtl_envs::{NumberScale, Row, Schema, Sessions};
 
 use crate::error::Result;

@@ -3,12 +3,12 @@
 use burn::tensor::Tensor;
 use rand::seq::SliceRandom;
 use rmtl_agents::actor::{Actor, ActorBatch, ActorStep};
-use rmtl_agents::batch::StateBatch;
 use rmtl_agents::critic::{Critic, Values};
+use rmtl_agents::input::StateBatch;
 use rmtl_agents::loss::{Losses, TaskFacts};
-use rmtl_agents::optimizer::LearningRates;
+use rmtl_agents::parameter::LearningRates;
 use rmtl_agents::pass::{Pass, Progress};
-use rmtl_agents::transition::FrozenPolicy;
+use rmtl_agents::policy::FrozenPolicy;
 use rmtl_agents::weighting::{LossWeighting, Signal};
 use rmtl_envs::{Row, Split, Task};
 

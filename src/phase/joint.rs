@@ -2,7 +2,7 @@
 
 use rmtl_agents::actor::{Actor, OnlinePolicy, TargetPolicy};
 use rmtl_agents::critic::Critic;
-use rmtl_agents::transition::FrozenPolicy;
+use rmtl_agents::policy::FrozenPolicy;
 use rmtl_envs::{Sessions, Split};
 
 use super::collect::Collected;

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use rand::RngExt;
-use rmtl_agents::batch::BatchReader;
+use rmtl_agents::input::BatchReader;
 use rmtl_envs::Row;
 
 use crate::error::{Error, Result};

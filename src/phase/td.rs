@@ -1,13 +1,11 @@
 //! TD learning of critics from a replay, whatever the schedule: draw, read, update, log, raise alarms.
 
-use rmtl_agents::batch::BatchReader;
 use rmtl_agents::critic::{Critic, CriticConfig, CriticStep};
-use rmtl_agents::encoder::StateEncoder;
-use rmtl_agents::exploration::Explorer;
+use rmtl_agents::input::{BatchReader, StateEncoder};
 use rmtl_agents::pass::Pass;
-use rmtl_agents::replay::{Replay, TransitionBatch};
+use rmtl_agents::policy::{Explorer, Policy};
+use rmtl_agents::replay::{Replay, TransitionBatch, TransitionRule};
 use rmtl_agents::stream::Stream;
-use rmtl_agents::transition::{Policy, TransitionRule};
 use rmtl_envs::Split;
 
 use super::alarm::Alarms;

@@ -1,11 +1,10 @@
 //! Walking the training sessions: every step acts in all lanes and keeps the transitions.
 
 use rand::seq::SliceRandom;
-use rmtl_agents::batch::BatchReader;
-use rmtl_agents::exploration::Explorer;
+use rmtl_agents::input::BatchReader;
+use rmtl_agents::policy::{Explorer, Policy};
 use rmtl_agents::replay::{CutRows, Replay, Transition};
 use rmtl_agents::stream::Stream;
-use rmtl_agents::transition::Policy;
 use rmtl_envs::{EnvironmentConfig, Row, SessionEnv, Sessions};
 
 use crate::run::Run;

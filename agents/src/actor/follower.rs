@@ -4,12 +4,10 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::Network;
-use crate::batch::StateBatch;
-use crate::encoder::StateEncoder;
+use crate::embedding::{EmbeddingTable, TargetTable};
+use crate::input::{StateBatch, StateEncoder};
+use crate::parameter::{self, NamedTensors};
 use crate::pass::Pass;
-use crate::state::{EmbeddingTable, TargetTable};
-use crate::target;
-use crate::weights::{self, NamedTensors};
 
 /// Parameters that follow an actor's: `average ← τ · online + (1 − τ) · average` at every update.
 #[derive(Clone)]
@@ -48,7 +46,7 @@ impl Follower {
 
     pub(super) fn update(&mut self, network: &Network) {
         self.tables.iter_mut().for_each(TargetTable::soft_update);
-        self.network = target::soft_update(self.network.clone(), network, self.tau);
+        self.network = parameter::soft_update(self.network.clone(), network, self.tau);
     }
 
     /// Its probabilities in evaluation mode, `[batch, task]`.
@@ -69,8 +67,8 @@ impl Follower {
             view.table.weights_mut().copy_from_slice(table.table().weights());
         }
         let mut values = NamedTensors::new();
-        weights::collect(&self.network, "network", &mut values);
-        weights::restore(network, "network", &values)
+        parameter::collect(&self.network, "network", &mut values);
+        parameter::restore(network, "network", &values)
             .expect("a follower has the parameters of what it follows")
     }
 }

@@ -12,13 +12,10 @@ use burn::tensor::{Device, Tensor};
 use rmtl_envs::Schema;
 
 use crate::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions, ViewRole};
-use crate::batch::StateBatch;
-use crate::encoder::{EncoderConfig, StateEncoder};
-use crate::numeric::NumericField;
-use crate::optimizer::{LearningRates, OptimizerConfig};
+use crate::input::{EncoderConfig, NumericField, StateBatch, StateEncoder};
+use crate::parameter::{self, LearningRates, NamedTensors, OptimizerConfig, ParameterError};
 use crate::pass::Pass;
 use crate::stream::Streams;
-use crate::weights::{self, NamedTensors, WeightsError};
 
 use follower::Followers;
 pub use step::{ActorBatch, ActorStep};
@@ -145,7 +142,7 @@ impl Actor {
 
     /// Parameters outside the tables.
     pub fn n_dense_parameters(&self) -> usize {
-        weights::n_parameters(&self.network)
+        parameter::n_parameters(&self.network)
     }
 
     /// Parameters in the tables.
@@ -162,14 +159,14 @@ impl Actor {
     pub fn weights(&self) -> NamedTensors {
         let mut tensors = NamedTensors::new();
         self.encoder.collect("embedding", &mut tensors);
-        weights::collect(&self.network, "network", &mut tensors);
+        parameter::collect(&self.network, "network", &mut tensors);
         tensors
     }
 
     /// Takes over parameters saved with [`Actor::weights`]; the optimisers start afresh, and what followed it is dropped.
-    pub fn load(mut self, tensors: &NamedTensors) -> Result<Self, WeightsError> {
+    pub fn load(mut self, tensors: &NamedTensors) -> Result<Self, ParameterError> {
         self.encoder.restore("embedding", tensors)?;
-        self.network = weights::restore(self.network, "network", tensors)?;
+        self.network = parameter::restore(self.network, "network", tensors)?;
         self.followers = Followers::default();
         Ok(self.with_fresh_optimizers())
     }

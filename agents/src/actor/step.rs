@@ -7,13 +7,12 @@ use burn::tensor::Tensor;
 use super::update::Gradients;
 use super::{Actor, Network};
 use crate::backbone::{Backbone, Predictions};
-use crate::batch::StateBatch;
 use crate::critic::Values;
-use crate::encoder::host;
+use crate::embedding::{SparseGradient, norm};
+use crate::input::StateBatch;
 use crate::loss::{AgentInput, Losses};
-use crate::optimizer::gradient_norm;
+use crate::parameter::{gradient_norm, host};
 use crate::pass::Pass;
-use crate::state::{SparseGradient, norm};
 use crate::weighting::{LossWeighting, Signal, WeightingInput};
 
 /// One training batch.

@@ -6,9 +6,9 @@ use rmtl_envs::Row;
 use super::follower::{Follower, Followers};
 use super::update::Collected;
 use super::{Actor, Predict};
-use crate::batch::{BatchReader, StateBatch};
-use crate::encoder::host;
-use crate::transition::Policy;
+use crate::input::{BatchReader, StateBatch};
+use crate::parameter::host;
+use crate::policy::Policy;
 
 /// Rows of one forward pass of a policy: n-step returns may ask for many.
 const CHUNK: usize = 4096;

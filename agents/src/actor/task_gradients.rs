@@ -13,10 +13,10 @@ use burn::tensor::Tensor;
 use super::step::{ActorBatch, Losing, numbers, values};
 use super::{Actor, Network};
 use crate::backbone::{Backbone, ViewRole};
-use crate::encoder::host;
+use crate::embedding::{SparseGradient, inner_product, norm};
 use crate::loss::Losses;
+use crate::parameter::host;
 use crate::pass::Pass;
-use crate::state::{SparseGradient, inner_product, norm};
 use crate::weighting::{Gram, LossWeighting, WeightingInput};
 
 /// The gradient of one loss.

@@ -1,9 +1,9 @@
 use super::*;
 use crate::backbone::esmm;
 use crate::backbone::shared_bottom;
-use crate::batch::BatchReader;
-use crate::encoder::host;
+use crate::input::BatchReader;
 use crate::loss::{LossesConfig, TaskFacts, dependence};
+use crate::parameter::host;
 use crate::pass::Pass;
 use crate::weighting::Settings as _;
 use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput, equal, famo};
@@ -371,7 +371,7 @@ fn the_average_is_that_of_all_parameters_over_all_steps_beside_a_target_or_not()
     );
 }
 
-fn states_of_both() -> crate::batch::StateBatch {
+fn states_of_both() -> crate::input::StateBatch {
     let schema = schema();
     let table = table(&schema);
     BatchReader::new(&table, &schema, &Device::default()).states(&[Row(0), Row(1)])

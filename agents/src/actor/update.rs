@@ -5,8 +5,8 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::Tensor;
 
 use super::Network;
-use crate::optimizer::{Clip, gradient_norm};
-use crate::state::{SparseGradient, norm};
+use crate::embedding::{SparseGradient, norm};
+use crate::parameter::{Clip, gradient_norm};
 
 /// The gradients of an update, of the network and of the tables, view by view.
 pub(super) struct Gradients {

@@ -205,10 +205,9 @@ impl Backbone for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoder::host;
+    use crate::parameter::{host, NamedTensors, collect, restore};
     use crate::layer::uniform;
     use crate::stream::Streams;
-    use crate::weights::{NamedTensors, collect, restore};
 
     /// By how much the second task's predictions change with the first task's feature tower.
     fn influence(config: &Config) -> f32 {

@@ -7,12 +7,11 @@ use burn::tensor::{Device, Tensor, TensorData, Tolerance};
 use rand::RngExt;
 
 use super::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions};
-use crate::encoder::host;
 use crate::layer::uniform;
 use crate::loss::{LossesConfig, TaskFacts, task_bce};
+use crate::parameter::{NamedTensors, collect, host, n_parameters, restore};
 use crate::pass::Pass;
 use crate::stream::{Stream, Streams};
-use crate::weights::{NamedTensors, collect, n_parameters, restore};
 
 const BATCH: usize = 16;
 const STEPS: usize = 200;

@@ -4,8 +4,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Input;
-use crate::encoder::host;
 use crate::layer::{ExpertMlp, GroupedLinear, GroupedMlp};
+use crate::parameter::host;
 use crate::pass::Pass;
 use crate::stream::Stream;
 

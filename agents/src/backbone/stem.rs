@@ -154,7 +154,7 @@ impl Backbone for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoder::host;
+    use crate::parameter::host;
     use crate::layer::uniform;
     use crate::stream::Streams;
 

@@ -4,13 +4,12 @@ use burn::tensor::{Device, Tensor};
 use rmtl_envs::Schema;
 
 use super::CriticConfig;
-use super::member::{Member, Values};
-use crate::batch::StateBatch;
-use crate::encoder::{StateEncoder, host};
+use super::twin::{Twin, Values};
+use crate::input::{StateBatch, StateEncoder};
+use crate::parameter::{NamedTensors, ParameterError, host};
 use crate::pass::Pass;
+use crate::replay::Transitions;
 use crate::stream::Streams;
-use crate::transition::Transitions;
-use crate::weights::{NamedTensors, WeightsError};
 
 /// A Q within this of zero counts as dead: it gives a weight of 1 whatever the row.
 pub const DEAD_Q: f32 = 1e-4;
@@ -23,7 +22,7 @@ pub const DEAD_Q: f32 = 1e-4;
 pub struct Critic {
     config: CriticConfig,
     /// The critics, and their twins.
-    pub(super) members: Vec<Member>,
+    pub(super) twins: Vec<Twin>,
     n_soft_updates: u64,
 }
 
@@ -84,15 +83,15 @@ impl Critic {
         let device = device.clone().autodiff();
         let names: &[&str] =
             if config.twins { &["init/critic", "init/critic_twin"] } else { &["init/critic"] };
-        let member = |name: &&str| {
-            Member::new(config, schema, actor_encoder, mean_returns, &mut streams.named(name), &device)
+        let twin = |name: &&str| {
+            Twin::new(config, schema, actor_encoder, mean_returns, &mut streams.named(name), &device)
         };
-        Self { config: config.clone(), members: names.iter().map(member).collect(), n_soft_updates: 0 }
+        Self { config: config.clone(), twins: names.iter().map(twin).collect(), n_soft_updates: 0 }
     }
 
     /// Q as it is now, of the first of twins.
     pub fn values(&self) -> Values<'_> {
-        self.members[0].values()
+        self.twins[0].values()
     }
 
     /// See [`Values::at`].
@@ -104,10 +103,8 @@ impl Critic {
     /// mode.
     pub fn td_targets(&mut self, transitions: &Transitions) -> Tensor<2> {
         let next = &transitions.next_states;
-        let values = self
-            .members
-            .iter_mut()
-            .map(|member| member.target_q_values(next, transitions.next_actions.clone()));
+        let values =
+            self.twins.iter_mut().map(|twin| twin.target_q_values(next, transitions.next_actions.clone()));
         let q = values.reduce(Tensor::min_pair).expect("there is a critic");
         transitions.rewards.clone() + transitions.discounts.clone() * q
     }
@@ -121,10 +118,9 @@ impl Critic {
         with_gradient_norm: bool,
     ) -> CriticStep {
         let targets = self.td_targets(transitions);
-        let mut step = |member: &mut Member| {
-            member.step(&self.config, transitions, targets.clone(), pass, with_gradient_norm)
-        };
-        let steps: Vec<_> = self.members.iter_mut().map(&mut step).collect();
+        let mut step =
+            |twin: &mut Twin| twin.step(&self.config, transitions, targets.clone(), pass, with_gradient_norm);
+        let steps: Vec<_> = self.twins.iter_mut().map(&mut step).collect();
         let (tasks, td_errors, q_values) = measure(steps[0].q.clone(), targets, transitions.rewards.clone());
         let norm = |squares: f64| squares.sqrt();
         CriticStep {
@@ -145,7 +141,7 @@ impl Critic {
 
     /// `target ← τ · online + (1 − τ) · target`; the table's part is lazy and exact.
     pub fn soft_update(&mut self) {
-        self.members.iter_mut().for_each(|member| member.soft_update(self.config.tau));
+        self.twins.iter_mut().for_each(|twin| twin.soft_update(self.config.tau));
         self.n_soft_updates += 1;
     }
 
@@ -157,15 +153,15 @@ impl Critic {
     /// Every online parameter by name.
     pub fn weights(&self) -> NamedTensors {
         let mut tensors = NamedTensors::new();
-        self.members.iter().zip(PREFIXES).for_each(|(member, prefix)| member.collect(prefix, &mut tensors));
+        self.twins.iter().zip(PREFIXES).for_each(|(twin, prefix)| twin.collect(prefix, &mut tensors));
         tensors
     }
 
     /// Takes over parameters saved with [`Critic::weights`]; targets equal them and the optimisers start afresh.
-    pub fn load(mut self, tensors: &NamedTensors) -> Result<Self, WeightsError> {
-        let members = self.members.into_iter().zip(PREFIXES);
-        self.members = members
-            .map(|(member, prefix)| member.load(prefix, self.config.tau, tensors))
+    pub fn load(mut self, tensors: &NamedTensors) -> Result<Self, ParameterError> {
+        let twins = self.twins.into_iter().zip(PREFIXES);
+        self.twins = twins
+            .map(|(twin, prefix)| twin.load(prefix, self.config.tau, tensors))
             .collect::<Result<_, _>>()?;
         Ok(self)
     }

@@ -5,12 +5,12 @@ use rmtl_envs::{Row, SessionEnd};
 
 use super::CriticConfig;
 use super::tests::{GAMMA, RULE, critic, schema, small, table};
-use crate::batch::BatchReader;
-use crate::encoder::host;
+use crate::input::BatchReader;
+use crate::parameter::host;
 use crate::pass::Pass;
-use crate::replay::{Replay, ReplayConfig, Transition, TransitionBatch};
+use crate::policy::FrozenPolicy;
+use crate::replay::{Replay, ReplayConfig, Transition, TransitionBatch, TransitionRule};
 use crate::stream::Streams;
-use crate::transition::{FrozenPolicy, TransitionRule};
 
 /// Ways to get sessions wrong.
 #[derive(Clone, Copy, PartialEq)]

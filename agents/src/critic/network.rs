@@ -130,7 +130,7 @@ impl CriticNetwork {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoder::host;
+    use crate::parameter::host;
     use crate::stream::Streams;
 
     fn network(config: &CriticConfig, fields: [usize; 2]) -> CriticNetwork {

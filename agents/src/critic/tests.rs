@@ -6,12 +6,12 @@ use burn::tensor::{Device, Tensor};
 use rmtl_envs::{CategoricalField, LogTable, Reward, Rewards, Row, RowValues, Schema, SessionEnd, Task};
 
 use super::{Critic, CriticConfig};
-use crate::batch::BatchReader;
-use crate::encoder::{EncoderConfig, StateEncoder, host};
+use crate::input::{BatchReader, EncoderConfig, StateEncoder};
+use crate::parameter::host;
 use crate::pass::Pass;
-use crate::replay::TransitionBatch;
+use crate::policy::{FrozenPolicy, Smoothing};
+use crate::replay::{TransitionBatch, TransitionRule, Transitions};
 use crate::stream::Streams;
-use crate::transition::{FrozenPolicy, Smoothing, TransitionRule, Transitions};
 
 pub(super) const GAMMA: f64 = 0.5;
 
@@ -216,7 +216,7 @@ fn table_rows_catch_up_with_the_target_before_they_change() {
     let next = (&transitions.next_states, transitions.next_actions.clone());
     let expected = host(critic.q_values(next.0, next.1.clone()));
     // Nobody has read the target since: its rows are due when the next step writes the online ones.
-    critic.members[0].step(
+    critic.twins[0].step(
         &small(),
         &others,
         Tensor::zeros([2, 2], &Device::default()),
@@ -224,7 +224,7 @@ fn table_rows_catch_up_with_the_target_before_they_change() {
         false,
     );
     assert_ne!(host(critic.q_values(next.0, next.1.clone())), expected);
-    assert_eq!(host(critic.members[0].target_q_values(next.0, next.1)), expected);
+    assert_eq!(host(critic.twins[0].target_q_values(next.0, next.1)), expected);
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn twins_give_the_smaller_target_and_both_learn_towards_it() {
     let transitions = read(RULE, &reader, &[0, 2]);
     // Targets equal the online networks at the start.
     let next = |critic: &Critic, twin: usize| {
-        host(critic.members[twin].values().at(&transitions.next_states, transitions.next_actions.clone()))
+        host(critic.twins[twin].values().at(&transitions.next_states, transitions.next_actions.clone()))
     };
     let (first, second) = (next(&critic, 0), next(&critic, 1));
     assert!(first.iter().zip(&second).all(|(a, b)| a != b), "twins have parameters of their own");
@@ -273,7 +273,7 @@ fn twins_give_the_smaller_target_and_both_learn_towards_it() {
     }
 
     let q = |critic: &Critic, twin: usize| {
-        host(critic.members[twin].values().at(&transitions.states, transitions.actions.clone()))
+        host(critic.twins[twin].values().at(&transitions.states, transitions.actions.clone()))
     };
     let loss = |q: &[f32]| q.iter().zip(&targets).map(|(q, y)| f64::from(q - y).powi(2)).sum::<f64>() / 2.0;
     let before = [q(&critic, 0), q(&critic, 1)];

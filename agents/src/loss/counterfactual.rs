@@ -129,7 +129,7 @@ mod tests {
         let input =
             LossInput { predictions: &predictions, labels: &labels, losses: &losses, fields: &[], tasks: &tasks, agent: None };
         let gradients = Config::default().value(&input).backward();
-        let gradient = crate::encoder::host(imputed.grad(&gradients).unwrap());
+        let gradient = crate::parameter::host(imputed.grad(&gradients).unwrap());
         assert!(gradient[1] != 0.0 && gradient[3] == 0.0, "{gradient:?}");
     }
 

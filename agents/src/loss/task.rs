@@ -78,7 +78,7 @@ fn number_loss(objective: &NumberObjective, prediction: Tensor<2>, target: Tenso
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoder::host;
+    use crate::parameter::host;
     use burn::tensor::Device;
     use rmtl_envs::NumberScale;
 

@@ -53,7 +53,7 @@ pub(super) fn of_agent(term: &dyn LossTerm, p: Tensor<2>, agent: &AgentInput) ->
         agent: Some(agent),
     });
     let gradients = value.clone().backward();
-    (value.into_scalar(), crate::encoder::host(p.grad(&gradients).unwrap()))
+    (value.into_scalar(), crate::parameter::host(p.grad(&gradients).unwrap()))
 }
 
 #[test]

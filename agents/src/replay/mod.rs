@@ -3,6 +3,7 @@
 mod prioritized;
 mod ring;
 mod sum_tree;
+mod td_batch;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use prioritized::Priorities;
 
 pub use prioritized::PrioritizedConfig;
 pub use ring::Transition;
+pub use td_batch::{TransitionRule, Transitions};
 
 use ring::ReplayBuffer;
 

@@ -107,7 +107,7 @@ impl LossWeighting for Bounded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoder::host;
+    use crate::parameter::host;
     use burn::tensor::Device;
 
     fn apply(normalize: Normalize, clip: Option<[f64; 2]>) -> Vec<f32> {

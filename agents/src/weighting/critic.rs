@@ -135,7 +135,7 @@ mod tests {
         let data: Vec<f32> = q_values.concat();
         let q_values = Tensor::from_data(TensorData::new(data, [q_values.len(), 2]), &Device::default());
         let input = WeightingInput { losses: q_values.zeros_like(), q_values: Some(q_values), gram: None };
-        crate::encoder::host(config.init(2, Streams::new(3).named("weighting")).weights(&input))
+        crate::parameter::host(config.init(2, Streams::new(3).named("weighting")).weights(&input))
     }
 
     const Q: [[f32; 2]; 2] = [[-1.0, -0.5], [0.0, -2.5]];

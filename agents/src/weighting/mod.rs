@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
-use crate::encoder::host;
+use crate::parameter::host;
 use crate::registry::{Written, choice};
 use crate::stream::{Stream, Streams};
 

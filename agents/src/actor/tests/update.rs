@@ -1,7 +1,7 @@
 //! Accumulation, clipping, and the optimisers of the dense parameters.
 
 use super::*;
-use crate::optimizer::Clip;
+use crate::parameter::Clip;
 
 const BOTH: [Row; 2] = [Row(0), Row(1)];
 
@@ -10,7 +10,7 @@ fn moved(config: OptimizerConfig, batches: &[&[Row]]) -> Vec<f64> {
     let mut actor = actor_with(&schema(), config);
     let before = actor.weights();
     batches.iter().for_each(|rows| step_on(&mut actor, rows));
-    let of = |(name, tensor): (&String, &crate::weights::NamedTensor)| {
+    let of = |(name, tensor): (&String, &crate::parameter::NamedTensor)| {
         tensor
             .values
             .iter()
@@ -23,7 +23,7 @@ fn moved(config: OptimizerConfig, batches: &[&[Row]]) -> Vec<f64> {
 
 /// Along the gradient itself, dense and sparse.
 fn descent() -> OptimizerConfig {
-    let method = crate::optimizer::DenseOptimizer::Sgd { momentum: 0.0 };
+    let method = crate::parameter::DenseOptimizer::Sgd { momentum: 0.0 };
     OptimizerConfig { method, learning_rate: 1.0, ..OptimizerConfig::default() }
 }
 
@@ -78,7 +78,7 @@ fn two_batches_accumulated_are_one_batch_of_both() {
 
 #[test]
 fn every_method_descends_and_no_two_alike() {
-    use crate::optimizer::DenseOptimizer::{Adagrad, Adam, AdamW, Sgd};
+    use crate::parameter::DenseOptimizer::{Adagrad, Adam, AdamW, Sgd};
     let adam = Adam { beta_1: 0.9, beta_2: 0.999 };
     let methods = [
         adam,

@@ -5,12 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Backbone, BackboneConfig, Input, Settings, mmoe};
-use crate::encoder::host;
 use crate::layer::uniform;
 use crate::loss::task_bce;
+use crate::parameter::{NamedTensors, collect, host, restore};
 use crate::pass::Pass;
 use crate::stream::{Stream, Streams};
-use crate::weights::{NamedTensors, collect, restore};
 
 /// MMoE as another crate would bring it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]

@@ -145,7 +145,7 @@ pub(super) fn smooth_step(z: Tensor<2>, gamma: Tensor<1>) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoder::host;
+    use crate::parameter::host;
 
     #[test]
     fn smooth_step_by_hand() {

@@ -18,7 +18,7 @@ fn an_update_by_hand_with_importance_weights() {
         let y = host(critic.td_targets(&transitions));
         let error = |row: usize, task: usize| f64::from(q[2 * row + task] - y[2 * row + task]);
         let u = importance.map(f64::from);
-        let (before, table_before) = (critic.weights(), critic.members[0].table().weights().to_vec());
+        let (before, table_before) = (critic.weights(), critic.twins[0].table().weights().to_vec());
         let step = critic.step(&transitions, &mut Pass::evaluation(), false);
         let expected: f64 =
             (0..2).map(|k| (u[0] * error(0, k).powi(2) + u[1] * error(1, k).powi(2)) / 2.0).sum();
@@ -36,7 +36,7 @@ fn an_update_by_hand_with_importance_weights() {
         }
         // Row 0 of the log looks up id 1, row 2 id 3: without importance a row moves nothing.
         let moved = |id: usize| {
-            let now = critic.members[0].table().weights();
+            let now = critic.twins[0].table().weights();
             (8 * id..8 * id + 8).any(|index| now[index] != table_before[index])
         };
         assert_eq!((moved(1), moved(2), moved(3)), (importance[0] > 0.0, false, true), "{importance:?}");

@@ -12,8 +12,8 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::IngestError;
 use crate::dataset_file::DatasetFile;
-use rmtl_files::nearest;
 use crate::staging::Staging;
+use rmtl_files::nearest;
 
 /// Longest part of a DataFusion message that helps.
 const MESSAGE_CHARS: usize = 400;

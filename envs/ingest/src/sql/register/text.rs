@@ -11,8 +11,8 @@ use datafusion::arrow::error::ArrowError;
 use super::line_format::LineFormat;
 use crate::IngestError;
 use crate::dataset_file::{ColumnType, FileTable};
-use rmtl_files::{nearest, suggestion};
 use crate::source::{SourceFile, unreadable};
+use rmtl_files::{nearest, suggestion};
 
 /// Rows of each file from which types are guessed. A later value that does not fit is an error that names `types`.
 const ROWS_TO_GUESS_FROM: usize = 100_000;

@@ -8,9 +8,9 @@ use rmtl_envs::Row;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::BatchReader;
+use super::Policy;
+use crate::input::BatchReader;
 use crate::stream::Stream;
-use crate::transition::Policy;
 
 /// Which actions are taken while the replay is filled. All are clipped to [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,13 +1,11 @@
 //! From sampled `(row, action)` pairs to the tensors of a TD update.
 
 use burn::tensor::Tensor;
-use rand_distr::{Distribution, Normal};
 use rmtl_envs::{Rewards, Row, Trajectory};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::batch::{BatchReader, StateBatch};
-use crate::replay::TransitionBatch;
+use super::TransitionBatch;
+use crate::input::{BatchReader, StateBatch};
+use crate::policy::{Policy, Smoothing};
 use crate::stream::Stream;
 
 /// A batch of transitions `(s, a, r, s', π̃(s'))`.
@@ -27,82 +25,6 @@ pub struct Transitions {
     pub discounts: Tensor<2>,
     /// How much every row's error counts, `[batch, 1]`; where draws are not uniform.
     pub importance: Option<Tensor<2>>,
-}
-
-/// What acts in the states that follow a transition.
-pub trait Policy {
-    /// Its actions in `rows`, `[row, task]` row-major.
-    fn actions(&mut self, reader: &BatchReader<'_>, rows: &[Row]) -> Vec<f32>;
-}
-
-/// The actions of a policy for every row of a split, `[row, task]`. A frozen actor is evaluated once.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FrozenPolicy {
-    actions: Vec<f32>,
-    n_tasks: usize,
-}
-
-impl FrozenPolicy {
-    /// Actions `[row, task]`, row-major.
-    pub fn new(actions: Vec<f32>, n_tasks: usize) -> Self {
-        assert_eq!(actions.len() % n_tasks, 0, "{} actions are not whole rows of {n_tasks}", actions.len());
-        Self { actions, n_tasks }
-    }
-
-    /// The action for `row`, one value per task.
-    pub fn action(&self, row: Row) -> &[f32] {
-        &self.actions[row.0 as usize * self.n_tasks..][..self.n_tasks]
-    }
-
-    /// The actions for `rows`, `[batch, task]`.
-    pub fn tensor(&self, reader: &BatchReader<'_>, rows: &[Row]) -> Tensor<2> {
-        let actions = rows.iter().flat_map(|&row| self.action(row)).copied().collect();
-        reader.tensor(actions, rows.len(), self.n_tasks)
-    }
-}
-
-impl Policy for FrozenPolicy {
-    fn actions(&mut self, _: &BatchReader<'_>, rows: &[Row]) -> Vec<f32> {
-        rows.iter().flat_map(|&row| self.action(row)).copied().collect()
-    }
-}
-
-/// Target-policy smoothing (TD3: Fujimoto et al., ICML 2018, equation 14): a target is that of the actions around the
-/// policy's, `clip(π̃(s') + clip(ε, −c, c), 0, 1)`, ε normal. TD3's values, 0.2 and 0.5, are for actions in [−1, 1];
-/// the defaults are the same shares of [0, 1].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
-pub struct Smoothing {
-    /// Standard deviation of ε.
-    pub standard_deviation: f64,
-    /// Largest |ε|, c.
-    pub clip: f64,
-}
-
-impl Default for Smoothing {
-    fn default() -> Self {
-        Self { standard_deviation: 0.1, clip: 0.25 }
-    }
-}
-
-impl Smoothing {
-    /// Why these settings cannot work, in words for the author of the run file.
-    pub fn check(&self) -> Result<(), String> {
-        for (key, value) in [("standard_deviation", self.standard_deviation), ("clip", self.clip)] {
-            if !(0.0..=1e6).contains(&value) {
-                return Err(format!("`smoothing.{key}` must be a number from 0 to 1e6; found {value}"));
-            }
-        }
-        Ok(())
-    }
-
-    fn smooth(&self, actions: &mut [f32], noise: &mut Stream) {
-        let clip = self.clip as f32;
-        let normal = Normal::new(0.0, self.standard_deviation as f32).expect("checked: finite, not negative");
-        for action in actions {
-            *action = (*action + normal.sample(noise).clamp(-clip, clip)).clamp(0.0, 1.0);
-        }
-    }
 }
 
 /// How transitions are read from the log.

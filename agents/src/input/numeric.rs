@@ -7,7 +7,7 @@ use rmtl_envs::{CategoricalField, Schema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::StateBatch;
+use crate::input::StateBatch;
 use crate::layer::linear;
 use crate::stream::Stream;
 

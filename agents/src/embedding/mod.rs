@@ -5,7 +5,7 @@
 //! rows alone. All of it is plain slices, in parallel over rows, with the same bits for any number of threads.
 //!
 //! ```
-//! # use rmtl_agents::{state::*, stream::Streams};
+//! # use rmtl_agents::{embedding::*, stream::Streams};
 //! # use rmtl_envs::{CategoricalField, Schema, Task};
 //! # let schema = Schema {
 //! #     categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 9, n_values: 1 }],
@@ -32,14 +32,14 @@ mod lookup;
 mod optimizer;
 mod rows;
 mod table;
-mod target_table;
+mod target;
 
 pub use gradient::{GradientCoalescer, SparseGradient};
 pub(crate) use gradient::{inner_product, norm};
 pub use lookup::Lookup;
 pub use optimizer::{SparseOptimizer, SparseOptimizerConfig, SparseOptimizerState};
 pub use table::EmbeddingTable;
-pub use target_table::TargetTable;
+pub use target::TargetTable;
 
 #[cfg(test)]
 pub(crate) mod testing {

@@ -41,7 +41,7 @@ impl ModuleMapper for Average {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoder::host;
+    use crate::parameter::host;
     use burn::nn::Linear;
     use burn::tensor::Device;
 

@@ -6,16 +6,12 @@ use burn::tensor::{Device, Tensor};
 use rmtl_envs::Schema;
 
 use super::{CriticConfig, CriticNetwork};
-use crate::batch::StateBatch;
-use crate::encoder::{EncoderConfig, StateEncoder, n_fields, scalar};
-use crate::numeric::NumericField;
-use crate::optimizer::gradient_norm;
+use crate::embedding::TargetTable;
+use crate::input::{EncoderConfig, NumericField, StateBatch, StateEncoder, n_fields};
+use crate::parameter::{self, NamedTensors, ParameterError, gradient_norm, scalar};
 use crate::pass::Pass;
-use crate::state::TargetTable;
+use crate::replay::Transitions;
 use crate::stream::Stream;
-use crate::target;
-use crate::transition::Transitions;
-use crate::weights::{self, NamedTensors, WeightsError};
 
 /// The dense parameters of the critics.
 #[derive(Module, Debug)]
@@ -38,7 +34,7 @@ impl Network {
 }
 
 #[derive(Clone)]
-pub(super) struct Member {
+pub(super) struct Twin {
     encoder: StateEncoder,
     network: Network,
     target_table: TargetTable,
@@ -47,8 +43,8 @@ pub(super) struct Member {
     optimizer: ModuleOptimizer,
 }
 
-/// What happened to one member in one update.
-pub(super) struct MemberStep {
+/// What happened to one twin in one update.
+pub(super) struct TwinStep {
     /// `Σ_k mean_i u_i δ_ik²`
     pub(super) loss: f64,
     /// Q(s, a) before the update, `[batch, task]` without a graph.
@@ -76,7 +72,7 @@ impl Values<'_> {
     }
 }
 
-impl Member {
+impl Twin {
     /// Untrained, the target equal to the online network. The table is a copy of `actor_encoder`'s first view where the
     /// dimensions agree.
     pub(super) fn new(
@@ -124,7 +120,7 @@ impl Member {
     }
 
     #[cfg(test)]
-    pub(super) fn table(&self) -> &crate::state::EmbeddingTable {
+    pub(super) fn table(&self) -> &crate::embedding::EmbeddingTable {
         &self.encoder.views[0].table
     }
 
@@ -135,7 +131,7 @@ impl Member {
         targets: Tensor<2>,
         pass: &mut Pass<'_>,
         with_gradient_norm: bool,
-    ) -> MemberStep {
+    ) -> TwinStep {
         let leaves = self.encoder.leaves(&transitions.states);
         let fields = leaves.fields[0].clone();
         let q = self.network.forward(fields, &transitions.states, transitions.actions.clone(), pass);
@@ -155,24 +151,29 @@ impl Member {
         let gradients = GradientsParams::from_grads(gradients, &self.network);
         let dense_gradient_norm = with_gradient_norm.then(|| gradient_norm(&self.network, &gradients));
         self.network = self.optimizer.step(config.learning_rate, self.network.clone(), gradients);
-        MemberStep { loss: loss_value, q: q.inner(), dense_gradient_norm, embedding_gradient_norm }
+        TwinStep { loss: loss_value, q: q.inner(), dense_gradient_norm, embedding_gradient_norm }
     }
 
     pub(super) fn soft_update(&mut self, tau: f64) {
         self.target_table.soft_update();
-        self.target_network = target::soft_update(self.target_network.clone(), &self.network, tau);
+        self.target_network = parameter::soft_update(self.target_network.clone(), &self.network, tau);
     }
 
     pub(super) fn collect(&self, prefix: &str, into: &mut NamedTensors) {
         self.encoder.collect(&format!("{prefix}embedding"), into);
-        weights::collect(&self.network, &format!("{prefix}network"), into);
+        parameter::collect(&self.network, &format!("{prefix}network"), into);
     }
 
     /// Takes over parameters; targets equal them and the optimisers start afresh.
-    pub(super) fn load(mut self, prefix: &str, tau: f64, from: &NamedTensors) -> Result<Self, WeightsError> {
+    pub(super) fn load(
+        mut self,
+        prefix: &str,
+        tau: f64,
+        from: &NamedTensors,
+    ) -> Result<Self, ParameterError> {
         self.encoder.restore(&format!("{prefix}embedding"), from)?;
         self.encoder.reset_optimizers();
-        self.network = weights::restore(self.network, &format!("{prefix}network"), from)?;
+        self.network = parameter::restore(self.network, &format!("{prefix}network"), from)?;
         self.target_table = TargetTable::new(&self.encoder.views[0].table, tau);
         self.target_network = self.network.valid();
         self.optimizer = optimizer();

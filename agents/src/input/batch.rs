@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use burn::tensor::{Device, Tensor, TensorData};
 use rmtl_envs::{LogTable, Row, Schema};
 
-use crate::state::Lookup;
+use crate::embedding::Lookup;
 
 /// The states of a batch of rows.
 #[derive(Clone, Debug)]

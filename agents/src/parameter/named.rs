@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use thiserror::Error;
 
-use crate::encoder::host;
+use crate::parameter::host;
 
 /// Values of one parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub type NamedTensors = BTreeMap<String, NamedTensor>;
 
 /// Parameters that do not fit the network they are loaded into.
 #[derive(Debug, Error, PartialEq)]
-pub enum WeightsError {
+pub enum ParameterError {
     /// A parameter of the network is not among the loaded ones.
     #[error("parameter `{name}` is missing; the file was written by another backbone or another version")]
     Missing {
@@ -49,18 +49,22 @@ pub fn collect<M: Module>(module: &M, prefix: &str, into: &mut NamedTensors) {
 }
 
 /// `module` with the values of `from` under `prefix`.
-pub fn restore<M: Module>(module: M, prefix: &str, from: &NamedTensors) -> Result<M, WeightsError> {
+pub fn restore<M: Module>(module: M, prefix: &str, from: &NamedTensors) -> Result<M, ParameterError> {
     let mut restorer = Restorer { path: vec![prefix.to_owned()], from, error: None };
     let module = module.map(&mut restorer);
     restorer.error.map_or(Ok(module), Err)
 }
 
 /// The values called `name`, checked against the expected shape.
-pub fn values<'a>(from: &'a NamedTensors, name: &str, expected: &[usize]) -> Result<&'a [f32], WeightsError> {
-    let tensor = from.get(name).ok_or_else(|| WeightsError::Missing { name: name.to_owned() })?;
+pub fn values<'a>(
+    from: &'a NamedTensors,
+    name: &str,
+    expected: &[usize],
+) -> Result<&'a [f32], ParameterError> {
+    let tensor = from.get(name).ok_or_else(|| ParameterError::Missing { name: name.to_owned() })?;
     if tensor.shape != expected {
         let (expected, found) = (expected.to_vec(), tensor.shape.clone());
-        return Err(WeightsError::Shape { name: name.to_owned(), expected, found });
+        return Err(ParameterError::Shape { name: name.to_owned(), expected, found });
     }
     Ok(&tensor.values)
 }
@@ -104,7 +108,7 @@ impl ModuleVisitor for Collector<'_> {
 struct Restorer<'a> {
     path: Vec<String>,
     from: &'a NamedTensors,
-    error: Option<WeightsError>,
+    error: Option<ParameterError>,
 }
 
 impl ModuleMapper for Restorer<'_> {
@@ -163,7 +167,7 @@ mod tests {
         let mut saved = NamedTensors::new();
         collect(&linear(3, 2, &mut Streams::new(1).named("a"), &device), "net", &mut saved);
         let wider = linear(4, 2, &mut Streams::new(1).named("a"), &device);
-        assert!(matches!(restore(wider.clone(), "net", &saved), Err(WeightsError::Shape { .. })));
-        assert!(matches!(restore(wider, "other", &saved), Err(WeightsError::Missing { .. })));
+        assert!(matches!(restore(wider.clone(), "net", &saved), Err(ParameterError::Shape { .. })));
+        assert!(matches!(restore(wider, "other", &saved), Err(ParameterError::Missing { .. })));
     }
 }

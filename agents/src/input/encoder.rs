@@ -10,13 +10,12 @@ use rmtl_envs::Schema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::StateBatch;
-use crate::numeric::{LogRound, NumericEncoding};
-use crate::state::{
+use crate::embedding::{
     EmbeddingTable, GradientCoalescer, Lookup, SparseGradient, SparseOptimizer, SparseOptimizerConfig, norm,
 };
+use crate::input::{LogRound, NumericEncoding, StateBatch};
+use crate::parameter::{self, NamedTensor, NamedTensors, ParameterError, host};
 use crate::stream::Stream;
-use crate::weights::{self, NamedTensor, NamedTensors, WeightsError};
 
 /// Settings of a state encoder, `[encoder]` of a run file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -197,10 +196,10 @@ impl StateEncoder {
     }
 
     /// Takes over tables saved with [`StateEncoder::collect`].
-    pub(crate) fn restore(&mut self, prefix: &str, from: &NamedTensors) -> Result<(), WeightsError> {
+    pub(crate) fn restore(&mut self, prefix: &str, from: &NamedTensors) -> Result<(), ParameterError> {
         for (index, view) in self.views.iter_mut().enumerate() {
             let shape = [view.table.n_rows(), view.table.dim()];
-            let values = weights::values(from, &format!("{prefix}.{index}"), &shape)?;
+            let values = parameter::values(from, &format!("{prefix}.{index}"), &shape)?;
             view.table.weights_mut().copy_from_slice(values);
         }
         Ok(())
@@ -215,14 +214,4 @@ impl StateEncoder {
 pub fn n_fields(schema: &Schema, numeric: NumericEncoding) -> usize {
     let seen = numeric.schema(schema);
     seen.categorical.len() + usize::from(seen.n_numeric() > 0)
-}
-
-/// The values of a tensor on the host, row-major.
-pub fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().expect("every tensor of this crate holds f32")
-}
-
-/// The one element of a tensor.
-pub(crate) fn scalar(tensor: Tensor<1>) -> f64 {
-    f64::from(tensor.into_scalar::<f32>())
 }
