@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
 use crate::EnvError;
 use crate::manifest::Manifest;
+use crate::split::Split;
 use crate::table::LogTable;
 
 /// A prepared log, opened: the tables are mapped, not loaded.
@@ -19,18 +18,6 @@ pub struct Dataset {
     pub validation: LogTable,
     /// Rows read once, at the end.
     pub test: LogTable,
-}
-
-/// The part of a log a row belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    /// Rows to train on.
-    Train,
-    /// Rows that decide when to stop and what to keep.
-    Validation,
-    /// Rows read once, at the end.
-    Test,
 }
 
 impl Dataset {
@@ -69,29 +56,6 @@ impl Dataset {
             Split::Train => &self.train,
             Split::Validation => &self.validation,
             Split::Test => &self.test,
-        }
-    }
-}
-
-impl Split {
-    /// All splits, in time's order.
-    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
-
-    /// Name in files and logs.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-
-    /// Name of the split's table inside a dataset's folder.
-    pub fn file_name(self) -> &'static str {
-        match self {
-            Self::Train => "train.arrow",
-            Self::Validation => "validation.arrow",
-            Self::Test => "test.arrow",
         }
     }
 }

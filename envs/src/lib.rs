@@ -30,33 +30,31 @@
 //! [`generate`] brings one.
 
 mod cancel;
-mod check;
 mod dataset;
-mod environment;
 mod error;
 #[cfg(test)]
 mod fixture;
 mod manifest;
+mod mdp;
 mod number;
 mod precision;
-mod reward;
 mod schema;
-mod session;
+mod split;
 mod synthetic;
 mod table;
-mod trajectory;
 
 pub use cancel::Cancel;
-pub use check::{ContractViolation, Environment, Rule, WalkSummary, check_environment};
-pub use dataset::{Dataset, Split};
-pub use environment::{EnvironmentConfig, SessionEnv, Step};
+pub use dataset::Dataset;
 pub use error::EnvError;
 pub use manifest::{FORMAT_VERSION, MANIFEST_FILE, Manifest, SessionRule, SplitSummary, Warning};
+pub use mdp::check::{ContractViolation, Environment, Rule, WalkSummary, check_environment};
+pub use mdp::environment::{EnvironmentConfig, SessionEnv, Step};
+pub use mdp::reward::{MAX_ACTION, MIN_ACTION, Reward};
+pub use mdp::session::Sessions;
+pub use mdp::trajectory::{Trajectory, bootstrap_state, bootstrap_values, discounted_returns};
 pub use number::{NumberLoss, NumberObjective, Rewards, SHARE_MARGIN};
 pub use precision::auc_standard_error;
-pub use reward::{MAX_ACTION, MIN_ACTION, Reward};
 pub use schema::{CategoricalField, NumberScale, NumericField, OUT_OF_VOCABULARY, PADDING, Schema, Task};
-pub use session::Sessions;
+pub use split::Split;
 pub use synthetic::{SyntheticConfig, generate};
 pub use table::{CHUNK_ROWS, Extras, LogTable, MAX_ROWS, Row, RowValues, SessionEnd, TableWriter};
-pub use trajectory::{Trajectory, bootstrap_state, bootstrap_values, discounted_returns};

@@ -7,9 +7,9 @@ use rmtl_files::write_whole;
 use serde::{Deserialize, Serialize};
 
 use crate::EnvError;
-use crate::dataset::Split;
+use crate::mdp::session::Sessions;
 use crate::schema::Schema;
-use crate::session::Sessions;
+use crate::split::Split;
 use crate::table::{LogTable, Row, SessionEnd};
 
 /// Version of the layout of a prepared dataset; another version must be prepared again.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::reward::Reward;
+use crate::mdp::reward::Reward;
 use crate::schema::NumberScale;
 use crate::table::{LogTable, Row};
 

@@ -2,18 +2,20 @@
 
 use rmtl_envs::{Cancel, FORMAT_VERSION, LogTable, Manifest, SessionRule, Split};
 
-use crate::boundary::{self, Boundaries};
 use crate::dataset_file::{DatasetFile, SplitRule};
-use crate::encode::{Encoder, Fitted};
 use crate::findings::Findings;
+use crate::findings::warnings;
+use crate::fit::{moments, vocabulary};
 use crate::purpose::Purpose;
-use crate::rejects::{self, Reject};
 use crate::rows::Rows;
-use crate::staging::{Staging, VOCABULARY_DIR};
+use crate::rows::rejects::{self, Reject};
+use crate::source::content_hash;
+use crate::split::boundary::{self, Boundaries};
+use crate::split::{end, late_labels};
 use crate::write::SessionEnds;
-use crate::{
-    IngestError, Progress, content_hash, late_labels, moments, split_end, vocabulary, warnings, write,
-};
+use crate::write::encode::{Encoder, Fitted};
+use crate::write::staging::{Staging, VOCABULARY_DIR};
+use crate::{IngestError, Progress, write};
 
 /// A dataset to be made.
 #[derive(Clone, Copy)]
@@ -29,9 +31,9 @@ pub(crate) struct Job<'a> {
 
 /// A log whose values have been looked at.
 pub(crate) struct Checked {
-    /// What stands between the values of lists, by field; see [`Columns`](crate::columns::Columns).
+    /// What stands between the values of lists, by field; see [`Columns`](crate::query::columns::Columns).
     pub(crate) separators: Vec<Option<String>>,
-    /// See [`Layout`](crate::layout::Layout).
+    /// See [`Layout`](crate::query::layout::Layout).
     pub(crate) stated: Option<Boundaries>,
     pub(crate) gap: Option<i64>,
     pub(crate) findings: Findings,
@@ -52,7 +54,7 @@ impl Job<'_> {
             (None, SplitRule::TimeRatio { ratios }) => boundary::by_ratio(rows, ratios, findings.rows)?,
             (stated, _) => stated.unwrap_or(Boundaries::Marked),
         };
-        let ends = split_end::ends(rows, boundaries)?;
+        let ends = end::ends(rows, boundaries)?;
         let eventual = rows.counts(boundaries, file.tasks.len())?;
         let late_tasks: Vec<usize> = late_labels::late_tasks(file).collect();
         rows.count_labels(&late_tasks, boundaries, &ends)?;
@@ -75,7 +77,7 @@ impl Job<'_> {
         let fitted = Fitted { vocabularies, numeric, scales };
         let mut encoder = Encoder::new(file, fitted, separators, boundaries);
         let sessions = SessionEnds { gap, ends };
-        let (splits, oddities) =
+        let (splits, order) =
             write::tables(rows, file, &mut encoder, sessions, &folder, findings.rows, progress)?;
 
         let train = LogTable::open(&folder.join(Split::Train.file_name()), encoder.schema())?;
@@ -88,7 +90,7 @@ impl Job<'_> {
             schema: encoder.schema().clone(),
             oracle: encoder.extras().oracle,
             weight: encoder.extras().weight,
-            warnings: warnings::all(file, &findings, &oddities, &encoder, &splits, &train),
+            warnings: warnings::all(file, &findings, &order, &encoder, &splits, &train),
             splits,
         };
         Ok(manifest.write(&folder)?)

@@ -28,46 +28,24 @@
 
 #![cfg_attr(not(feature = "sql"), expect(dead_code, reason = "what only queries ask for"))]
 
-mod adjacent;
-mod boundary;
 mod build;
 mod cancelled;
-mod canonical;
-mod columns;
-mod content_hash;
 mod dataset_file;
-mod digest;
-mod encode;
 mod error;
-mod exact_sum;
 mod findings;
-mod labels;
-mod late_labels;
-mod layout;
-mod memory;
-mod moments;
+mod fit;
 mod prepare;
 mod progress;
 mod purpose;
-mod raw;
-mod rejects;
+mod query;
 mod rows;
 mod source;
-mod split_end;
-mod split_marks;
-mod split_warnings;
-mod staging;
-mod suspicion;
-mod time_unit;
-mod turn;
-mod vocabulary;
-mod warnings;
+mod split;
 mod write;
 
 #[cfg_attr(not(feature = "sql"), path = "no_sql.rs")]
 mod sql;
 
-pub use content_hash::{content_hash, dataset_file_hash};
 pub use dataset_file::{
     ColumnType, DatasetFile, Dialect, FieldVocabulary, FileFormat, FileTable, Gap, MultiValued, Session,
     SplitRule, Table, TaskColumn, TaskKind, TimePoint, VocabularyRules,
@@ -75,5 +53,6 @@ pub use dataset_file::{
 pub use error::{IngestError, OffendingValue};
 pub use prepare::{Prepared, prepare, prepare_rows, validate};
 pub use progress::Progress;
+pub use source::content_hash::{content_hash, dataset_file_hash};
 #[cfg(feature = "sql")]
 pub use sql::leakage::{Difference, FirstDifference, LEAKAGE_RUNS, LeakageTest, Variant};

@@ -7,11 +7,13 @@ use rmtl_envs::{Cancel, Dataset};
 
 use crate::build::Job;
 use crate::dataset_file::DatasetFile;
-use crate::layout::Layout;
 use crate::purpose::Purpose;
-use crate::staging::Staging;
-use crate::turn::Turn;
-use crate::{IngestError, Progress, cancelled, content_hash, memory, source, sql};
+use crate::query::layout::Layout;
+use crate::rows::memory;
+use crate::source::content_hash;
+use crate::write::staging::Staging;
+use crate::write::turn::Turn;
+use crate::{IngestError, Progress, cancelled, source, sql};
 
 /// A prepared dataset.
 #[derive(Debug)]

@@ -23,7 +23,7 @@ use self::rows::{SqlRows, wait};
 use crate::IngestError;
 use crate::build::{Checked, Job};
 use crate::dataset_file::DatasetFile;
-use crate::layout::Layout;
+use crate::query::layout::Layout;
 use crate::source::Sources;
 
 /// Makes the dataset of the query's result. DataFusion may hold `memory` bytes, or its share of the machine's, before it

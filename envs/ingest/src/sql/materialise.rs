@@ -18,10 +18,10 @@ use super::query::run_error;
 use super::register::Tables;
 use super::{Plan, failed_cast, source_place};
 use crate::build::Job;
-use crate::canonical::Canonical;
 use crate::findings::Findings;
 use crate::purpose::Purpose;
-use crate::rejects::{self, Reject};
+use crate::rows::canonical::Canonical;
+use crate::rows::rejects::{self, Reject};
 use crate::{IngestError, Progress};
 
 /// Rows of a row group: what the writer holds in memory, and what a later step reads in parallel.

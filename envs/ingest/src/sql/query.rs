@@ -12,7 +12,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::IngestError;
 use crate::dataset_file::DatasetFile;
-use crate::staging::Staging;
+use crate::write::staging::Staging;
 use rmtl_files::nearest;
 
 /// Longest part of a DataFusion message that helps.

@@ -25,7 +25,7 @@ use self::broken::Expected;
 pub(crate) use self::open_table::OpenTable;
 use crate::IngestError;
 use crate::dataset_file::{DatasetFile, Table};
-use crate::rejects::Reject;
+use crate::rows::rejects::Reject;
 use crate::source::{SourceFile, Sources};
 use crate::sql::lineage::ColumnsByTable;
 

@@ -23,11 +23,11 @@ use super::materialise::ROWS_FILE;
 use super::query::run_error;
 use super::register::file_url;
 use crate::IngestError;
-use crate::boundary::{Boundaries, SplitCounts};
 use crate::build::Job;
-use crate::canonical::name;
+use crate::rows::canonical::name;
 use crate::rows::{Rows, Wanted};
-use crate::split_end::SplitEnd;
+use crate::split::boundary::{Boundaries, SplitCounts};
+use crate::split::end::SplitEnd;
 
 /// Table of the rows, labels as they will be once everything is known.
 const EVENTUAL: &str = "result_rows";

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use rmtl_envs::{EnvError, SessionEnd, Split, SplitSummary, TableWriter};
 
-use crate::encode::{EncodedRow, Encoder};
-use crate::split_end::SplitEnd;
+use crate::split::end::SplitEnd;
+use crate::write::encode::{EncodedRow, Encoder};
 
 /// Writes each row once the split's next is known, which tells how it ends. Rows of other splits in between change
 /// nothing.

@@ -8,7 +8,7 @@ use std::path::Path;
 use rmtl_envs::{LogTable, Manifest, Row, Schema, Split};
 
 use crate::IngestError;
-use crate::staging::VOCABULARY_DIR;
+use crate::write::staging::VOCABULARY_DIR;
 
 /// Bytes compared at a time.
 const BUFFER: usize = 1 << 16;

@@ -13,7 +13,7 @@ use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::Variant;
 use super::raw_table::{RawTable, cannot_copy, writer};
 use crate::IngestError;
-use crate::raw::instants;
+use crate::query::raw::instants;
 
 /// Rows that change places among themselves: what is held in memory.
 const BATCH_ROWS: usize = 1 << 16;

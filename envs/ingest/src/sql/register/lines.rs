@@ -6,8 +6,8 @@ use rmtl_envs::Warning;
 
 use crate::IngestError;
 use crate::dataset_file::FileTable;
+use crate::findings::warnings::warning;
 use crate::source::{SourceFile, unreadable};
-use crate::warnings::warning;
 
 /// Bytes read at a time.
 const BUFFER: usize = 1 << 18;

@@ -19,8 +19,8 @@ use super::line_format::LineFormat;
 use super::{lines, listing_options, null_words, parquet, text, unpack, url};
 use crate::IngestError;
 use crate::dataset_file::{DatasetFile, FileTable};
-use crate::memory;
-use crate::rejects::{Reject, too_many};
+use crate::rows::memory;
+use crate::rows::rejects::{Reject, too_many};
 use crate::source::{SourceFile, unreadable};
 
 /// A table whose columns are known.
