@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use rmtl::config::{Override, RunFile};
-use rmtl::folder::RunFolder;
+use rmtl::output::folder::RunFolder;
 use rmtl::trainer::Trainer;
 use rmtl_envs::Cancel;
 use rmtl_ingest::{DatasetFile, prepare_rows};

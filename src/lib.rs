@@ -15,25 +15,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod compare;
 pub mod config;
 pub mod device;
 pub mod error;
-pub mod folder;
 pub mod interrupt;
 pub mod launch;
 pub mod log;
 pub mod memory;
 pub mod metric;
-pub mod metric_warnings;
+pub mod monitor;
+pub mod output;
 pub mod phase;
-pub mod pipeline;
-pub mod preparation;
-pub mod report;
 pub mod run;
-mod run_data;
-pub mod selection;
+pub mod schedule;
 pub mod trainer;

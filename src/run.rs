@@ -10,12 +10,12 @@ use rmtl_envs::{Dataset, Schema, Split};
 
 use crate::config::{Criterion, RunFile};
 use crate::error::{Error, Learner, Result};
-use crate::folder::RunFolder;
 use crate::interrupt::Interrupt;
 use crate::log::tags::{self, Phase};
 use crate::log::{Console, Logger};
 use crate::memory;
-use crate::report::PhaseTiming;
+use crate::output::folder::RunFolder;
+use crate::output::report::PhaseTiming;
 
 /// A run: its settings, its data, and where its numbers go.
 pub struct Run<'a> {

@@ -7,12 +7,12 @@ use rmtl_envs::Dataset;
 use crate::config::RunFile;
 use crate::device::device;
 use crate::error::{Error, Result};
-use crate::folder::{REPORT_FILE, REPORT_PAGE, RunFolder, TENSORBOARD};
 use crate::interrupt::Interrupt;
 use crate::log::{Console, JsonlSink, Logger, Sink, TensorBoardSink};
-use crate::pipeline;
-use crate::report::Report;
+use crate::output::folder::{REPORT_FILE, REPORT_PAGE, RunFolder, TENSORBOARD};
+use crate::output::report::Report;
 use crate::run::Run;
+use crate::schedule;
 
 /// A training that can begin: its run file fits its data.
 pub struct Trainer<'a> {
@@ -80,7 +80,7 @@ impl<'a> Trainer<'a> {
 /// # Errors
 /// Whatever ends a training; the folder holds the models trained so far.
 pub fn run(mut run: Run<'_>) -> Result<Report> {
-    let result = pipeline::run(&mut run);
+    let result = schedule::run(&mut run);
     run.logger.flush();
     if matches!(result, Err(Error::Interrupted { .. })) && run.folder.has_models() {
         let models = run.folder.path().join("model");

@@ -1,6 +1,6 @@
 //! The agent beside the actor: schedules, their counts of updates, and what the actor follows.
 
-use rmtl::report::Report;
+use rmtl::output::report::Report;
 
 use crate::workbench::Workbench;
 

@@ -34,7 +34,7 @@ fn runs_are_averaged_over_their_seeds_and_set_in_relation_to_a_base() {
     let updates = groups[0]["updates"]["mean"].as_f64().unwrap();
     assert!((updates - (a.phases["pretrain"].steps + b.phases["pretrain"].steps) as f64 / 2.0).abs() < 1e-9);
     assert_eq!(groups[0]["seeds"], serde_json::json!([1, 2]));
-    let auc = |report: &rmtl::report::Report| report.validation.tasks["click"].auc.unwrap();
+    let auc = |report: &rmtl::output::report::Report| report.validation.tasks["click"].auc.unwrap();
     let found = groups[0]["tasks"]["click"]["AUC"]["mean"].as_f64().unwrap();
     assert!((found - (auc(&a) + auc(&b)) / 2.0).abs() < 1e-12);
     assert_eq!(groups[0]["dense_parameters"], a.parameters.dense);

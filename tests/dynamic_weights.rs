@@ -16,7 +16,7 @@
 //!
 //! Constant weights, if one knew them, would do as well: what the methods have to find here is a ratio between tasks.
 
-use rmtl::report::{Report, TaskBlock};
+use rmtl::output::report::{Report, TaskBlock};
 
 use crate::planted::{FIRST_SCORE, NOISE, ONE_UNIT, OTHER_SCORE, Score, dataset, hash, likes};
 use crate::workbench::Workbench;

@@ -1,6 +1,6 @@
 //! Training that goes on after pretraining: where it starts, how it stops, and what the report says of it.
 
-use rmtl::report::Report;
+use rmtl::output::report::Report;
 
 use crate::workbench::{DATASET, RUN, Workbench};
 

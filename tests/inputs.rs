@@ -1,6 +1,6 @@
 //! Labels that are numbers, rows that count differently, and negatives of which a share is kept.
 
-use rmtl::report::Report;
+use rmtl::output::report::Report;
 use rmtl_agents::weighting::WeightingConfig;
 use serde_json::Value;
 

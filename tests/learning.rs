@@ -14,7 +14,7 @@ fn aucs(dataset: &str, set: &[&str]) -> (Vec<f64>, Vec<f64>) {
     let dataset = dataset.replace("n_users = 200, n_items = 80, n_sessions = 700", LARGER);
     let bench = Workbench::with(&dataset, RUN);
     let report = bench.train("run", &[&TRAINING[..], set].concat());
-    let of = |block: &rmtl::report::TaskBlock| block.values().map(|task| task.auc.unwrap()).collect();
+    let of = |block: &rmtl::output::report::TaskBlock| block.values().map(|task| task.auc.unwrap()).collect();
     (of(&report.actors.tasks), of(report.actors.oracle.as_ref().unwrap()))
 }
 

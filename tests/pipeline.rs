@@ -171,7 +171,7 @@ fn the_placebo_weighs_as_the_critics_do_and_says_nothing_of_the_row() {
 fn every_training_row_is_replayed_and_cut_rows_are_left_out_where_asked_for() {
     // Without a gap no session is known to end.
     let bench = Workbench::with(&DATASET.replace(", gap = 3_600_000", ""), RUN);
-    let transitions = |report: &rmtl::report::Report| {
+    let transitions = |report: &rmtl::output::report::Report| {
         let critics = report.critics.as_ref().unwrap();
         assert!(critics.tasks["buy"].evaluation.terminated.sessions == 0, "no session is known to end");
         critics.transitions
@@ -355,7 +355,7 @@ fn log_rounded_numeric_columns_train_actor_and_critics() {
     let bench = Workbench::new();
     let projected = bench.train("projected", &[]);
     let rounded = bench.train("rounded", &["encoder.numeric=log_round"]);
-    let of = |report: &rmtl::report::Report| report.parameters;
+    let of = |report: &rmtl::output::report::Report| report.parameters;
     // The projection of one column to 8 dimensions against one table of 1026 rows.
     assert_eq!(of(&projected).dense, of(&rounded).dense + 16);
     assert_eq!(of(&projected).embedding + 1026 * 8, of(&rounded).embedding);

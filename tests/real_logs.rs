@@ -18,7 +18,7 @@ fn log(name: &str) -> Option<PathBuf> {
     None
 }
 
-fn run(run_file: &str, root: &Path, set: &[&str]) -> Option<rmtl::report::Report> {
+fn run(run_file: &str, root: &Path, set: &[&str]) -> Option<rmtl::output::report::Report> {
     let folder = tempfile::tempdir().unwrap();
     let prepared = format!("data.prepared={:?}", folder.path().join("prepared"));
     let overrides =

@@ -7,7 +7,7 @@ use rmtl::cli::{DataArguments, TrainArguments, train};
 use rmtl::error::Error;
 use rmtl::interrupt::Interrupt;
 use rmtl::log::Console;
-use rmtl::report::Report;
+use rmtl::output::report::Report;
 use serde_json::Value;
 use tempfile::TempDir;
 

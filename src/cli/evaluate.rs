@@ -9,12 +9,12 @@ use super::output::{complain, print};
 use crate::config::{Override, RunFile};
 use crate::device::device;
 use crate::error::{Error, Result};
-use crate::folder::{Model, REPORT_FILE, RUN_FILE, RunFolder};
 use crate::interrupt::Interrupt;
+use crate::launch::run_data;
 use crate::log::Console;
+use crate::output::folder::{Model, REPORT_FILE, RUN_FILE, RunFolder};
+use crate::output::report::{Comparison, TaskBlock, task_block};
 use crate::phase::Evaluator;
-use crate::report::{Comparison, TaskBlock, task_block};
-use crate::run_data;
 
 pub(super) fn command(arguments: &EvaluateArguments, interrupt: &Interrupt) -> Result<()> {
     let folder = RunFolder::open(&arguments.run_dir)?;

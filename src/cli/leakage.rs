@@ -10,8 +10,8 @@ use super::output::print;
 use super::prepare::print_splits;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::launch::preparation::Shown;
 use crate::log::Console;
-use crate::preparation::Shown;
 
 pub(super) fn command(file: &DatasetFile, arguments: &CheckArguments, interrupt: &Interrupt) -> Result<()> {
     let console = if arguments.quiet { Console::quiet() } else { Console::detect() };

@@ -7,8 +7,8 @@ use super::PrepareArguments;
 use super::output::print;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::launch::preparation::{default_folder, prepared, warn};
 use crate::log::Console;
-use crate::preparation::{default_folder, prepared, warn};
 
 pub(super) fn command(arguments: &PrepareArguments, interrupt: &Interrupt) -> Result<()> {
     let console = if arguments.quiet { Console::quiet() } else { Console::detect() };

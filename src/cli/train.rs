@@ -6,11 +6,11 @@ use super::TrainArguments;
 use super::output::print;
 use crate::config::{Override, RunFile};
 use crate::error::Result;
-use crate::folder::{REPORT_PAGE, RunFolder, TENSORBOARD};
 use crate::interrupt::Interrupt;
 use crate::launch;
 use crate::log::Console;
-use crate::report::Report;
+use crate::output::folder::{REPORT_PAGE, RunFolder, TENSORBOARD};
+use crate::output::report::Report;
 use crate::trainer::write_report;
 
 pub(super) fn command(arguments: &TrainArguments, interrupt: Interrupt) -> Result<()> {

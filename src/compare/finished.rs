@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::config::RunFile;
 use crate::error::{Error, Result};
-use crate::folder::{REPORT_FILE, RUN_FILE};
-use crate::report::Report;
+use crate::output::folder::{REPORT_FILE, RUN_FILE};
+use crate::output::report::Report;
 
 /// A finished run.
 pub(super) struct Finished {

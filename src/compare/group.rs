@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::{Finished, OverSeeds, Spread};
 use crate::config::StartFrom;
-use crate::folder::Model;
 use crate::metric::TaskMetrics;
-use crate::phase::TaskCriticSummary;
-use crate::report::{INFERENCE, TaskBlock};
+use crate::monitor::TaskCriticSummary;
+use crate::output::folder::Model;
+use crate::output::report::{INFERENCE, TaskBlock};
 
 /// Which actor of a run is compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -8,14 +8,14 @@ use rmtl_envs::Split;
 use serde::{Deserialize, Serialize};
 
 use super::collect::Collected;
-use super::critic_health::CriticHealth;
-use super::diagnose::{Diagnosis, TaskCriticSummary, log_calibration};
 use super::evaluate::Evaluator;
-use super::segments::WeightsBySegment;
 use super::td::TdLearner;
 use crate::config::{ConvergeConfig, TwoStage};
 use crate::error::Result;
 use crate::log::tags::{self, Phase};
+use crate::monitor::critic_health::CriticHealth;
+use crate::monitor::diagnosis::{Diagnosis, TaskCriticSummary, log_calibration};
+use crate::monitor::segments::WeightsBySegment;
 use crate::run::{PhaseClock, Run};
 
 /// How the training of the critics ended.

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::metric::{Numbers, Scored, TaskMetrics, evaluate};
 
 /// Rows of an evaluation batch: large enough for the matrix products, small enough for the cache.
-pub(super) const BATCH: usize = 4096;
+pub(crate) const BATCH: usize = 4096;
 
 /// Evaluates actors on one split.
 pub struct Evaluator<'a> {

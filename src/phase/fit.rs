@@ -12,15 +12,15 @@ use rmtl_agents::policy::FrozenPolicy;
 use rmtl_agents::weighting::{LossWeighting, Signal};
 use rmtl_envs::{Row, Split, Task};
 
-use super::joint::Companion;
-use super::negative::NegativeWeights;
+use super::joint::OnlineCritics;
 use super::row_counts::RowCounts;
-use super::segments::Segments;
-use super::validation::{Fitted, Validation};
 use crate::config::FitConfig;
 use crate::error::{Learner, Result};
 use crate::log::tags::{self, Part, Phase};
 use crate::metric::correlation;
+use crate::monitor::negative::NegativeWeights;
+use crate::monitor::segments::Segments;
+use crate::monitor::validation::{Fitted, Validation};
 use crate::run::{PhaseClock, Run};
 
 /// One training of an actor.
@@ -48,7 +48,7 @@ pub enum Critics<'a, 'b> {
     /// They stay as they are.
     Frozen(&'a Critic),
     /// They learn with the actor.
-    Learning(&'a mut Companion<'b>),
+    Learning(&'a mut OnlineCritics<'b>),
 }
 
 /// A batch, read from the log.
@@ -115,8 +115,8 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             run.interrupt.check(phase, step).inspect_err(|_| run.console.warn(&validation.keep_best(run)))?;
             step += 1;
             let is_logged = run.is_logged(step);
-            if let Critics::Learning(companion) = &mut fit.critics {
-                companion.before_actor(run, &mut actor, (phase, step, planned_steps), |run| {
+            if let Critics::Learning(online) = &mut fit.critics {
+                online.before_actor(run, &mut actor, (phase, step, planned_steps), |run| {
                     validation.keep_best(run)
                 })?;
             }
@@ -132,8 +132,8 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
                 || batches.get(index + 1).map(|rows| read(rows)),
             );
             assembled = next;
-            if let Critics::Learning(companion) = &mut fit.critics {
-                companion.after_actor(&mut actor);
+            if let Critics::Learning(online) = &mut fit.critics {
+                online.after_actor(&mut actor);
             }
             for (sum, loss) in epoch_losses.iter_mut().zip(&done.task_losses) {
                 *sum += loss / n_batches as f64;
@@ -179,7 +179,7 @@ impl Critics<'_, '_> {
         match self {
             Self::None => None,
             Self::Frozen(critic) => Some(critic),
-            Self::Learning(companion) => Some(companion.critic()),
+            Self::Learning(online) => Some(online.critic()),
         }
     }
 }

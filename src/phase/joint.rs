@@ -7,14 +7,14 @@ use rmtl_envs::{Sessions, Split};
 
 use super::collect::Collected;
 use super::critics::{CriticSummary, message};
-use super::diagnose::log_calibration;
 use super::fit::{Critics, Fit, fit};
+use super::rollout::{Rollout, Tally};
 use super::td::TdLearner;
-use super::validation::Kept;
-use super::walk::{Tally, Walk};
 use crate::config::Joint;
 use crate::error::Result;
 use crate::log::tags::Phase;
+use crate::monitor::diagnosis::log_calibration;
+use crate::monitor::validation::Kept;
 use crate::run::{PhaseClock, Run};
 
 /// Updates of the critics whose mean TD loss is reported.
@@ -24,14 +24,14 @@ const WINDOW: u64 = 50;
 ///
 /// First the critics may learn alone for `critic_warmup_steps` updates. Then an update is: `critic_steps` times (a step through the sessions with the actor's predictions and exploration, an update of
 /// the critics by TD), then the actor's on its weighted loss, then the soft updates of critics and actor.
-pub struct Companion<'a> {
+pub struct OnlineCritics<'a> {
     td: TdLearner<'a>,
-    walk: Walk<'a>,
+    walk: Rollout<'a>,
     critic_steps: u64,
     n_actor_updates: u64,
 }
 
-impl Companion<'_> {
+impl OnlineCritics<'_> {
     /// The critics as they are.
     pub(super) fn critic(&self) -> &Critic {
         &self.td.critic
@@ -109,9 +109,9 @@ pub fn joint(
     let transitions = replay.len() as u64;
     let sessions = Sessions::of(&run.dataset.train);
     let td = TdLearner::new(run, actor.encoder(), replay, &mean_returns, WINDOW);
-    let walk = Walk::new(run, &sessions, n_lanes, "joint");
-    let mut companion = Companion { td, walk, critic_steps, n_actor_updates: 0 };
-    companion.warm_up(run, &mut policy, critic_warmup_steps)?;
+    let walk = Rollout::new(run, &sessions, n_lanes, "joint");
+    let mut online = OnlineCritics { td, walk, critic_steps, n_actor_updates: 0 };
+    online.warm_up(run, &mut policy, critic_warmup_steps)?;
     let weighting = run.weighting(&run.config.weighting);
     let tau = actor_tau.unwrap_or(run.config.critic.tau);
     let fitted = fit(
@@ -123,11 +123,11 @@ pub fn joint(
             config: schedule.training.fit(&schedule.pretrain),
             start_counts: true,
             weighting,
-            critics: Critics::Learning(&mut companion),
+            critics: Critics::Learning(&mut online),
             pretrained: Some(&policy),
         },
     )?;
-    let Companion { td, n_actor_updates, .. } = companion;
+    let OnlineCritics { td, n_actor_updates, .. } = online;
     td.finish(run);
     fitted.critic_health.finish(run);
     log_calibration(run, Phase::Joint, &fitted.critics);

@@ -8,9 +8,9 @@ use rmtl_agents::replay::{Replay, TransitionBatch, TransitionRule};
 use rmtl_agents::stream::Stream;
 use rmtl_envs::Split;
 
-use super::alarm::Alarms;
 use crate::error::{Learner, Result};
 use crate::log::tags::{self, Part, Phase};
+use crate::monitor::alarm::CriticAlarms;
 use crate::run::Run;
 
 /// Critics that learn, and what they learn from.
@@ -27,7 +27,7 @@ pub(super) struct TdLearner<'a> {
     reader: BatchReader<'a>,
     sampled: TransitionBatch,
     batch_size: usize,
-    alarms: Alarms,
+    alarms: CriticAlarms,
     pub(super) trend: TdTrend,
 }
 
@@ -57,7 +57,7 @@ impl<'a> TdLearner<'a> {
             // A larger batch would draw every row several times.
             batch_size: run.config.batch_size.min(replay.len()),
             replay,
-            alarms: Alarms::new(run),
+            alarms: CriticAlarms::new(run),
             trend: TdTrend::new(window),
         }
     }

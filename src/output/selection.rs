@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Criterion;
-use crate::folder::Model;
-use crate::phase::Kept;
+use crate::monitor::Kept;
+use crate::output::folder::Model;
 
 /// The actors of a run as validation ranks them. Test rows have no part in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

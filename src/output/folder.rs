@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 use rmtl_agents::parameter::NamedTensors;
 use rmtl_files::write_whole;
 
-use crate::checkpoint;
 use crate::error::{Error, Result};
 use crate::log::{METRICS_FILE, TIMINGS_FILE};
+use crate::output::checkpoint;
 
 use claim::{Claim, Taken};
 

@@ -7,10 +7,10 @@ use rmtl_ingest::{DatasetFile, IngestError};
 
 use crate::config::DataConfig;
 use crate::error::{Error, Result};
-use crate::folder::DATASET_FILE;
 use crate::interrupt::Interrupt;
+use crate::launch::preparation::{default_folder, prepared};
 use crate::log::Console;
-use crate::preparation::{default_folder, prepared};
+use crate::output::folder::DATASET_FILE;
 
 /// Digits of a content hash in the name of a folder.
 const SHORT: usize = 8;

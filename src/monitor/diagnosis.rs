@@ -7,9 +7,9 @@ use rmtl_agents::parameter::host;
 use rmtl_envs::{Rewards, Row, SessionEnd, Split};
 use serde::{Deserialize, Serialize};
 
-use super::evaluate::{BATCH, Evaluator};
 use crate::log::tags::{self, Phase};
 use crate::metric::{POSITIONS, QEvaluation, QMetrics, QRow, QScored, evaluate_q};
+use crate::phase::evaluate::{BATCH, Evaluator};
 use crate::run::Run;
 
 /// What a report says of one task's critic.
@@ -28,7 +28,7 @@ pub struct TaskCriticSummary {
 }
 
 /// Compares critics with the validation sessions.
-pub(super) struct Diagnosis<'a> {
+pub(crate) struct Diagnosis<'a> {
     reader: BatchReader<'a>,
     terminated: Vec<bool>,
     rewards: Rewards,
@@ -36,7 +36,7 @@ pub(super) struct Diagnosis<'a> {
 }
 
 impl<'a> Diagnosis<'a> {
-    pub(super) fn new(run: &Run<'a>, validation: &Evaluator<'a>) -> Self {
+    pub(crate) fn new(run: &Run<'a>, validation: &Evaluator<'a>) -> Self {
         let reader = run.reader(Split::Validation);
         let last = |rows: &std::ops::Range<u32>| reader.table.end(Row(rows.end - 1));
         let terminated =
@@ -46,7 +46,7 @@ impl<'a> Diagnosis<'a> {
     }
 
     /// Evaluates Q(s, π(s)) for the predictions π(s) `[row, task]` of the split, logs and gives what it finds, task by task.
-    pub(super) fn measure(
+    pub(crate) fn measure(
         &self,
         run: &mut Run<'_>,
         (phase, step): (Phase, u64),
@@ -116,7 +116,7 @@ fn kinds(evaluation: &QEvaluation) -> [(&'static str, &QMetrics); 2] {
 }
 
 /// Logs the calibration curves at the end of a phase, as two curves over the groups.
-pub(super) fn log_calibration(run: &mut Run<'_>, phase: Phase, tasks: &IndexMap<String, TaskCriticSummary>) {
+pub(crate) fn log_calibration(run: &mut Run<'_>, phase: Phase, tasks: &IndexMap<String, TaskCriticSummary>) {
     for (task, summary) in tasks {
         for (kind, metrics) in kinds(&summary.evaluation) {
             for (group, point) in (1..).zip(&metrics.calibration) {

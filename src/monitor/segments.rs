@@ -11,7 +11,7 @@ use crate::run::Run;
 pub type WeightsBySegment = IndexMap<String, IndexMap<String, f64>>;
 
 /// The training rows by segment, and the weights that rows of each have been given.
-pub(super) struct Segments {
+pub(crate) struct Segments {
     names: Vec<String>,
     /// Per row, the segments it belongs to: positions in `names`.
     of_row: Vec<[u8; N_GROUPINGS]>,
@@ -27,7 +27,7 @@ const KNOWN: u8 = TERMINATED + 2;
 
 impl Segments {
     /// The segments of the rows of `table`. `key_slot` is where the ids hold the session's key (the user), if they do.
-    pub(super) fn new(table: &LogTable, key_slot: Option<usize>) -> Self {
+    pub(crate) fn new(table: &LogTable, key_slot: Option<usize>) -> Self {
         let mut names: Vec<String> = POSITIONS.iter().map(|(name, _)| format!("position_{name}")).collect();
         names.extend(["terminated", "cut"].map(String::from));
         names.extend(key_slot.iter().flat_map(|_| ["known_key", "unknown_key"]).map(String::from));
@@ -46,7 +46,7 @@ impl Segments {
     }
 
     /// Logs the mean weights `[row, task]` of each segment's rows in a batch, and keeps them for the report.
-    pub(super) fn log(
+    pub(crate) fn log(
         &mut self,
         run: &mut Run<'_>,
         (phase, step): (Phase, u64),
@@ -84,7 +84,7 @@ impl Segments {
     }
 
     /// The means over all logged steps.
-    pub(super) fn means(&self, tasks: impl Iterator<Item = String>) -> WeightsBySegment {
+    pub(crate) fn means(&self, tasks: impl Iterator<Item = String>) -> WeightsBySegment {
         let of_task = |totals: &Vec<(f64, u64)>| {
             let segments = self.names.iter().zip(totals).filter(|(_, (_, n))| *n > 0);
             segments.map(|(name, &(sum, n))| (name.clone(), sum / n as f64)).collect()

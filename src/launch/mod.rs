@@ -1,16 +1,18 @@
 //! A run file, run from wherever its data are: prepared where needed, then trained.
 
+pub(crate) mod preparation;
+pub(crate) mod run_data;
+
 use std::path::Path;
 
 use crate::config::RunFile;
 use crate::device::device;
 use crate::error::Result;
-use crate::folder::{DATASET_FILE, RUN_FILE, RunFolder};
 use crate::interrupt::Interrupt;
 use crate::log::Console;
 use crate::log::tags::Phase;
-use crate::report::Report;
-use crate::run_data;
+use crate::output::folder::{DATASET_FILE, RUN_FILE, RunFolder};
+use crate::output::report::Report;
 use crate::trainer::{self, Trainer, write_report};
 
 /// Trains as `config` says into the new folder `out`, report included, and shows warnings alone.

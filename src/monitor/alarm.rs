@@ -1,4 +1,4 @@
-//! Alarms of critics that have died or diverged.
+//! CriticAlarms of critics that have died or diverged.
 
 use rmtl_agents::critic::{CriticStep, DEAD_Q};
 use rmtl_envs::{Row, SessionEnd, Sessions};
@@ -6,7 +6,7 @@ use rmtl_envs::{Row, SessionEnd, Sessions};
 use crate::run::Run;
 
 /// Watches the Q values of every update.
-pub(super) struct Alarms {
+pub(crate) struct CriticAlarms {
     share: f64,
     /// Smallest return there can be; −∞ where there is no bound.
     lowest: Vec<f64>,
@@ -19,8 +19,8 @@ pub(super) struct Alarms {
     told: Vec<bool>,
 }
 
-impl Alarms {
-    pub(super) fn new(run: &Run<'_>) -> Self {
+impl CriticAlarms {
+    pub(crate) fn new(run: &Run<'_>) -> Self {
         let table = &run.dataset.train;
         let sessions = Sessions::of(table);
         let longest = sessions.iter().map(|rows| rows.len()).max().unwrap_or(0);
@@ -43,7 +43,7 @@ impl Alarms {
     }
 
     /// Takes in an update; tells people of what is new.
-    pub(super) fn update(&mut self, run: &Run<'_>, step: u64, done: &CriticStep) {
+    pub(crate) fn update(&mut self, run: &Run<'_>, step: u64, done: &CriticStep) {
         let outside = self.outside_shares(done);
         for (task, name) in self.tasks.iter().enumerate() {
             let dead = done.tasks[task].dead_share;
@@ -72,13 +72,13 @@ impl Alarms {
     }
 
     /// What is wrong in the latest update.
-    pub(super) fn now(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn now(&self) -> impl Iterator<Item = &str> {
         self.now.iter().flatten().map(String::as_str)
     }
 
     /// Per task, the share of Q values that no return can have: more than a tenth below the smallest, or above 0 by more than
     /// a tenth of the worst reward, however long sessions are.
-    pub(super) fn outside_shares(&self, done: &CriticStep) -> Vec<f64> {
+    pub(crate) fn outside_shares(&self, done: &CriticStep) -> Vec<f64> {
         let n_tasks = self.tasks.len();
         let share = |task: usize| {
             let (low, high) = (1.1 * self.lowest[task], -0.1 * self.worst[task]);
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn shares_outside_of_what_returns_can_be() {
-        let alarms = Alarms {
+        let alarms = CriticAlarms {
             share: 0.5,
             lowest: vec![-10.0; 2],
             worst: vec![-8.0; 2],

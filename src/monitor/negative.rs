@@ -7,19 +7,19 @@ use crate::run::Run;
 const NOTABLE_SHARE: f64 = 0.01;
 
 /// Counts the weights of a phase.
-pub(super) struct NegativeWeights {
+pub(crate) struct NegativeWeights {
     rows: u64,
     /// Per task.
     negative: Vec<u64>,
 }
 
 impl NegativeWeights {
-    pub(super) fn new(n_tasks: usize) -> Self {
+    pub(crate) fn new(n_tasks: usize) -> Self {
         Self { rows: 0, negative: vec![0; n_tasks] }
     }
 
     /// Hears the weights of a batch, `[batch, task]` row-major.
-    pub(super) fn hear(&mut self, weights: &[f32]) {
+    pub(crate) fn hear(&mut self, weights: &[f32]) {
         for row in weights.chunks_exact(self.negative.len()) {
             self.rows += 1;
             self.negative.iter_mut().zip(row).for_each(|(count, &weight)| *count += u64::from(weight < 0.0));
@@ -32,7 +32,7 @@ impl NegativeWeights {
     }
 
     /// Tells of the tasks with a notable share.
-    pub(super) fn report(&self, run: &mut Run<'_>, phase: Phase) {
+    pub(crate) fn report(&self, run: &mut Run<'_>, phase: Phase) {
         for (task, share) in run.schema().tasks.iter().zip(self.shares()) {
             if share >= NOTABLE_SHARE {
                 run.warn(format!(

@@ -3,7 +3,7 @@
 use rmtl_envs::auc_standard_error;
 
 use crate::metric::TaskMetrics;
-use crate::report::TaskBlock;
+use crate::output::report::TaskBlock;
 
 /// Standard errors of a ranking without skill within which an AUC cannot be told from ½: about 95 % of them.
 const CHANCE_ERRORS: f64 = 2.0;

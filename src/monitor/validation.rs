@@ -6,14 +6,14 @@ use rmtl_agents::critic::Critic;
 use rmtl_envs::Split;
 
 use super::critic_health::CriticHealth;
-use super::diagnose::{Diagnosis, TaskCriticSummary};
-use super::evaluate::{Evaluator, Scores};
+use super::diagnosis::{Diagnosis, TaskCriticSummary};
 use super::segments::WeightsBySegment;
 use crate::config::Criterion;
 use crate::error::Result;
-use crate::folder::Model;
 use crate::log::tags::{self, Phase};
 use crate::metric::NumberMetrics;
+use crate::output::folder::Model;
+use crate::phase::evaluate::{Evaluator, Scores};
 use crate::run::Run;
 
 /// What a training gave.
@@ -23,7 +23,7 @@ pub struct Fitted {
     /// The critics at the last validation, task by task.
     pub critics: IndexMap<String, TaskCriticSummary>,
     /// What all validations say of them.
-    pub(super) critic_health: CriticHealth,
+    pub(crate) critic_health: CriticHealth,
     /// Mean loss weights by segment of the rows, where there are critics.
     pub weights: Option<WeightsBySegment>,
 }
@@ -44,7 +44,7 @@ pub struct Kept {
 }
 
 /// The validation split, and what it has said so far.
-pub(super) struct Validation<'a> {
+pub(crate) struct Validation<'a> {
     split: Evaluator<'a>,
     diagnosis: Diagnosis<'a>,
     criterion: Criterion,
@@ -57,7 +57,7 @@ pub(super) struct Validation<'a> {
 }
 
 impl<'a> Validation<'a> {
-    pub(super) fn new(run: &mut Run<'a>, patience: u32) -> Self {
+    pub(crate) fn new(run: &mut Run<'a>, patience: u32) -> Self {
         let split = Evaluator::new(run.reader(Split::Validation), run.schema());
         let criterion = run.criterion();
         if let Some(task) = &criterion.instead_of_auc_of {
@@ -79,7 +79,7 @@ impl<'a> Validation<'a> {
     }
 
     /// Evaluates and logs the actor, and its critics where it has any; keeps it if it is the best so far.
-    pub(super) fn record(
+    pub(crate) fn record(
         &mut self,
         run: &mut Run<'_>,
         (phase, step): (Phase, u64),
@@ -119,7 +119,7 @@ impl<'a> Validation<'a> {
     }
 
     /// Whether patience is at its end.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.evaluations_since >= self.patience
     }
 
@@ -128,12 +128,12 @@ impl<'a> Validation<'a> {
     }
 
     /// The best value so far, for people.
-    pub(super) fn best_so_far(&self) -> Option<String> {
+    pub(crate) fn best_so_far(&self) -> Option<String> {
         self.best_value().map(|value| format!("best {} {value:.4}", self.criterion.name()))
     }
 
     /// Saves the best actor of a training that cannot go on; tells where it is.
-    pub(super) fn keep_best(&self, run: &Run<'_>) -> String {
+    pub(crate) fn keep_best(&self, run: &Run<'_>) -> String {
         let Some(best) = &self.best else {
             return match run.folder.has_models() {
                 true => "nothing was validated yet, the models of the phases before are in the run folder's model/".into(),
@@ -153,7 +153,7 @@ impl<'a> Validation<'a> {
     ///
     /// # Panics
     /// If nothing was validated: every epoch ends with a validation.
-    pub(super) fn into_fitted(self) -> Fitted {
+    pub(crate) fn into_fitted(self) -> Fitted {
         let Self { best, critics, critic_health, .. } = self;
         let best = best.expect("every epoch ends with a validation");
         Fitted { best, critics, critic_health, weights: None }

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::diagnose::TaskCriticSummary;
+use super::diagnosis::TaskCriticSummary;
 use crate::run::Run;
 
 /// A range of Q below this tells no rows apart.
@@ -19,7 +19,7 @@ const LEAST_SESSIONS: u64 = 30;
 
 /// Watches the critics of every task on validation sessions.
 #[derive(Default)]
-pub(super) struct CriticHealth {
+pub(crate) struct CriticHealth {
     tasks: IndexMap<String, TaskHealth>,
 }
 
@@ -35,7 +35,7 @@ struct TaskHealth {
 
 impl CriticHealth {
     /// Takes in a look at the critics.
-    pub(super) fn update(&mut self, tasks: &IndexMap<String, TaskCriticSummary>) {
+    pub(crate) fn update(&mut self, tasks: &IndexMap<String, TaskCriticSummary>) {
         for (name, task) in tasks {
             self.record(name, task);
         }
@@ -54,7 +54,7 @@ impl CriticHealth {
     }
 
     /// Says what is wrong at the end.
-    pub(super) fn finish(&self, run: &mut Run<'_>) {
+    pub(crate) fn finish(&self, run: &mut Run<'_>) {
         self.complaints().for_each(|complaint| run.warn(complaint));
     }
 

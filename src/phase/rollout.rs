@@ -10,7 +10,7 @@ use rmtl_envs::{EnvironmentConfig, Row, SessionEnv, Sessions};
 use crate::run::Run;
 
 /// Training sessions on the way, in a random order, with exploring actions.
-pub(super) struct Walk<'a> {
+pub(super) struct Rollout<'a> {
     environment: SessionEnv<'a>,
     n_sessions: u32,
     order: Stream,
@@ -26,7 +26,7 @@ pub(super) struct Tally {
     ends: u64,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Rollout<'a> {
     /// At the start of the training sessions; `streams` is the prefix of its random streams.
     pub(super) fn new(run: &Run<'a>, sessions: &'a Sessions, n_lanes: usize, streams: &str) -> Self {
         let schedule = &run.config.schedule;

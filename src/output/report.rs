@@ -9,8 +9,9 @@ use rmtl_envs::{Manifest, Split};
 use serde::{Deserialize, Serialize};
 
 use crate::metric::TaskMetrics;
-use crate::phase::{CriticSummary, Scores, WeightsBySegment};
-use crate::selection::Selection;
+use crate::monitor::WeightsBySegment;
+use crate::output::selection::Selection;
+use crate::phase::{CriticSummary, Scores};
 
 /// Metrics per task name, in the order of the tasks.
 pub type TaskBlock = IndexMap<String, TaskMetrics>;

@@ -1,0 +1,13 @@
+//! What is watched while actors and critics learn, and what is said of it.
+
+pub(crate) mod alarm;
+pub(crate) mod critic_health;
+pub(crate) mod diagnosis;
+pub mod metric_warnings;
+pub(crate) mod negative;
+pub(crate) mod segments;
+pub(crate) mod validation;
+
+pub use diagnosis::TaskCriticSummary;
+pub use segments::WeightsBySegment;
+pub use validation::{Fitted, Kept};
