@@ -7,15 +7,12 @@ use thiserror::Error;
 use crate::config::ConfigError;
 use crate::metric::MetricError;
 
-/// Why a command failed. Messages say where, what was expected, what was found and what to do.
+/// Why a training or an evaluation failed. Messages say where, what was expected, what was found and what to do.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The run file.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The raw log or the dataset file.
-    #[error(transparent)]
-    Ingest(#[from] rmtl_ingest::IngestError),
     /// The prepared dataset.
     #[error(transparent)]
     Dataset(#[from] rmtl_envs::EnvError),
@@ -104,7 +101,7 @@ impl std::fmt::Display for Learner {
 impl Error {
     /// Whether somebody asked for the end.
     pub fn is_interrupt(&self) -> bool {
-        matches!(self, Self::Interrupted { .. } | Self::Ingest(rmtl_ingest::IngestError::Cancelled))
+        matches!(self, Self::Interrupted { .. })
     }
 
     /// An [`Error::File`].

@@ -26,12 +26,12 @@ impl Interrupt {
     /// Listens to signals. Call once per process.
     pub fn listen() -> Self {
         let interrupt = Self::default();
-        let heard = interrupt.clone();
-        on_signal(move |signal| heard.hear(signal));
+        let asked = interrupt.clone();
+        on_signal(move |signal| asked.receive(signal));
         interrupt
     }
 
-    fn hear(&self, signal: i32) {
+    fn receive(&self, signal: i32) {
         self.signal.store(signal, Ordering::Relaxed);
         if self.cancel.ask() || self.at_once.load(Ordering::Relaxed) {
             std::process::exit(self.exit_status().into());
@@ -69,22 +69,22 @@ impl Interrupt {
     }
 }
 
-/// Calls `hear` with every signal that asks for the end, from a thread of its own.
+/// Calls `receive` with every signal that asks for the end, from a thread of its own.
 #[cfg(unix)]
-fn on_signal(hear: impl Fn(i32) + Send + 'static) {
+fn on_signal(receive: impl Fn(i32) + Send + 'static) {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
     // `nohup` has it ignored, so that the run outlives its terminal.
     let hang_up = (!is_ignored(SIGHUP)).then_some(SIGHUP);
     if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM].into_iter().chain(hang_up)) {
-        std::thread::spawn(move || signals.forever().for_each(hear));
+        std::thread::spawn(move || signals.forever().for_each(receive));
     }
 }
 
 #[cfg(not(unix))]
-fn on_signal(hear: impl Fn(i32) + Send + 'static) {
-    drop(ctrlc::set_handler(move || hear(CTRL_C)));
+fn on_signal(receive: impl Fn(i32) + Send + 'static) {
+    drop(ctrlc::set_handler(move || receive(CTRL_C)));
 }
 
 /// Whether this process was started with `signal` ignored, where the system tells.

@@ -27,6 +27,7 @@ pub mod log;
 pub mod memory;
 pub mod metric;
 pub mod monitor;
+pub mod observer;
 pub mod output;
 pub mod phase;
 pub mod run;

@@ -1,5 +1,6 @@
 //! What every phase of a run works with.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
@@ -11,9 +12,10 @@ use rmtl_envs::{Dataset, Schema, Split};
 use crate::config::{Criterion, RunFile};
 use crate::error::{Error, Learner, Result};
 use crate::interrupt::Interrupt;
+use crate::log::Logger;
 use crate::log::tags::{self, Phase};
-use crate::log::{Console, Logger};
 use crate::memory;
+use crate::observer::Observer;
 use crate::output::folder::RunFolder;
 use crate::output::report::PhaseTiming;
 
@@ -31,8 +33,8 @@ pub struct Run<'a> {
     pub folder: &'a RunFolder,
     /// Where curves go.
     pub logger: Logger,
-    /// Where people look.
-    pub console: Console,
+    /// Who is told how it goes.
+    pub observer: Arc<dyn Observer>,
     /// Ctrl-C.
     pub interrupt: Interrupt,
     /// Time per finished phase.
@@ -92,7 +94,7 @@ impl<'a> Run<'a> {
 
     /// Tells people now, and readers of the report later.
     pub fn warn(&mut self, message: String) {
-        self.console.warn(&message);
+        self.observer.warn(&message);
         self.warnings.push(message);
     }
 

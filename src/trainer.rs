@@ -1,5 +1,7 @@
 //! A run file and a prepared dataset, run. Nothing here prepares data, and nobody need watch.
 
+use std::sync::Arc;
+
 use burn::tensor::Device;
 use rmtl_agents::stream::Streams;
 use rmtl_envs::Dataset;
@@ -8,7 +10,8 @@ use crate::config::RunFile;
 use crate::device::device;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::log::{Console, JsonlSink, Logger, Sink, TensorBoardSink};
+use crate::log::{JsonlSink, Logger, Sink, TensorBoardSink};
+use crate::observer::{Observer, Unobserved};
 use crate::output::folder::{REPORT_FILE, REPORT_PAGE, RunFolder, TENSORBOARD};
 use crate::output::report::Report;
 use crate::run::Run;
@@ -19,13 +22,13 @@ pub struct Trainer<'a> {
     config: &'a RunFile,
     dataset: &'a Dataset,
     device: Device,
-    console: Console,
+    observer: Arc<dyn Observer>,
     interrupt: Interrupt,
     warnings: Vec<String>,
 }
 
 impl<'a> Trainer<'a> {
-    /// A training that shows warnings alone.
+    /// A training that nobody watches; its warnings stand in its report.
     ///
     /// # Errors
     /// The run file does not fit the data, or its device is not there.
@@ -33,13 +36,13 @@ impl<'a> Trainer<'a> {
         let device = device(&config.device)?;
         config.check(&dataset.manifest.schema)?;
         config.check_sessions(&dataset.manifest)?;
-        let (console, interrupt) = (Console::quiet(), Interrupt::default());
-        Ok(Self { config, dataset, device, console, interrupt, warnings: Vec::new() })
+        let (observer, interrupt) = (Arc::new(Unobserved), Interrupt::default());
+        Ok(Self { config, dataset, device, observer, interrupt, warnings: Vec::new() })
     }
 
-    /// The same with its progress and warnings on `console`.
-    pub fn watched_on(self, console: Console) -> Self {
-        Self { console, ..self }
+    /// The same with an observer of its progress and warnings.
+    pub fn observed_by(self, observer: impl Observer + 'static) -> Self {
+        Self { observer: Arc::new(observer), ..self }
     }
 
     /// The same with an end when `interrupt` says so; what was trained by then is kept.
@@ -66,12 +69,12 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// A log destination cannot be had; nothing has been trained.
     pub fn begin(self, folder: &'a RunFolder) -> Result<Run<'a>> {
-        let Self { config, dataset, device, console, interrupt, mut warnings } = self;
-        let logger = logger(config, dataset, folder, &console)?;
+        let Self { config, dataset, device, observer, interrupt, mut warnings } = self;
+        let logger = logger(config, dataset, folder, &observer)?;
         warnings.extend(dataset.manifest.warnings.iter().map(|warning| warning.message.clone()));
         let streams = Streams::new(config.seed);
         let timings = Vec::new();
-        Ok(Run { config, dataset, device, streams, folder, logger, console, interrupt, timings, warnings })
+        Ok(Run { config, dataset, device, streams, folder, logger, observer, interrupt, timings, warnings })
     }
 }
 
@@ -84,7 +87,7 @@ pub fn run(mut run: Run<'_>) -> Result<Report> {
     run.logger.flush();
     if matches!(result, Err(Error::Interrupted { .. })) && run.folder.has_models() {
         let models = run.folder.path().join("model");
-        run.console.warn(&format!("the models trained so far are in {}", models.display()));
+        run.observer.warn(&format!("the models trained so far are in {}", models.display()));
     }
     result
 }
@@ -98,7 +101,12 @@ pub fn write_report(folder: &RunFolder, report: &Report) -> Result<()> {
     folder.write(REPORT_PAGE, &report.to_markdown())
 }
 
-fn logger(config: &RunFile, dataset: &Dataset, folder: &RunFolder, console: &Console) -> Result<Logger> {
+fn logger(
+    config: &RunFile,
+    dataset: &Dataset,
+    folder: &RunFolder,
+    observer: &Arc<dyn Observer>,
+) -> Result<Logger> {
     let path = folder.path();
     let failed = |error: std::io::Error| Error::file("write logs to", path, error);
     let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(JsonlSink::create(path).map_err(failed)?)];
@@ -107,6 +115,6 @@ fn logger(config: &RunFile, dataset: &Dataset, folder: &RunFolder, console: &Con
     }
     sinks.extend(config.log.sinks.open(path).map_err(failed)?);
     let tasks = dataset.manifest.schema.tasks.iter().map(|task| task.name.clone()).collect();
-    let console = console.clone();
-    Ok(Logger::new(tasks, sinks, move |message| console.warn(message)))
+    let observer = observer.clone();
+    Ok(Logger::new(tasks, sinks, move |message| observer.warn(message)))
 }

@@ -1,5 +1,7 @@
 //! The agent beside the actor: schedules, their counts of updates, and what the actor follows.
 
+use rmtl::error::{Error, Learner};
+use rmtl::launch::LaunchError;
 use rmtl::output::report::Report;
 
 use crate::workbench::Workbench;
@@ -244,9 +246,9 @@ fn a_joint_run_that_no_number_comes_out_of_keeps_the_best_actor() {
         "schedule.joint.training.evaluations_per_epoch=9",
     ];
     let error = bench.try_train("run", &joint(&set)).unwrap_err();
-    let critics = rmtl::error::Learner::Critics;
+    let critics = Learner::Critics;
     assert!(
-        matches!(error, rmtl::error::Error::Diverged { phase: "joint", part, .. } if part == critics),
+        matches!(error, LaunchError::Run(Error::Diverged { phase: "joint", part, .. }) if part == critics),
         "{error}"
     );
     assert!(error.to_string().contains("`critic.learning_rate`"), "{error}");

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rmtl::cli::{DataArguments, TrainArguments, train};
-use rmtl::error::Error;
 use rmtl::interrupt::Interrupt;
+use rmtl::launch::LaunchError;
 use rmtl::log::Console;
 use rmtl::output::report::Report;
 use serde_json::Value;
@@ -75,11 +75,16 @@ impl Workbench {
     }
 
     /// Runs into the folder `out` with `--set` for each of `set`.
-    pub(crate) fn try_train(&self, out: &str, set: &[&str]) -> Result<Report, Error> {
+    pub(crate) fn try_train(&self, out: &str, set: &[&str]) -> Result<Report, LaunchError> {
         self.train_until(out, set, Interrupt::default())
     }
 
-    pub(crate) fn train_until(&self, out: &str, set: &[&str], interrupt: Interrupt) -> Result<Report, Error> {
+    pub(crate) fn train_until(
+        &self,
+        out: &str,
+        set: &[&str],
+        interrupt: Interrupt,
+    ) -> Result<Report, LaunchError> {
         let mut overrides: Vec<_> = set.iter().map(|text| text.parse().unwrap()).collect();
         let prepared = format!("data.prepared={:?}", self.path("prepared"));
         overrides.push(prepared.parse().unwrap());

@@ -4,8 +4,8 @@ use rmtl_ingest::DatasetFile;
 
 use super::CheckArguments;
 use super::output::print;
-use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::launch::Result;
 
 pub(super) fn command(arguments: &CheckArguments, interrupt: &Interrupt) -> Result<()> {
     let file = DatasetFile::read(&arguments.dataset_file)?;

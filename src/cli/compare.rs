@@ -5,7 +5,7 @@ use comfy_table::presets;
 use super::CompareArguments;
 use super::output::{complain, print};
 use crate::compare::{On, compare, seed_deviation, tables};
-use crate::error::Result;
+use crate::launch::Result;
 
 pub(super) fn command(arguments: &CompareArguments) -> Result<()> {
     let groups = compare(&arguments.run_dirs, arguments.actor, arguments.split, |error| {

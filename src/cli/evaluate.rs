@@ -8,8 +8,9 @@ use super::EvaluateArguments;
 use super::output::{complain, print};
 use crate::config::{Override, RunFile};
 use crate::device::device;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::launch::Result;
 use crate::launch::run_data;
 use crate::log::Console;
 use crate::output::folder::{Model, REPORT_FILE, RUN_FILE, RunFolder};
@@ -46,7 +47,8 @@ pub(super) fn command(arguments: &EvaluateArguments, interrupt: &Interrupt) -> R
     }
     let unfinished = if folder.is_in_use() { "the run is still going on" } else { "the run did not finish" };
     let Some((model, tasks)) = evaluated else {
-        return Err(Error::file("evaluate", &arguments.run_dir, format!("{unfinished}: no actor in it yet")));
+        let reason = format!("{unfinished}: no actor in it yet");
+        return Err(Error::file("evaluate", &arguments.run_dir, reason).into());
     };
     let comparison = Comparison {
         tasks,
@@ -81,6 +83,7 @@ fn check_overrides(overrides: &[Override]) -> Result<()> {
              here, and a training with another value is `rmtl train {} --set ..`",
             item.key(),
             RUN_FILE
-        ))),
+        ))
+        .into()),
     }
 }

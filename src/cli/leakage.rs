@@ -8,15 +8,16 @@ use rmtl_ingest::{DatasetFile, Difference, LEAKAGE_RUNS, LeakageTest, Variant};
 use super::CheckArguments;
 use super::output::print;
 use super::prepare::print_splits;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::interrupt::Interrupt;
+use crate::launch::Result;
 use crate::launch::preparation::Shown;
 use crate::log::Console;
 
 pub(super) fn command(file: &DatasetFile, arguments: &CheckArguments, interrupt: &Interrupt) -> Result<()> {
     let console = if arguments.quiet { Console::quiet() } else { Console::detect() };
     let shown = RefCell::new(Shown::on(&console));
-    let progress = |stage: rmtl_ingest::Progress| shown.borrow_mut().hear(&stage);
+    let progress = |stage: rmtl_ingest::Progress| shown.borrow_mut().update(&stage);
     let test = LeakageTest::new(file, arguments.root.as_deref(), &progress, interrupt.cancel())?;
     shown.borrow_mut().finish_stage();
     print_splits(test.manifest());
@@ -33,7 +34,7 @@ pub(super) fn command(file: &DatasetFile, arguments: &CheckArguments, interrupt:
         shown.borrow_mut().finish_stage();
         print(format_args!("{:<32} {}", run_name(until, variant), outcome(&found)));
         if !found.is_empty() {
-            return Err(Error::Usage(advice(variant, &found).into()));
+            return Err(Error::Usage(advice(variant, &found).into()).into());
         }
     }
     Ok(())

@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::output::print;
 use crate::config::keys;
 use crate::device::devices;
-use crate::error::{Error, Result};
+use crate::error::Error;
+use crate::launch::Result;
 use crate::log::Sinks;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -5,8 +5,8 @@ use rmtl_ingest::DatasetFile;
 
 use super::PrepareArguments;
 use super::output::print;
-use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::launch::Result;
 use crate::launch::preparation::{default_folder, prepared, warn};
 use crate::log::Console;
 

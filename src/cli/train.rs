@@ -5,9 +5,9 @@ use std::path::Path;
 use super::TrainArguments;
 use super::output::print;
 use crate::config::{Override, RunFile};
-use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::launch;
+use crate::launch::Result;
 use crate::log::Console;
 use crate::output::folder::{REPORT_PAGE, RunFolder, TENSORBOARD};
 use crate::output::report::Report;
@@ -30,7 +30,7 @@ pub(super) fn command(arguments: &TrainArguments, interrupt: Interrupt) -> Resul
         print(format_args!("curves      tensorboard --logdir {}", out.join(TENSORBOARD).display()));
     }
     print(format_args!("again       rmtl evaluate {}", out.display()));
-    written
+    Ok(written?)
 }
 
 /// Runs a run file into the folder `out`.

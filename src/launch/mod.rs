@@ -1,13 +1,15 @@
 //! A run file, run from wherever its data are: prepared where needed, then trained.
 
-pub(crate) mod preparation;
+mod error;
+pub mod preparation;
 pub(crate) mod run_data;
 
 use std::path::Path;
 
+pub use error::{LaunchError, Result};
+
 use crate::config::RunFile;
 use crate::device::device;
-use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::log::Console;
 use crate::log::tags::Phase;
@@ -66,7 +68,7 @@ fn train_in(
     interrupt.check(Phase::Pretrain, 0)?;
     folder.write(DATASET_FILE, &data.dataset_file)?;
     folder.write(RUN_FILE, &RunFile { data: data.config(folder.path())?, ..config.clone() }.to_toml()?)?;
-    let run = trainer.watched_on(console).ended_by(interrupt).with_warnings(data.warnings).begin(folder)?;
+    let run = trainer.observed_by(console).ended_by(interrupt).with_warnings(data.warnings).begin(folder)?;
     begun();
-    trainer::run(run)
+    Ok(trainer::run(run)?)
 }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use rmtl_envs::Manifest;
 use rmtl_ingest::{DatasetFile, Prepared, Progress as Stage};
 
-use crate::error::Result;
 use crate::interrupt::Interrupt;
-use crate::log::{Console, Progress};
+use crate::launch::Result;
+use crate::log::{Bar, Console};
+use crate::observer::{Observer, PhaseObserver};
 
 /// The dataset of `file` at `out`, prepared now unless it is there already. What looks odd is said once, when it is made.
 ///
@@ -22,7 +23,7 @@ pub fn prepared(
     interrupt: &Interrupt,
 ) -> Result<Prepared> {
     let shown = RefCell::new(Shown::on(console));
-    let progress = |stage| shown.borrow_mut().hear(&stage);
+    let progress = |stage| shown.borrow_mut().update(&stage);
     let prepared = rmtl_ingest::prepare(file, root, out, &progress, interrupt.cancel())?;
     shown.into_inner().finish_stage();
     if !prepared.reused {
@@ -45,7 +46,7 @@ pub fn default_folder(file: &DatasetFile) -> PathBuf {
 pub(crate) struct Shown<'a> {
     console: &'a Console,
     /// Name, bar and rows of the current stage.
-    stage: Option<(&'static str, Progress, u64)>,
+    stage: Option<(&'static str, Box<Bar>, u64)>,
 }
 
 impl<'a> Shown<'a> {
@@ -53,12 +54,12 @@ impl<'a> Shown<'a> {
         Self { console, stage: None }
     }
 
-    pub(crate) fn hear(&mut self, stage: &Stage) {
+    pub(crate) fn update(&mut self, stage: &Stage) {
         match stage {
             Stage::Waiting => {
                 self.advance("wait", 0, 0);
                 if let Some((_, bar, _)) = &mut self.stage {
-                    bar.message("for another process that prepares it");
+                    bar.message("for another process that prepares it".into());
                 }
             }
             Stage::Querying { rows } => self.advance("query", *rows, 0),
@@ -77,7 +78,7 @@ impl<'a> Shown<'a> {
     fn advance(&mut self, name: &'static str, rows: u64, total: u64) {
         if self.stage.as_ref().is_none_or(|(current, ..)| *current != name) {
             self.finish_stage();
-            self.stage = Some((name, self.console.progress(name, total), 0));
+            self.stage = Some((name, Box::new(self.console.bar(name, total)), 0));
         }
         if let Some((_, bar, seen)) = &mut self.stage {
             bar.advance(rows.saturating_sub(*seen));

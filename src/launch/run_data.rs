@@ -6,10 +6,12 @@ use rmtl_envs::Dataset;
 use rmtl_ingest::{DatasetFile, IngestError};
 
 use crate::config::DataConfig;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::launch::preparation::{default_folder, prepared};
+use crate::launch::{LaunchError, Result};
 use crate::log::Console;
+use crate::observer::Observer;
 use crate::output::folder::DATASET_FILE;
 
 /// Digits of a content hash in the name of a folder.
@@ -49,7 +51,7 @@ pub(crate) fn of(data: &DataConfig, console: &Console, interrupt: &Interrupt) ->
     let (directory, dataset) = match &data.content_hash {
         None => match prepared(&file, Some(&root), &place, console, interrupt) {
             Ok(made) => (made.directory, made.dataset),
-            Err(Error::Ingest(error)) if data.prepared.is_some() && is_absent(&file, &error) => {
+            Err(LaunchError::Ingest(error)) if data.prepared.is_some() && is_absent(&file, &error) => {
                 let dataset = brought(&file, &place).ok_or(error)?;
                 warnings.push(format!("the raw log is not here: {} is taken as it is", place.display()));
                 console.warn(&warnings[0]);
@@ -142,7 +144,7 @@ impl Wanted<'_> {
                 Ok(made) if made.dataset.manifest.content_hash == self.hash => {
                     return Ok((made.directory, made.dataset));
                 }
-                Err(error @ Error::Ingest(IngestError::Output { .. })) => refused = Some(error),
+                Err(error @ LaunchError::Ingest(IngestError::Output { .. })) => refused = Some(error),
                 Err(error) => return Err(error),
                 // The raw log is being written.
                 Ok(_) => break,
@@ -151,7 +153,7 @@ impl Wanted<'_> {
         Err(refused.unwrap_or_else(|| self.missing("there is no room for it".into())))
     }
 
-    fn missing(&self, reason: String) -> Error {
+    fn missing(&self, reason: String) -> LaunchError {
         let seen = self.places.iter().filter_map(|place| {
             let found = Dataset::open(place).ok()?.manifest.content_hash;
             Some(format!("{} holds {found}; ", place.display()))
@@ -162,12 +164,12 @@ impl Wanted<'_> {
             self.hash,
             seen.collect::<String>()
         );
-        Error::file("find the data of the run in", &self.places[0], reason)
+        Error::file("find the data of the run in", &self.places[0], reason).into()
     }
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|error| Error::file("find", path, error))
+    Ok(std::path::absolute(path).map_err(|error| Error::file("find", path, error))?)
 }
 
 /// `to` as seen from `from`, if both lie in `project`.

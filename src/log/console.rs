@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::observer::{Observer, PhaseObserver};
 use indicatif::{FormattedDuration, HumanCount, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 /// Lines between two progress lines where bars cannot be drawn.
@@ -50,15 +51,6 @@ impl Console {
         Self { output: Output::Lines { stream: Arc::new(Mutex::new(stream)), interval } }
     }
 
-    /// Tells something harmful but survivable, above the bars and even when quiet.
-    pub fn warn(&self, message: &str) {
-        let line = format!("warning: {message}");
-        match &self.output {
-            Output::Quiet { stream } => write_line(stream, &line),
-            _ => self.say(&line),
-        }
-    }
-
     /// Tells something worth a line, above the bars.
     pub fn say(&self, message: &str) {
         match &self.output {
@@ -70,8 +62,8 @@ impl Console {
         }
     }
 
-    /// Begins a phase that will see this many rows; 0 when nobody knows how many.
-    pub fn progress(&self, phase: &str, total_rows: u64) -> Progress {
+    /// The bar of a phase that will see this many rows; 0 where the number is not known.
+    pub fn bar(&self, phase: &str, total_rows: u64) -> Bar {
         let bar = match (&self.output, total_rows) {
             (Output::Bars(bars), 0) => bars.add(ProgressBar::new_spinner().with_style(style(SPINNER))),
             (Output::Bars(bars), _) => bars.add(ProgressBar::new(total_rows).with_style(style(BAR))),
@@ -84,7 +76,22 @@ impl Console {
         if matches!(self.output, Output::Bars(_)) {
             bar.enable_steady_tick(TICK_INTERVAL);
         }
-        Progress { console: self.clone(), bar, last_line: Instant::now() }
+        Bar { console: self.clone(), bar, last_line: Instant::now() }
+    }
+}
+
+impl Observer for Console {
+    /// Above the bars, and even when quiet.
+    fn warn(&self, message: &str) {
+        let line = format!("warning: {message}");
+        match &self.output {
+            Output::Quiet { stream } => write_line(stream, &line),
+            _ => self.say(&line),
+        }
+    }
+
+    fn begin(&self, phase: &str, total_rows: u64) -> Box<dyn PhaseObserver> {
+        Box::new(self.bar(phase, total_rows))
     }
 }
 
@@ -101,17 +108,15 @@ fn style(template: &str) -> ProgressStyle {
         .progress_chars("━╸ ")
 }
 
-/// Progress of one phase. Dropped without [`finish`](Progress::finish), after an error, it says how far the
-/// phase came.
-pub struct Progress {
+/// The bar of one phase. Dropped before its end, after an error, it says how far the phase came.
+pub struct Bar {
     console: Console,
     bar: ProgressBar,
     last_line: Instant,
 }
 
-impl Progress {
-    /// Counts rows that were processed.
-    pub fn advance(&mut self, rows: u64) {
+impl PhaseObserver for Bar {
+    fn advance(&mut self, rows: u64) {
         self.bar.inc(rows);
         if let Output::Lines { interval, .. } = self.console.output
             && self.last_line.elapsed() >= interval
@@ -121,16 +126,17 @@ impl Progress {
         }
     }
 
-    /// Replaces the message beside the bar: current losses, the last AUC.
-    pub fn message(&mut self, message: impl Into<String>) {
-        self.bar.set_message(message.into());
+    fn message(&mut self, message: String) {
+        self.bar.set_message(message);
     }
 
-    /// Ends the phase, early or not, with a line that stays: time, rows, speed and the last message.
-    pub fn finish(self) {
+    /// Leaves a line: time, rows, speed and the last message.
+    fn finish(self: Box<Self>) {
         self.end("done in");
     }
+}
 
+impl Bar {
     fn end(&self, how: &str) {
         let (elapsed, rows) = (self.bar.elapsed(), self.bar.position());
         let (prefix, message) = (self.bar.prefix(), self.bar.message());
@@ -155,7 +161,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for Bar {
     fn drop(&mut self) {
         if !self.bar.is_finished() {
             self.end("stopped after");
@@ -216,8 +222,8 @@ mod tests {
     fn lines_show_share_speed_and_message_without_control_characters() {
         let written = Written::default();
         let console = Console::lines(written.clone(), Duration::ZERO);
-        let mut progress = console.progress("weighted", 2_000);
-        progress.message("loss 0.61");
+        let mut progress = console.begin("weighted", 2_000);
+        progress.message("loss 0.61".into());
         progress.advance(500);
         console.warn("a critic is dead");
         progress.advance(500);
@@ -235,7 +241,7 @@ mod tests {
     #[test]
     fn between_two_lines_passes_the_interval() {
         let written = Written::default();
-        let mut progress = Console::lines(written.clone(), Duration::from_secs(3600)).progress("pretrain", 0);
+        let mut progress = Console::lines(written.clone(), Duration::from_secs(3600)).begin("pretrain", 0);
         for _ in 0..1000 {
             progress.advance(1);
         }
@@ -247,7 +253,7 @@ mod tests {
     #[test]
     fn a_phase_cut_short_by_an_error_is_not_reported_as_done() {
         let written = Written::default();
-        let mut progress = Console::lines(written.clone(), Duration::from_secs(3600)).progress("critics", 10);
+        let mut progress = Console::lines(written.clone(), Duration::from_secs(3600)).begin("critics", 10);
         progress.advance(1);
         drop(progress);
         assert!(
@@ -261,7 +267,7 @@ mod tests {
     fn quiet_keeps_warnings_alone() {
         let written = Written::default();
         let console = Console { output: Output::Quiet { stream: Arc::new(Mutex::new(written.clone())) } };
-        let mut progress = console.progress("weighted", 10);
+        let mut progress = console.begin("weighted", 10);
         progress.advance(10);
         console.say("hello");
         progress.finish();
@@ -281,8 +287,8 @@ mod tests {
             }
         }
         let console = Console::lines(Closed, Duration::ZERO);
-        console.warn("nobody hears this");
-        let mut progress = console.progress("weighted", 1);
+        console.warn("nobody reads this");
+        let mut progress = console.begin("weighted", 1);
         progress.advance(1);
         progress.finish();
     }

@@ -235,10 +235,10 @@ mod tests {
 
     fn warnings_of(sink: Failing) -> (Vec<String>, MemorySink) {
         let (warnings, memory) = (Arc::new(Mutex::new(Vec::new())), MemorySink::default());
-        let heard = warnings.clone();
+        let recorded = warnings.clone();
         let mut logger =
             Logger::new(Vec::new(), vec![Box::new(sink), Box::new(memory.clone())], move |warning| {
-                heard.lock().expect("not poisoned").push(warning.to_owned());
+                recorded.lock().expect("not poisoned").push(warning.to_owned());
             });
         for step in 0..4 {
             logger.scalar("a", step, 0.5);

@@ -15,7 +15,7 @@ mod sink;
 pub mod tags;
 mod tensorboard;
 
-pub use console::{Console, Progress};
+pub use console::{Bar, Console};
 pub use external::{SinkSettings, Sinks, register};
 pub use histogram::Histogram;
 pub use jsonl::{JsonlSink, METRICS_FILE, TIMINGS_FILE};

@@ -66,7 +66,7 @@ impl CriticAlarms {
             if let Some(message) = &self.now[task]
                 && !std::mem::replace(&mut self.told[task], true)
             {
-                run.console.warn(&format!("step {step}: {message}"));
+                run.observer.warn(&format!("step {step}: {message}"));
             }
         }
     }

@@ -19,7 +19,7 @@ impl NegativeWeights {
     }
 
     /// Hears the weights of a batch, `[batch, task]` row-major.
-    pub(crate) fn hear(&mut self, weights: &[f32]) {
+    pub(crate) fn record(&mut self, weights: &[f32]) {
         for row in weights.chunks_exact(self.negative.len()) {
             self.rows += 1;
             self.negative.iter_mut().zip(row).for_each(|(count, &weight)| *count += u64::from(weight < 0.0));
@@ -54,8 +54,8 @@ mod tests {
     #[test]
     fn shares_are_of_rows_and_per_task() {
         let mut weights = NegativeWeights::new(2);
-        weights.hear(&[1.0, -0.5, -0.0, -2.0]);
-        weights.hear(&[0.0, 3.0, -1.0, -1.0]);
+        weights.record(&[1.0, -0.5, -0.0, -2.0]);
+        weights.record(&[0.0, 3.0, -1.0, -1.0]);
         assert_eq!(weights.shares().collect::<Vec<_>>(), [0.25, 0.75]);
         assert_eq!(NegativeWeights::new(1).shares().collect::<Vec<_>>(), [0.0]);
     }

@@ -101,7 +101,7 @@ impl<'a> Validation<'a> {
         let predictions = self.split.predict(averaged.as_ref().unwrap_or(actor));
         // Fails where predictions are no numbers: the model has diverged since the last validation.
         let scores =
-            self.split.score(&predictions).inspect_err(|_| run.console.warn(&self.keep_best(run)))?;
+            self.split.score(&predictions).inspect_err(|_| run.observer.warn(&self.keep_best(run)))?;
         log(run, phase, step, &scores);
         if let Some(critic) = critic {
             self.critics = self.diagnosis.measure(run, (phase, step), critic, &self.split, &predictions);

@@ -29,7 +29,7 @@ pub fn collect(run: &mut Run<'_>, actor: &Actor) -> Result<Collected> {
     let phase = Phase::Collect;
     let n_rows = run.dataset.train.n_rows();
     let n_tasks = run.schema().n_tasks();
-    let mut progress = run.console.progress(phase.name(), n_rows as u64);
+    let mut progress = run.observer.begin(phase.name(), n_rows as u64);
     let mut clock = PhaseClock::start();
     let reader = run.reader(Split::Train);
     let mut policy = FrozenPolicy::new(predict(&reader, actor), n_tasks);

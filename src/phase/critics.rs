@@ -57,7 +57,7 @@ pub fn critics(
     let diagnosis = Diagnosis::new(run, &validation);
     let predictions = validation.predict(actor);
     let batch_size = td.batch_size();
-    let mut progress = run.console.progress(phase.name(), config.max_steps * batch_size as u64);
+    let mut progress = run.observer.begin(phase.name(), config.max_steps * batch_size as u64);
     let mut clock = PhaseClock::start();
     let mut convergence = Convergence::new(config);
     let mut health = CriticHealth::default();

@@ -86,7 +86,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     let batch_size = run.config.batch_size;
     let n_batches = order.len().div_ceil(batch_size) as u64;
     let max_epochs = fit.config.max_epochs;
-    let mut progress = run.console.progress(phase.name(), u64::from(max_epochs) * order.len() as u64);
+    let mut progress = run.observer.begin(phase.name(), u64::from(max_epochs) * order.len() as u64);
     let mut clock = PhaseClock::start();
     let planned_steps = u64::from(max_epochs) * n_batches;
     let mut negative = NegativeWeights::new(schema.n_tasks());
@@ -112,7 +112,9 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
         let mut assembled = batches.first().map(|rows| read(rows));
         for (index, &rows) in batches.iter().enumerate() {
             let Some(current) = assembled.take() else { break };
-            run.interrupt.check(phase, step).inspect_err(|_| run.console.warn(&validation.keep_best(run)))?;
+            run.interrupt
+                .check(phase, step)
+                .inspect_err(|_| run.observer.warn(&validation.keep_best(run)))?;
             step += 1;
             let is_logged = run.is_logged(step);
             if let Critics::Learning(online) = &mut fit.critics {
@@ -138,7 +140,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             for (sum, loss) in epoch_losses.iter_mut().zip(&done.task_losses) {
                 *sum += loss / n_batches as f64;
             }
-            negative.hear(&done.weights);
+            negative.record(&done.weights);
             clock.advance(rows.len());
             progress.advance(rows.len() as u64);
             if is_logged {

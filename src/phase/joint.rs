@@ -44,7 +44,7 @@ impl OnlineCritics<'_> {
         }
         let phase = Phase::Critics;
         let rows = self.td.batch_size();
-        let mut progress = run.console.progress(phase.name(), steps * rows as u64);
+        let mut progress = run.observer.begin(phase.name(), steps * rows as u64);
         let mut clock = PhaseClock::start();
         for step in 1..=steps {
             run.interrupt.check(phase, step - 1)?;
@@ -79,8 +79,8 @@ impl OnlineCritics<'_> {
             if self.walk.rows().is_empty() {
                 self.walk.restart();
             }
-            let mut unheard = Tally::new(run.schema().n_tasks());
-            self.walk.step(&reader, &mut OnlinePolicy(actor), &mut self.td.replay, &mut unheard);
+            let mut ignored = Tally::new(run.schema().n_tasks());
+            self.walk.step(&reader, &mut OnlinePolicy(actor), &mut self.td.replay, &mut ignored);
             self.td.sample((step - 1) as f64 / planned as f64);
             self.td.redraw(&mut OnlinePolicy(actor));
             let is_logged = critic_step + 1 == self.critic_steps && run.is_logged(step);

@@ -72,7 +72,7 @@ impl<'a> Rollout<'a> {
             let is_cut = walked.next[lane] == Some(walked.rows[lane]);
             if !(is_cut && self.cut_rows == CutRows::LeaveOut) {
                 replay.push(Transition { row: walked.rows[lane], action });
-                tally.hear(&walked.rewards[lane * self.n_tasks..][..self.n_tasks], walked.terminated[lane]);
+                tally.record(&walked.rewards[lane * self.n_tasks..][..self.n_tasks], walked.terminated[lane]);
             }
         }
         self.explorer.go_on(walked.rows, walked.next);
@@ -85,7 +85,7 @@ impl Tally {
         Self { rewards: vec![0.0; n_tasks], transitions: 0, ends: 0 }
     }
 
-    fn hear(&mut self, rewards: &[f32], terminated: bool) {
+    fn record(&mut self, rewards: &[f32], terminated: bool) {
         for (sum, reward) in self.rewards.iter_mut().zip(rewards) {
             *sum += f64::from(*reward);
         }
@@ -117,7 +117,7 @@ mod tests {
         for (rewards, end) in
             [([-1.0, -0.2], false), ([-0.5, -0.1], false), ([-0.2, 0.0], false), ([-0.3, -0.1], true)]
         {
-            tally.hear(&rewards, end);
+            tally.record(&rewards, end);
         }
         // r̄ = −0.5 and −0.1, p = 1/4: 1 − 0.8 · 0.75 = 0.4
         let found = tally.mean_returns(0.8);

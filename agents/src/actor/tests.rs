@@ -223,8 +223,8 @@ fn weights_of_gradients_act_on_what_is_shared_and_the_inner_products_are_those_o
 
 #[test]
 fn famo_is_updated_with_the_losses_of_its_batch_after_the_step() {
-    struct Heard(Box<dyn LossWeighting>, Vec<f64>);
-    impl LossWeighting for Heard {
+    struct Recording(Box<dyn LossWeighting>, Vec<f64>);
+    impl LossWeighting for Recording {
         fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
             self.0.weights(input)
         }
@@ -238,14 +238,14 @@ fn famo_is_updated_with_the_losses_of_its_batch_after_the_step() {
     let schema = schema();
     let mut actor = esmm_actor(&schema, 0.0);
     let famo = famo::Config::default().init(2, Streams::new(1).named("weighting"));
-    let mut heard = Heard(famo, Vec::new());
-    let before = trained(&mut actor, &mut heard, &LossesConfig::default()).task_losses;
+    let mut recording = Recording(famo, Vec::new());
+    let before = trained(&mut actor, &mut recording, &LossesConfig::default()).task_losses;
     let p = predictions(&actor);
     // Labels (1, 0) and (0, 0).
     let expected = [-p[0].ln() - (1.0 - p[2]).ln(), -(1.0 - p[1]).ln() - (1.0 - p[3]).ln()];
     for task in 0..2 {
-        assert!((heard.1[task] - expected[task] / 2.0).abs() < 1e-6, "{:?}", heard.1);
-        assert_ne!(heard.1[task], before[task]);
+        assert!((recording.1[task] - expected[task] / 2.0).abs() < 1e-6, "{:?}", recording.1);
+        assert_ne!(recording.1[task], before[task]);
     }
 }
 

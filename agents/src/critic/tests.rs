@@ -279,7 +279,7 @@ fn twins_give_the_smaller_target_and_both_learn_towards_it() {
     let before = [q(&critic, 0), q(&critic, 1)];
     let step = critic.step(&transitions, &mut Pass::evaluation(), true);
     assert!((step.loss - loss(&before[0]) - loss(&before[1])).abs() < 1e-6, "the sum over both");
-    assert_eq!(step.q_values, before[0], "whoever asks hears the first");
+    assert_eq!(step.q_values, before[0], "the first one's are given out");
     for (twin, before) in before.iter().enumerate() {
         assert!(loss(&q(&critic, twin)) < loss(before), "twin {twin} has learnt");
     }

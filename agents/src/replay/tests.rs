@@ -14,7 +14,7 @@ fn replay(capacity: usize, n_rows: u32) -> Replay {
 }
 
 /// Draws until every transition was in a batch, and tells the replay its error.
-fn hear(replay: &mut Replay, stream: &mut Stream, error: impl Fn(u32) -> f32) {
+fn record(replay: &mut Replay, stream: &mut Stream, error: impl Fn(u32) -> f32) {
     let mut batch = TransitionBatch::default();
     let n = replay.len();
     let mut seen = std::collections::BTreeSet::new();
@@ -31,7 +31,7 @@ fn importance_weights_by_hand() {
     let mut replay = replay(2, 2);
     let mut stream = Streams::new(1).named("replay");
     // p = (|δ| + ε)^½ = 1 and 3, so P = ¼ and ¾.
-    hear(&mut replay, &mut stream, |row| if row == 0 { 0.999 } else { -8.999 });
+    record(&mut replay, &mut stream, |row| if row == 0 { 0.999 } else { -8.999 });
     let mut batch = TransitionBatch::default();
     for (progress, beta) in [(0.0, 0.4), (0.5, 0.7), (1.0, 1.0)] {
         replay.sample(400, progress, &mut stream, &mut batch);
@@ -50,7 +50,7 @@ fn importance_weights_by_hand() {
 fn corrected_draws_have_the_mean_of_uniform_ones_and_uncorrected_ones_do_not() {
     let mut replay = replay(10, 10);
     let mut stream = Streams::new(1).named("replay");
-    hear(&mut replay, &mut stream, |row| (row * row) as f32);
+    record(&mut replay, &mut stream, |row| (row * row) as f32);
     let mut batch = TransitionBatch::default();
     replay.sample(10_000, 1.0, &mut stream, &mut batch);
     let value = |row: &Row| f64::from(row.0);
@@ -67,7 +67,7 @@ fn corrected_draws_have_the_mean_of_uniform_ones_and_uncorrected_ones_do_not() {
 fn priorities_stay_with_their_transitions_when_the_ring_wraps() {
     let mut replay = replay(4, 4);
     let mut stream = Streams::new(1).named("replay");
-    hear(&mut replay, &mut stream, |_| 0.249); // p = ½
+    record(&mut replay, &mut stream, |_| 0.249); // p = ½
     for row in 4..6 {
         replay.push(Transition { row: Row(row), action: &[row as f32] });
     }
@@ -87,7 +87,7 @@ fn priorities_stay_with_their_transitions_when_the_ring_wraps() {
     close(shares(&mut replay), [200, 200, 400, 400]);
     // p = 1, 2, 3 and 6 for rows 2 to 5.
     let mut stream = Streams::new(2).named("replay");
-    hear(&mut replay, &mut stream, |row| [0.999, 3.999, 8.999, 35.999][row as usize - 2]);
+    record(&mut replay, &mut stream, |row| [0.999, 3.999, 8.999, 35.999][row as usize - 2]);
     close(shares(&mut replay), [100, 200, 300, 600]);
 }
 

@@ -64,8 +64,8 @@ fn a_shuffled_log_gives_the_same_tables() {
 /// Prepares and notes every step.
 fn watched(case: &Case, file: &DatasetFile) -> (Prepared, Vec<Progress>) {
     let steps = RefCell::new(Vec::new());
-    let hear = |step| steps.borrow_mut().push(step);
-    let prepared = prepare(file, Some(&case.root()), &case.out(), &hear, &Cancel::default()).unwrap();
+    let observe = |step| steps.borrow_mut().push(step);
+    let prepared = prepare(file, Some(&case.root()), &case.out(), &observe, &Cancel::default()).unwrap();
     (prepared, steps.into_inner())
 }
 
