@@ -1,5 +1,6 @@
-//! AdaTT (Li et al., *AdaTT: Adaptive Task-to-Task Fusion Network for Multitask Learning in Recommendations*, KDD 2023),
-//! AdaTT-sp with shared experts: levels of fusion units, each of which mixes all experts and adds its own.
+//! AdaTT (Li et al., [*AdaTT: Adaptive Task-to-Task Fusion Network for Multitask Learning in
+//! Recommendations*](https://arxiv.org/abs/2304.04959), KDD 2023), in the form AdaTT-sp with shared experts: levels of
+//! fusion units. Each unit mixes all experts of its level and adds its own.
 //!
 //! At level l every task is a unit with s native experts; one unit more has the S shared ones. With `u_i` the input of
 //! unit i (at the first level all are x, the flattened fields) and `E` the outputs of all experts, `e_ij(u_i)`:
@@ -8,16 +9,16 @@
 //! * `NativeExpertLF_i = Σ_j v_ij e_ij` over its own, v learnt, or the expert itself where there is only one;
 //! * `u_i' = AllExpertGF_i + NativeExpertLF_i`, of the shared unit in all levels but the last.
 //!
-//! `p_k = σ(tower_k(u_k))` after the last level. Shapes: x `[batch, field · dim]`, experts `[expert, batch, hidden]`, task
-//! by task and then the shared ones, units `[unit, batch, hidden]`, gates `[unit, batch, expert]`.
+//! `p_k = σ(tower_k(u_k))` after the last level. Shapes: x `[batch, field · dim]`, experts `[expert, batch, hidden]`,
+//! ordered by task, the shared ones last; units `[unit, batch, hidden]`, gates `[unit, batch, expert]`.
 //!
-//! Dense parameters of a level with inputs of d, N = K s + S experts and U units: N experts, `U (d + 1) N` of gates, `K s`
-//! of v if s > 1, S more but for the last level if S > 1. With 8 fields of 128, K = 2, s = 2, S = 1, levels 512 and 256,
-//! towers 128–64: 2,639,379 + 661,774 + 2 · 41,217.
+//! Dense parameters of a level with inputs of d, N = K s + S experts and U units: N experts, `U (d + 1) N` of gates,
+//! `K s` of v if s > 1, S more but for the last level if S > 1. With 8 fields of 128, K = 2, s = 2, S = 1, levels 512
+//! and 256, towers 128–64: 2,639,379 + 661,774 + 2 · 41,217.
 //!
-//! Choices where the paper is silent, and departures: 1. Gates have a bias, as in the authors' program. 2. v starts at
-//! U(±√(1/s)), as there. 3. A unit with one native expert adds it as it is even where another unit has more; the authors'
-//! program then learns its v too. 4. Without shared experts there is no shared unit.
+//! Choices where the paper gives none, and departures: 1. Gates have a bias, as in the authors' code. 2. v starts at
+//! U(±√(1/s)), as there. 3. A unit with one native expert adds it unscaled even where another unit has more; the
+//! authors' code then learns its v too. 4. Without shared experts there is no shared unit.
 
 use burn::module::{Module, Param, ParamId, list_param_ids};
 use burn::tensor::activation::softmax;

@@ -1,10 +1,11 @@
-//! AITM (Xi et al., *Modeling the Sequential Dependence among Audience Multi-step Conversions*, KDD 2021): a bottom per
-//! task; a task attends to its own representation and to what the task before it hands on.
+//! AITM (Xi et al., [*Modeling the Sequential Dependence among Audience Multi-step Conversions with Multi-task Learning
+//! in Targeted Display Advertising*](https://arxiv.org/abs/2105.08489), KDD 2021): a bottom per task; a task attends to
+//! its own representation and to a transformed representation of the task before it.
 //!
-//! With `f_k = bottom_k(x)`, d the width of a bottom: `z_k = f_k` of a task without a parent, else
-//! `p = g_k(z_parent)`, `z_k = Σ_{u ∈ {p, f_k}} a_u h_1(u)`, `a = softmax_u(⟨h_2(u), h_3(u)⟩ / √d)`; `p_k = σ(tower_k(z_k))`.
-//! g is a linear layer per transition, h_1, h_2, h_3 are linear layers shared by the transitions, all with bias. Shapes: f and
-//! z `[batch, d]` per task.
+//! With `f_k = bottom_k(x)`, d the width of a bottom: `z_k = f_k` of a task without a parent, else `p = g_k(z_parent)`,
+//! `z_k = Σ_{u ∈ {p, f_k}} a_u h_1(u)`, `a = softmax_u(⟨h_2(u), h_3(u)⟩ / √d)`; `p_k = σ(tower_k(z_k))`. g is a linear
+//! layer per transition, h_1, h_2, h_3 are linear layers shared by the transitions, all with bias. Shapes: f and z
+//! `[batch, d]` per task.
 //!
 //! Departures: 1. "The task before" is the parent in the task chain, so that trees of tasks work too. 2. The paper's
 //! calibrator is a term of its own, `losses.calibrator`.

@@ -1,4 +1,4 @@
-//! Any backbone as an object, of this crate or of another, so that an actor holds whichever a run file names.
+//! Any backbone as an object, of this crate or of another, so that an actor can hold the one that a run file names.
 
 use std::fmt;
 

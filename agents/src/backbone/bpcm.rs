@@ -1,5 +1,6 @@
-//! BPCM (Tang et al., *A Multi-task Learning Framework with Features Based on Behavioral Pattern Conversation*, eqs.
-//! 2–13): a feature tower per task, and attention over what the task before hands on.
+//! BPCM (Tang et al., [*A Multi-task Learning Framework with Features Based on Behavioral Pattern
+//! Conversation*](https://doi.org/10.1007/978-3-031-63992-0_17), MobiQuitous 2023, eqs. 2–13): a feature tower per
+//! task, and attention over a message from the task before.
 //!
 //! With E the fields `[F, d]`, task t's feature tower is
 //!
@@ -8,15 +9,17 @@
 //! * gate `B = σ(G W_C + A W_D)`, `q_t = A ⊙ B + G ⊙ (1 − B)`.
 //!
 //! `Z_t = q_t` of a task without a parent; else, with `h = dropout(Z_parent)` and projections of the transition's own,
-//! `Z_t = LayerNorm(softmax(q_t W_Q (h W_K)ᵀ / √d) h W_V + q_t)`. `p_t = σ(tower_t(flatten Z_t))`. The calibrator is the
-//! term `losses.calibrator`; the paper's best were α = 0.6 and d = 5.
+//! `Z_t = LayerNorm(softmax(q_t W_Q (h W_K)ᵀ / √d) h W_V + q_t)`. `p_t = σ(tower_t(flatten Z_t))`. The calibrator is
+//! the term `losses.calibrator`; the paper's best were α = 0.6 and d = 5.
 //!
-//! Dense parameters per task: `3d²` (attention), `2(d² + d)` (aggregation), `2d²` (gate), a tower on `F·d`; per task with
-//! a parent `3d² + 2d`. With 8 fields of 128, two tasks and towers 128–64: 2 · (49,152 + 33,024 + 32,768 + 139,521) + 49,408.
+//! Dense parameters per task: `3d²` (attention), `2(d² + d)` (aggregation), `2d²` (gate), a tower on `F·d`; per task
+//! with a parent `3d² + 2d`. With 8 fields of 128, two tasks and towers 128–64:
+//! 2 · (49,152 + 33,024 + 32,768 + 139,521) + 49,408.
 //!
-//! Choices where the paper is silent, and departures: 1. `h` is the keys' and values' input, q the queries'. 2. The layer
-//! norm stands after the sum. 3. "The task before" is the parent in the task chain. 4. Ablations: without `attention`
-//! q = G, without `aggregation` q = A (nothing is left to gate), without `gate` q = A + G, without `bpc` Z = q.
+//! Choices where the paper gives none, and departures: 1. `h` is the keys' and values' input, q the queries'. 2. The
+//! layer norm stands after the sum. 3. "The task before" is the parent in the task chain. 4. Ablations: without
+//! `attention` q = G, without `aggregation` q = A (nothing is left to gate), without `gate` q = A + G, without `bpc`
+//! Z = q.
 
 use burn::module::Module;
 use burn::nn::{LayerNorm, Linear};

@@ -1,10 +1,11 @@
-//! ESCM² (Wang et al., *Entire Space Counterfactual Multi-Task Model for Post-Click Conversion Rate Estimation*, SIGIR
-//! 2022): ESMM whose conditional probabilities are trained by a counterfactual loss too.
+//! ESCM² (Wang et al., [*ESCM²: Entire Space Counterfactual Multi-Task Model for Post-Click Conversion Rate
+//! Estimation*](https://arxiv.org/abs/2204.05125), SIGIR 2022): ESMM whose conditional probabilities are trained by a
+//! counterfactual loss too.
 //!
 //! The heads are ESMM's, `p_k = Π_{j ≤ k} σ_j`. The loss is the term `losses.counterfactual`, in mode `ips` by inverse
 //! propensities, in mode `dr` doubly robust: then every task with a parent has an imputation head beside its own, a
-//! bottom and a tower whose output estimates the task's conditional loss `ê`. It is a plain number: neither squashed nor
-//! a probability.
+//! bottom and a tower whose output estimates the task's conditional loss `ê`. It is a plain number: neither squashed
+//! nor a probability.
 //!
 //! Dense parameters beyond ESMM's: a bottom and a tower per task with a parent in mode `dr`, none in mode `ips`. With 8
 //! fields of 128, K = 2, bottom 512–256 and tower 128–64: 2 · 697,345 (`ips`) and 3 · 697,345 (`dr`).

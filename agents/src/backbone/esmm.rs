@@ -1,4 +1,5 @@
-//! ESMM (Ma et al., *Entire Space Multi-Task Model*, SIGIR 2018): shared tables, a bottom and a tower per task, and
+//! ESMM (Ma et al., [*Entire Space Multi-Task Model: An Effective Approach for Estimating Post-Click Conversion
+//! Rate*](https://arxiv.org/abs/1804.07931), SIGIR 2018): shared tables, a bottom and a tower per task, and
 //! probabilities multiplied along the task chain.
 //!
 //! `p_k = Π_{j ≤ k} σ(tower_j(bottom_j(x)))`: CTR = σ_1, CTCVR = σ_1 · σ_2. With more than two tasks the product runs

@@ -1,4 +1,4 @@
-//! What many backbones are made of: widths, and what they end with, a tower and a logit per task.
+//! Parts that many backbones share: widths, and at the end a tower and a logit per task.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};

@@ -1,8 +1,9 @@
-//! MMoE (Ma et al., *Modeling Task Relationships in Multi-task Learning with Multi-gate Mixture-of-Experts*, KDD
-//! 2018): E experts, a softmax gate and a tower per task.
+//! MMoE (Ma et al., [*Modeling Task Relationships in Multi-task Learning with Multi-gate
+//! Mixture-of-Experts*](https://doi.org/10.1145/3219819.3220007), KDD 2018): E experts, a softmax gate and a tower per
+//! task.
 //!
-//! `f_k = Σ_e g_k(x)_e · expert_e(x)`, `g_k = softmax(W_k x + b_k)`, `p_k = σ(tower_k(f_k))`, with x the flattened fields
-//! `[batch, field · dim]`, experts `[expert, batch, hidden]` and gates `[batch, task, expert]`.
+//! `f_k = Σ_e g_k(x)_e · expert_e(x)`, `g_k = softmax(W_k x + b_k)`, `p_k = σ(tower_k(f_k))`, with x the flattened
+//! fields `[batch, field · dim]`, experts `[expert, batch, hidden]` and gates `[batch, task, expert]`.
 //!
 //! Departures: 1. Gates have a bias, as in most implementations; the paper's have none.
 

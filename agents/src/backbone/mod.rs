@@ -1,7 +1,7 @@
 //! Multi-task backbones: the actors.
 //!
-//! A backbone is one file that exports `Config` and `Model`, and one line in the list below; one of another crate is the
-//! same and a call of [`register`].
+//! A backbone is one file that exports `Config` and `Model`, and one line in the list below. For a backbone of another
+//! crate a call of [`register`] takes the line's place.
 
 use burn::module::{Module, ParamId};
 use burn::tensor::{Device, Tensor};

@@ -1,8 +1,9 @@
-//! OMoE (the one-gate model of Ma et al., *Modeling Task Relationships in Multi-task Learning with Multi-gate
-//! Mixture-of-Experts*, KDD 2018): E experts, ONE softmax gate, a tower per task.
+//! OMoE (the one-gate model of Ma et al., [*Modeling Task Relationships in Multi-task Learning with Multi-gate
+//! Mixture-of-Experts*](https://doi.org/10.1145/3219819.3220007), KDD 2018): E experts, ONE softmax gate, a tower per
+//! task.
 //!
-//! `f = Σ_e g(x)_e · expert_e(x)`, `g = softmax(W x + b)`, `p_k = σ(tower_k(f))`, with x the flattened fields `[batch, field ·
-//! dim]`, experts `[expert, batch, hidden]` and the gate `[batch, expert]`.
+//! `f = Σ_e g(x)_e · expert_e(x)`, `g = softmax(W x + b)`, `p_k = σ(tower_k(f))`, with x the flattened fields
+//! `[batch, field · dim]`, experts `[expert, batch, hidden]` and the gate `[batch, expert]`.
 //!
 //! Departures: 1. The gate has a bias, as in MMoE here.
 

@@ -1,9 +1,9 @@
-//! PEPNet (Chang et al., *PEPNet: Parameter and Embedding Personalized Network for Infusing with Personalized Prior
-//! Information*, KDD 2023): gates that scale the embeddings by what is known of the domain, and the towers' hidden units
-//! by what is known of the user and the item.
+//! PEPNet (Chang et al., [*PEPNet: Parameter and Embedding Personalized Network for Infusing with Personalized Prior
+//! Information*](https://arxiv.org/abs/2302.01115), KDD 2023): gates that scale the embeddings by fields of the domain,
+//! and the towers' hidden units by fields of the user and the item.
 //!
-//! A gate unit is `gate(z) = γ σ(W' ReLU(W z + b) + b')`, γ = 2. With E the flattened fields, `E_D` and `E_P` those of the
-//! domain and the personal fields, sg the stop-gradient, and ⊕ putting side by side:
+//! A gate unit is `gate(z) = γ σ(W' ReLU(W z + b) + b')`, γ = 2. With E the flattened fields, `E_D` and `E_P` those of
+//! the domain and the personal fields, sg the stop-gradient, and ⊕ concatenation:
 //!
 //! * EPNet: `O = gate(E_D ⊕ sg(E)) ⊙ E`;
 //! * PPNet, layer l of task k: `δ_kl = gate_kl(E_P ⊕ sg(O))`, `h_kl = δ_kl ⊙ ReLU(W_kl h_k,l−1 + b_kl)`, `h_k0 = O`.
@@ -11,13 +11,13 @@
 //! `p_k = σ(w_k h_kL + c_k)`. Shapes: E and O `[batch, field · dim]`, gates and hidden units `[task, batch, width]`.
 //!
 //! Dense parameters with g the width of a gate's hidden layer and z_D, z_P the widths of the priors: EPNet
-//! `(z_D + 1) g + (g + 1) F·d`, PPNet `K (L (z_P + 1) g + (g + 1) Σ_l t_l)`, and K towers. With 8 fields of 128, K = 2, one
-//! domain and one personal field, g = 128, towers 512–256–128–64: 279,680 + 1,428,352 + 2 · 697,345.
+//! `(z_D + 1) g + (g + 1) F·d`, PPNet `K (L (z_P + 1) g + (g + 1) Σ_l t_l)`, and K towers. With 8 fields of 128, K = 2,
+//! one domain and one personal field, g = 128, towers 512–256–128–64: 279,680 + 1,428,352 + 2 · 697,345.
 //!
-//! Choices where the paper is silent, and departures: 1. Domain and personal fields are fields of the dataset like the
-//! others, so they are among those that EPNet scales; priors read them unscaled. 2. Each task has gate units of its own,
-//! hidden layer included. 3. Every hidden layer is gated AFTER its activation, the last one too. 4. Gates have no dropout.
-//! 5. The plain network under PPNet is a tower per task on O, without anything shared but EPNet.
+//! Choices where the paper gives none, and departures: 1. Domain and personal fields are fields of the dataset like the
+//! others, so they are among those that EPNet scales; priors read them unscaled. 2. Each task has gate units of its
+//! own, hidden layer included. 3. Every hidden layer is gated AFTER its activation, the last one too. 4. Gates have no
+//! dropout. 5. The plain network under PPNet is a tower per task on O, without anything shared but EPNet.
 
 use burn::module::{Module, ParamId, list_param_ids};
 use burn::tensor::activation::{relu, sigmoid};

@@ -1,4 +1,5 @@
-//! PLE (Tang et al., *Progressive Layered Extraction*, RecSys 2020): levels of customised gate control (CGC).
+//! PLE (Tang et al., [*Progressive Layered Extraction (PLE): A Novel Multi-Task Learning (MTL) Model for Personalized
+//! Recommendations*](https://doi.org/10.1145/3383313.3412236), RecSys 2020): levels of customised gate control (CGC).
 //!
 //! At level l every task has s experts of its own and S are shared. With `t_k` the input of task k and `u` the shared
 //! input of the level (at the first level all are x, the flattened fields):
@@ -7,14 +8,14 @@
 //! * task k: `t_k' = Σ softmax(W_k t_k + b_k) · (its own experts, the shared ones)`;
 //! * shared: `u' = Σ softmax(W u + b) · (all tasks' experts, the shared ones)`, in all levels but the last.
 //!
-//! `p_k = σ(tower_k(t_k))` after the last level. Shapes: x `[batch, field · dim]`, experts `[expert, batch, hidden]`, task
-//! inputs `[task, batch, hidden]`. Each level has widths of its own, one or more layers an expert.
+//! `p_k = σ(tower_k(t_k))` after the last level. Shapes: x `[batch, field · dim]`, experts `[expert, batch, hidden]`,
+//! task inputs `[task, batch, hidden]`. Each level has widths of its own, one or more layers an expert.
 //!
 //! Departures: 1. Gates have a bias.
 //!
-//! RMTL's authors feed the shared experts with a task's input from the second level on and keep a shared gate in the last
-//! level that nothing reads; that is not PLE and is not done here. With 8 fields of 128, K = 2, s = S = 4, levels 512 and
-//! 256, towers 128–64: 7,999,290 − 6,156 dense parameters, 256 of them the projection of one numeric column.
+//! The code of RMTL's authors feeds the shared experts with a task's input from the second level on and keeps an unused
+//! shared gate in the last level; that is not PLE and is not done here. With 8 fields of 128, K = 2, s = S = 4, levels
+//! 512 and 256, towers 128–64: 7,999,290 − 6,156 dense parameters, 256 of them the projection of one numeric column.
 
 use burn::module::{Module, ParamId, list_param_ids};
 use burn::nn::Linear;

@@ -1,4 +1,5 @@
-//! Shared bottom (Caruana, *Multitask Learning*, 1997): one bottom, a tower per task.
+//! Shared bottom (Caruana, [*Multitask Learning*](https://doi.org/10.1023/A:1007379606734), Machine Learning 28, 1997):
+//! one bottom, a tower per task.
 //!
 //! `p_k = σ(tower_k(bottom(x)))` with x the flattened fields `[batch, field · dim]`, bottom `[batch, hidden]`.
 //!

@@ -1,11 +1,13 @@
-//! Single-task networks: a network per task that shares nothing, not even the embedding tables; the baseline of all
-//! three papers.
+//! Single-task networks: a network per task that shares nothing, not even the embedding tables; the baseline of
+//! [RMTL](https://arxiv.org/abs/2302.03328), [APEM](https://arxiv.org/abs/2301.02494) and
+//! [BPCM](https://doi.org/10.1007/978-3-031-63992-0_17).
 //!
 //! `p_k = σ(tower_k(bottom_k(x_k)))`, x_k the flattened fields `[batch, field · dim]` of the task's own view, whose
 //! tables and numeric projection are the task's own.
 //!
-//! The tasks are trained at once on the sum of their losses. Since no parameter is shared and Adam works parameter by
-//! parameter, each learns exactly what it would learn alone. Departure: the early stop is common, on the mean AUC.
+//! The tasks are trained together on the sum of their losses. Since no parameter is shared and Adam works parameter by
+//! parameter, each ends with the parameters it would have if trained alone. Departure: the early stop is common, on the
+//! mean AUC.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};

@@ -1,5 +1,6 @@
-//! STEM (Su et al., *STEM: Unleashing the Power of Embeddings for Multi-Task Recommendation*, AAAI 2024): embedding
-//! tables that the tasks share AND tables of every task's own, mixed forward by all tasks, trained by one.
+//! STEM (Su et al., [*STEM: Unleashing the Power of Embeddings for Multi-Task
+//! Recommendation*](https://arxiv.org/abs/2308.13537), AAAI 2024): embedding tables that the tasks share AND tables of
+//! every task's own. A task's own tables are read by all tasks and trained by that task alone.
 //!
 //! With `x_S` the flattened fields of the shared view and `x_k` those of task k's own:
 //!
@@ -8,15 +9,16 @@
 //! * all forward, task-specific backward: `f_k = Σ_j g_kj e_j + Σ_j g_kj e_kj + Σ_{i ≠ k, j} g_kij sg(e_ij)`, sg the
 //!   stop-gradient, so that no other task's gradient reaches the experts and tables of a task.
 //!
-//! `p_k = σ(tower_k(f_k))`. Shapes: x `[batch, field · dim]`, experts `[expert, batch, hidden]`, task by task and then the
-//! shared ones, gates `[task, batch, expert]`.
+//! `p_k = σ(tower_k(f_k))`. Shapes: x `[batch, field · dim]`, experts `[expert, batch, hidden]`, ordered by task, the
+//! shared ones last; gates `[task, batch, expert]`.
 //!
-//! Dense parameters: `(K s + S)` experts, K gates `F·d → gate → K s + S`, K towers. With 8 fields of 128, K = 2, s = S = 2,
-//! bottom 512–256, gate 128–64, towers 128–64: 6 · 656,128 + 2 · 139,846 + 2 · 41,217.
+//! Dense parameters: `(K s + S)` experts, K gates `F·d → gate → K s + S`, K towers. With 8 fields of 128, K = 2,
+//! s = S = 2, bottom 512–256, gate 128–64, towers 128–64: 6 · 656,128 + 2 · 139,846 + 2 · 41,217.
 //!
-//! Choices where the paper is silent, and departures: 1. A gate reads the SUM of the two views, as the authors' program
-//! does. 2. ONE layer of experts, the authors' default; hence no gate of the shared experts, whose mixture only a further
-//! layer would read. 3. A shared table and the tasks' are equally wide. 4. Dropout acts in gates too, as in the authors'.
+//! Choices where the paper gives none, and departures: 1. A gate reads the SUM of the two views, as in the authors'
+//! code. 2. ONE layer of experts, the authors' default; hence no gate of the shared experts, whose mixture only a
+//! further layer would read. 3. A shared table and the tasks' are equally wide. 4. Dropout acts in gates too, as in the
+//! authors'.
 
 use burn::module::{Module, ParamId, list_param_ids};
 use burn::tensor::activation::softmax;

@@ -1,5 +1,6 @@
-//! Aligned-MTL (Senushkin et al., *Independent Component Alignment for Multi-Task Learning*, CVPR 2023): the gradients are made
-//! orthogonal and equally long, as long as their weakest principal component, before they are summed.
+//! Aligned-MTL (Senushkin et al., [*Independent Component Alignment for Multi-Task
+//! Learning*](https://arxiv.org/abs/2305.19000), CVPR 2023): before they are summed, the gradients are made orthogonal
+//! and given the length of their smallest principal component.
 //!
 //! With `M = V Λ Vᵀ` the Gram matrix: `w = √λ_min V Λ^{−1/2} Vᵀ 1`. Components that are rounding in single precision
 //! (below `K · 1.2e-7` of the largest) are left out.

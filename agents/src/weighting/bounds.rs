@@ -1,9 +1,10 @@
-//! Bounds on what any weighting gives: `[weights]` of a run file.
+//! Bounds on the weights of any weighting: `[weights]` of a run file.
 //!
-//! First `normalize`, with w̄ the means over the batch: `batch_mean` divides a task's weights by their mean, so that they tell
-//! rows apart and leave the tasks' balance alone; `task_sum` multiplies all weights by `K / Σ_k w̄_k`, so that they balance
-//! tasks and leave the size of the loss alone. A mean that is not above 0 is not divided by, and `batch_mean` makes every
-//! weight 1 where a weighting tells no rows apart. Then `clip` keeps each weight within its two numbers.
+//! First `normalize`, with w̄ the means over the batch: `batch_mean` divides a task's weights by their mean, so that
+//! they distinguish rows and leave the balance between tasks as it is; `task_sum` multiplies all weights by
+//! `K / Σ_k w̄_k`, so that they balance tasks and leave the size of the loss as it is. A mean that is not above 0 is no
+//! divisor, and `batch_mean` makes every weight 1 where a weighting does not distinguish rows. Then `clip` keeps each
+//! weight within its two numbers.
 
 use burn::tensor::Tensor;
 use schemars::JsonSchema;

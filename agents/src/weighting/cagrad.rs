@@ -1,8 +1,8 @@
-//! CAGrad (Liu et al., *Conflict-Averse Gradient Descent*, NeurIPS 2021): the direction near the mean gradient that does best
-//! for the task worst off.
+//! CAGrad (Liu et al., [*Conflict-Averse Gradient Descent for Multi-task Learning*](https://arxiv.org/abs/2110.14048),
+//! NeurIPS 2021): near the mean gradient, the direction with the largest decrease for the task that decreases least.
 //!
-//! With `g_0` the mean gradient and `φ = c² ‖g_0‖²`, w minimises `⟨g_w, g_0⟩ + √φ ‖g_w‖` over the simplex; the direction is `g_0 +
-//! √φ / ‖g_w‖ · g_w`, here times K, since losses are sums over the tasks. Not rescaled.
+//! With `g_0` the mean gradient and `φ = c² ‖g_0‖²`, w minimises `⟨g_w, g_0⟩ + √φ ‖g_w‖` over the simplex; the
+//! direction is `g_0 + √φ / ‖g_w‖ · g_w`, here times K, since losses are sums over the tasks. Not rescaled.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

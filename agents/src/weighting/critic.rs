@@ -1,15 +1,15 @@
-//! RMTL: per-sample weights from the critics (Liu et al., *Multi-Task Recommendations with Reinforcement Learning*,
-//! WWW 2023).
+//! RMTL: per-sample weights from the critics (Liu et al., [*Multi-Task Recommendations with Reinforcement
+//! Learning*](https://arxiv.org/abs/2302.03328), WWW 2023).
 //!
-//! `w_k = 1 − λ · Q_k(s, π_k(s))`. Rewards are negative, so Q is too, and a row whose session is expected to go badly
-//! for task k counts more for task k.
+//! `w_k = 1 − λ · Q_k(s, π_k(s))`. Rewards are negative, so Q is too: a row counts more for task k if task k is
+//! expected to be predicted badly in the row and the rest of its session.
 //!
-//! `granularity` averages Q over the batch first: per `task`, so that weights balance tasks and tell no rows apart, or over
-//! rows and tasks (`batch`), which leaves one number per batch. The paper's is `sample`.
+//! `granularity` averages Q over the batch first: per `task`, so that weights balance tasks and do not distinguish
+//! rows, or over rows and tasks (`batch`), which leaves one number per batch. The paper's is `sample`.
 //!
-//! Two controls: a negative λ prefers the rows that λ plays down, and `placebo = "permute"` gives every row the Q of another
-//! row of its batch, so that the weights have the same values and say nothing. An effect that either shows too is not
-//! one of what the critics know.
+//! Two controls: a negative λ gives large weights to the rows that λ gives small ones, and `placebo = "permute"` gives
+//! every row the Q of another row of its batch, so that the weights have the same values and no relation to their rows.
+//! An effect that a control shows too is not due to the critics' values.
 
 use burn::tensor::{Int, Tensor, TensorData};
 use rand::seq::SliceRandom;

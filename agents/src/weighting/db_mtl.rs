@@ -1,5 +1,6 @@
-//! DB-MTL, its loss part (Lin et al., *Dual-Balancing for Multi-Task Learning*, 2023): the loss is `Σ_k ln L_k`, so
-//! `w_k = 1 / L_k` and tasks of any scale count alike. Its gradient part, which evens out the gradients' norms, is not here.
+//! DB-MTL, its loss part (Lin et al., [*Dual-Balancing for Multi-Task Learning*](https://arxiv.org/abs/2308.12029),
+//! 2023): the loss is `Σ_k ln L_k`, so `w_k = 1 / L_k` and the scale of a task's loss does not matter. The gradient
+//! part, which equalises the gradients' norms, is not implemented.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

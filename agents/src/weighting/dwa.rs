@@ -1,6 +1,8 @@
-//! Dynamic weight average (Liu et al., CVPR 2019): tasks whose loss falls slowly count more.
+//! Dynamic weight average (Liu et al., [*End-to-End Multi-Task Learning with
+//! Attention*](https://arxiv.org/abs/1803.10704), CVPR 2019): tasks whose loss falls slowly count more.
 //!
-//! `w = K · softmax(r / T)`, `r_k` = mean loss of the last epoch over that of the epoch before; 1 in the first two epochs.
+//! `w = K · softmax(r / T)`, `r_k` = mean loss of the last epoch over that of the epoch before; 1 in the first two
+//! epochs.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

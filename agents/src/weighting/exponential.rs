@@ -1,4 +1,5 @@
-//! Exponentially decaying weights, a baseline of the RMTL paper: `ω_k(t) = ω_k(0) · γ′ᵗ`, t the training steps so far.
+//! Exponentially decaying weights, a baseline of the [RMTL](https://arxiv.org/abs/2302.03328) paper:
+//! `ω_k(t) = ω_k(0) · γ′ᵗ`, t the training steps so far.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,10 @@
-//! FAMO (Liu et al., *Fast Adaptive Multitask Optimization*, NeurIPS 2023): every task's log loss is to fall alike.
+//! FAMO (Liu et al., [*FAMO: Fast Adaptive Multitask Optimization*](https://arxiv.org/abs/2306.03792), NeurIPS 2023):
+//! the log losses of all tasks are to fall at the same rate.
 //!
-//! With `z = softmax(ξ)`: `w_k = c · z_k / L_k`, `c = 1 / Σ_j z_j / L_j`. After the step, with the losses L′ of the same
-//! batch, ξ follows `z ⊙ (δ − z·δ)`, `δ_k = ln L_k − ln L′_k`, by Adam with weight decay: a task whose loss fell less
-//! gains weight. Costs one more forward pass a step, with the step's dropout masks. The paper's lower bounds of the losses are 0.
+//! With `z = softmax(ξ)`: `w_k = c · z_k / L_k`, `c = 1 / Σ_j z_j / L_j`. After the step, with the losses L′ of the
+//! same batch, ξ follows `z ⊙ (δ − z·δ)`, `δ_k = ln L_k − ln L′_k`, by Adam with weight decay: a task whose loss fell
+//! less gains weight. Costs one more forward pass a step, with the step's dropout masks. The paper's lower bounds of
+//! the losses are 0.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

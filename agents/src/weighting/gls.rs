@@ -1,5 +1,5 @@
-//! Geometric loss strategy (Chennupati et al., CVPR Workshops 2019): the loss is the geometric mean `G = (Π L)^{1/K}`, so
-//! `w_k = G / (K · L_k)`.
+//! Geometric loss strategy (Chennupati et al., [*MultiNet++*](https://arxiv.org/abs/1904.08492), CVPR Workshops 2019):
+//! the loss is the geometric mean `G = (Π L)^{1/K}`, so `w_k = G / (K · L_k)`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

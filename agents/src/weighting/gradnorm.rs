@@ -1,8 +1,9 @@
-//! GradNorm (Chen et al., ICML 2018): tasks that learn slowly get larger gradients.
+//! GradNorm (Chen et al., [*GradNorm: Gradient Normalization for Adaptive Loss Balancing in Deep Multitask
+//! Networks*](https://arxiv.org/abs/1711.02257), ICML 2018): tasks whose loss falls slowly get larger gradients.
 //!
 //! With `G_k = w_k ‖g_k‖` and the relative inverse training rate `r_k = (L_k / L_k(0)) / mean`, w descends along
-//! `Σ_k |G_k − mean(G) · r_k^α|` (the target a constant), stays at least 1e-3 and sums to K. L(0) is the first batch's loss.
-//! Departure: as for every gradient-based weighting here, w acts on the shared parameters alone.
+//! `Σ_k |G_k − mean(G) · r_k^α|` (the target a constant), stays at least 1e-3 and sums to K. L(0) is the first batch's
+//! loss. Departure: as for every gradient-based weighting here, w acts on the shared parameters alone.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,9 @@
-//! GradVac (Wang et al., *Gradient Vaccine*, ICLR 2021): a task's gradient is turned towards another's until their cosine is
-//! what it usually is.
+//! GradVac (Wang et al., [*Gradient Vaccine*](https://arxiv.org/abs/2010.05874), ICLR 2021): a task's gradient is
+//! turned towards another's until their cosine equals its running mean.
 //!
 //! For each i and j ≠ i with `c = cos(g_i', g_j)` below its running mean ρ_ij:
-//! `g_i' += ‖g_i'‖ (ρ √(1 − c²) − c √(1 − ρ²)) / (‖g_j‖ √(1 − ρ²)) · g_j`; then `ρ ← (1 − β) ρ + β c`. The combined gradient is
-//! `Σ g_i'`. Departure: j runs in the order of the tasks, not in a random one.
+//! `g_i' += ‖g_i'‖ (ρ √(1 − c²) − c √(1 − ρ²)) / (‖g_j‖ √(1 − ρ²)) · g_j`; then `ρ ← (1 − β) ρ + β c`. The combined
+//! gradient is `Σ g_i'`. Departure: j runs in the order of the tasks, not in a random one.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
-//! Inner products of the tasks' gradients: all that gradient-based weightings look at.
+//! Inner products of the tasks' gradients: all that gradient-based weightings use of the gradients.
 //!
-//! Whatever they do, the result is a linear combination of the tasks' gradients, so norms, angles and projections follow
-//! from the K × K inner products, however many parameters there are.
+//! Whatever they do, the result is a linear combination of the tasks' gradients, so norms, angles and projections
+//! follow from the K × K inner products, however many parameters there are.
 
 /// `⟨g_i, g_j⟩` of K gradients.
 #[derive(Clone, Debug, PartialEq)]

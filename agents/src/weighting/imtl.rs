@@ -1,8 +1,8 @@
-//! IMTL-G (Liu et al., *Towards Impartial Multi-task Learning*, ICLR 2021): the combined gradient has equal projections on
-//! all tasks' gradients.
+//! IMTL-G (Liu et al., [*Towards Impartial Multi-task Learning*](https://openreview.net/forum?id=IMPnRXEWpvr), ICLR
+//! 2021): the combined gradient has equal projections on all tasks' gradients.
 //!
-//! w with `Σ w = 1` and `⟨Σ_j w_j g_j, g_k⟩ / ‖g_k‖` the same for all k; weights may be negative. Equal weights where the
-//! gradients are linearly dependent. The loss part IMTL-L is not here.
+//! w with `Σ w = 1` and `⟨Σ_j w_j g_j, g_k⟩ / ‖g_k‖` the same for all k; weights may be negative. Equal weights where
+//! the gradients are linearly dependent. The loss part IMTL-L is not implemented.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

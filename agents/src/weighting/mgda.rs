@@ -1,5 +1,6 @@
-//! MGDA (Sener & Koltun, *Multi-Task Learning as Multi-Objective Optimization*, NeurIPS 2018): the shortest combination of the
-//! tasks' gradients, `min ‖Σ w_k g_k‖` over `w ≥ 0, Σ w = 1`. Where it is zero no direction helps every task.
+//! MGDA (Sener & Koltun, [*Multi-Task Learning as Multi-Objective Optimization*](https://arxiv.org/abs/1810.04650),
+//! NeurIPS 2018): the shortest combination of the tasks' gradients, `min ‖Σ w_k g_k‖` over `w ≥ 0, Σ w = 1`. Where it
+//! is zero, no direction decreases every task's loss.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,9 @@
 //! Loss weightings: how much every task's loss counts.
 //!
-//! A weighting is one file with a `Config` that implements [`Settings`], and one line in the list below; one of another crate
-//! is the same and a call of [`register`]. It
-//! sees tensors without a graph and is never differentiated. [`LossWeighting`] weighs rows and tasks; most methods weigh
-//! tasks alone and implement [`TaskWeighting`].
+//! A weighting is one file with a `Config` that implements [`Settings`], and one line in the list below. For a
+//! weighting of another crate a call of [`register`] takes the line's place. A weighting gets tensors without a graph
+//! and is never differentiated. [`LossWeighting`] weighs rows and tasks; most methods weigh tasks alone and implement
+//! [`TaskWeighting`].
 
 use std::sync::Arc;
 

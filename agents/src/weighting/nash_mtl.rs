@@ -1,7 +1,8 @@
-//! Nash-MTL (Navon et al., *Multi-Task Learning as a Bargaining Game*, ICML 2022): the update all tasks would agree on.
+//! Nash-MTL (Navon et al., [*Multi-Task Learning as a Bargaining Game*](https://arxiv.org/abs/2202.01017), ICML 2022):
+//! the update is the Nash bargaining solution, with the tasks as players and the decrease of their losses as utilities.
 //!
-//! `w > 0` with `M w = 1 / w`, M the Gram matrix: where `½ wᵀ M w − Σ ln w_k` is smallest, found by damped Newton steps. The
-//! solution is exact and at every step; the paper solves it approximately and, optionally, every few steps.
+//! `w > 0` with `M w = 1 / w`, M the Gram matrix: where `½ wᵀ M w − Σ ln w_k` is smallest, found by damped Newton
+//! steps. The solution is exact and at every step; the paper solves it approximately and, optionally, every few steps.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,9 @@
-//! PCGrad (Yu et al., *Gradient Surgery for Multi-Task Learning*, NeurIPS 2020): a task's gradient loses what points against
-//! another task's.
+//! PCGrad (Yu et al., [*Gradient Surgery for Multi-Task Learning*](https://arxiv.org/abs/2001.06782), NeurIPS 2020):
+//! from a task's gradient the component opposed to another task's is removed.
 //!
-//! For each i: `g_i' = g_i`; for each j ≠ i with `⟨g_i', g_j⟩ < 0`: `g_i' −= ⟨g_i', g_j⟩ / ‖g_j‖² · g_j`. The combined gradient
-//! is `Σ g_i'`. Departure: j runs in the order of the tasks, not in a random one, so that a step has one result.
+//! For each i: `g_i' = g_i`; for each j ≠ i with `⟨g_i', g_j⟩ < 0`: `g_i' −= ⟨g_i', g_j⟩ / ‖g_j‖² · g_j`. The combined
+//! gradient is `Σ g_i'`. Departure: j runs in the order of the tasks, not in a random one, so that a step has one
+//! result.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,6 @@
-//! Random loss weighting (Lin et al., TMLR 2022): `w = softmax(z)`, z normal, drawn anew every step. Weights sum to 1.
+//! Random loss weighting (Lin et al., [*Reasonable Effectiveness of Random
+//! Weighting*](https://arxiv.org/abs/2111.10603), TMLR 2022): `w = softmax(z)`, z normal, drawn anew every step.
+//! Weights sum to 1.
 
 use rand_distr::{Distribution, StandardNormal};
 use schemars::JsonSchema;

@@ -1,7 +1,9 @@
-//! Smooth Tchebycheff scalarisation (Lin et al., ICML 2024): the task that is worst against its nadir counts most.
+//! Smooth Tchebycheff scalarisation (Lin et al., [*Smooth Tchebycheff Scalarization for Multi-Objective
+//! Optimization*](https://arxiv.org/abs/2402.19078), ICML 2024): the task with the largest loss relative to its nadir
+//! counts most.
 //!
-//! In the first epochs the loss is `Σ_k ln L_k`; the mean losses of the last of them are the nadir n. From then on it is
-//! `K · μ · ln Σ_k (L_k / n_k)^{1/μ}`, so `w_k = K · softmax(ln(L / n) / μ)_k / L_k`.
+//! In the first epochs the loss is `Σ_k ln L_k`; the mean losses of the last of them are the nadir n. From then on it
+//! is `K · μ · ln Σ_k (L_k / n_k)^{1/μ}`, so `w_k = K · softmax(ln(L / n) / μ)_k / L_k`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

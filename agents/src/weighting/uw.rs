@@ -1,6 +1,8 @@
-//! Uncertainty weighting (Kendall et al., CVPR 2018): a learned log variance s per task.
+//! Uncertainty weighting (Kendall et al., [*Multi-Task Learning Using Uncertainty to Weigh
+//! Losses*](https://arxiv.org/abs/1705.07115), CVPR 2018): a learned log variance s per task.
 //!
-//! The loss is `Σ_k L_k e^{−s_k} / 2 + s_k / 2`, so `w_k = e^{−s_k} / 2` and s follows `(1 − L_k e^{−s_k}) / 2` by Adam.
+//! The loss is `Σ_k L_k e^{−s_k} / 2 + s_k / 2`, so `w_k = e^{−s_k} / 2` and s follows `(1 − L_k e^{−s_k}) / 2` by
+//! Adam.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,6 @@
-//! APEM (Tao et al., *Adaptive Pattern Extraction Multi-Task Learning for Multi-Step Conversion Estimations*, eqs.
-//! 10–19): layers of an adaptive sample-wise representation generator (ASRG) and a pattern selector (PS).
+//! APEM (Tao et al., [*Adaptive Pattern Extraction Multi-Task Learning for Multi-Step Conversion
+//! Estimations*](https://arxiv.org/abs/2301.02494), 2023, eqs. 10–19): layers of an adaptive sample-wise representation
+//! generator (ASRG) and a pattern selector (PS).
 //!
 //! With `H_1 = H`, the fields `[F, d]`, layer l is
 //!
@@ -9,21 +10,21 @@
 //! * PS, task i: `F_i` = the same attention with an indicator α_i `[d]` in the place of Q̂ over `Y_l`;
 //!   `T_i^l = LayerNorm(T_i^{l−1} + F_i)`, `T_i^0 = 0`. T never flows back into ASRG.
 //!
-//! `p_i = σ(tower_i(T_i^L))`. Cost: linear in F. The objective adds `losses.dependence`; `encoder.numeric = "log_round"`
-//! gives the paper's numeric features. The paper's sizes: d 18, m 2, K 64, L 4.
+//! `p_i = σ(tower_i(T_i^L))`. Cost: linear in F. The objective adds `losses.dependence`;
+//! `encoder.numeric = "log_round"` gives the paper's numeric features. The paper's sizes: d 18, m 2, K 64, L 4.
 //!
-//! Dense parameters per layer: the selector `(w·K + K) + (K·K + K)`, w = F·d in the first layer and K·d later; points and
-//! indicators `K·d + T·d`; attention and norm of both parts `2 · (3·d² + 2·d)`. Then T towers. With 8 fields, two tasks,
-//! towers 128–64 and the paper's sizes: 281,618.
+//! Dense parameters per layer: the selector `(w·K + K) + (K·K + K)`, w = F·d in the first layer and K·d later; points
+//! and indicators `K·d + T·d`; attention and norm of both parts `2 · (3·d² + 2·d)`. Then T towers. With 8 fields, two
+//! tasks, towers 128–64 and the paper's sizes: 281,618.
 //!
-//! Choices where the paper is silent, and departures:
+//! Choices where the paper gives none, and departures:
 //! 1. It writes LayerNorm(O, H), whose shapes differ in the first layer: R as above, as in the Set Transformer.
-//! 2. γ is annealed over the planned steps, since the paper's law needs 5·10⁵ of them; that law is an option. Steps count
-//!    within a phase and γ never rises, so a phase that trains on keeps γ until its own plan falls below.
+//! 2. γ is annealed over the planned steps, since the paper's law needs 5·10⁵ of them; that law is an option. Steps
+//!    count within a phase and γ never rises, so a phase that trains on keeps γ until its own plan falls below.
 //! 3. The tasks share a layer's PS projections and norm; α is per task and layer.
 //! 4. A point that is not selected has a zero query, which attends to all fields alike, as printed.
 //! 5. Ablations: `asrg = false` is plain multi-head self-attention over the fields with R = H_l in every layer;
-//!    `ps = false` puts the towers on the mean of Y_L's rows.
+//!    with `ps = false` the towers read the mean of Y_L's rows.
 
 mod layer;
 mod selector;
