@@ -32,4 +32,5 @@ pub mod output;
 pub mod phase;
 pub mod run;
 pub mod schedule;
+pub mod statistics;
 pub mod trainer;

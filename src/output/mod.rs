@@ -2,5 +2,6 @@
 
 pub mod checkpoint;
 pub mod folder;
+pub mod predictions;
 pub mod report;
 pub mod selection;

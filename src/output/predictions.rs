@@ -1,0 +1,126 @@
+//! Predictions of a run for every row of a split, one Arrow file each: `session`, `label/<task>`, and `<actor>/<task>`.
+//!
+//! Two runs on the same rows can be compared row by row and session by session, and a notebook reads the file as it is.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, UInt8Type, UInt32Type};
+use arrow_array::{ArrayRef, ArrowPrimitiveType, Float32Array, RecordBatch, UInt8Array, UInt32Array};
+use arrow_ipc::reader::FileReader;
+use arrow_ipc::writer::FileWriter;
+use indexmap::IndexMap;
+use rmtl_files::write_whole;
+
+use crate::error::{Error, Result};
+
+/// Predictions of a split, and what they are measured by.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Predictions {
+    /// The session of every row, counted from 0; rows of a session are neighbours.
+    pub sessions: Vec<u32>,
+    /// Labels by task, `[row]`; 1 where a number is above 0.
+    pub labels: IndexMap<String, Vec<u8>>,
+    /// Predictions by actor and task, `[row]`.
+    pub actors: IndexMap<String, IndexMap<String, Vec<f32>>>,
+}
+
+impl Predictions {
+    /// Number of sessions.
+    pub fn n_sessions(&self) -> usize {
+        self.sessions.last().map_or(0, |last| *last as usize + 1)
+    }
+
+    /// Adds an actor's predictions, `[row, task]` row-major.
+    pub fn add(&mut self, actor: &str, predictions: &[f32]) {
+        let n_tasks = self.labels.len();
+        let of_task = |task: usize| predictions.iter().skip(task).step_by(n_tasks).copied().collect();
+        let tasks = self.labels.keys().enumerate().map(|(task, name)| (name.clone(), of_task(task)));
+        self.actors.insert(actor.into(), tasks.collect());
+    }
+
+    /// Writes the file, whole or not at all.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let mut columns: Vec<(String, ArrayRef)> =
+            vec![("session".into(), Arc::new(UInt32Array::from(self.sessions.clone())))];
+        for (task, labels) in &self.labels {
+            columns.push((format!("label/{task}"), Arc::new(UInt8Array::from(labels.clone()))));
+        }
+        for (actor, tasks) in &self.actors {
+            for (task, values) in tasks {
+                columns.push((format!("{actor}/{task}"), Arc::new(Float32Array::from(values.clone()))));
+            }
+        }
+        let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
+        write_whole(path, |file| {
+            let write = |file| -> std::result::Result<(), arrow_schema::ArrowError> {
+                let mut writer = FileWriter::try_new(file, &batch.schema())?;
+                writer.write(&batch)?;
+                writer.finish()
+            };
+            write(file).map_err(std::io::Error::other)
+        })
+        .map_err(|error| Error::file("write", path, error))
+    }
+
+    /// Reads what [`Predictions::write`] wrote.
+    ///
+    /// # Errors
+    /// The file is not there, not whole, or of another layout.
+    pub fn read(path: &Path) -> Result<Self> {
+        let failed = |reason: String| Error::file("read", path, reason);
+        let file = File::open(path).map_err(|error| failed(error.to_string()))?;
+        let batches: std::result::Result<Vec<_>, _> =
+            FileReader::try_new(file, None).and_then(Iterator::collect);
+        let batches = batches.map_err(|error| failed(error.to_string()))?;
+        let [batch] = batches.as_slice() else {
+            return Err(failed(format!("expected one batch of predictions, found {}", batches.len())));
+        };
+        let mut read = Self::default();
+        for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+            let wrong = || failed(format!("column `{}` is none of predictions", field.name()));
+            match field.name().split_once('/') {
+                None if field.name() == "session" => {
+                    read.sessions = values::<UInt32Type>(column).ok_or_else(wrong)?;
+                }
+                Some(("label", task)) => {
+                    read.labels.insert(task.into(), values::<UInt8Type>(column).ok_or_else(wrong)?);
+                }
+                Some((actor, task)) => {
+                    let values = values::<Float32Type>(column).ok_or_else(wrong)?;
+                    read.actors.entry(actor.into()).or_default().insert(task.into(), values);
+                }
+                None => return Err(wrong()),
+            }
+        }
+        Ok(read)
+    }
+}
+
+fn values<T: ArrowPrimitiveType>(column: &ArrayRef) -> Option<Vec<T::Native>> {
+    Some(column.as_primitive_opt::<T>()?.values().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.arrow");
+        let labels = [("click".to_owned(), vec![1, 0, 0]), ("a/b".to_owned(), vec![0, 0, 1])];
+        let mut predictions =
+            Predictions { sessions: vec![0, 0, 1], labels: labels.into(), actors: IndexMap::new() };
+        predictions.add("actor", &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
+        assert_eq!(predictions.actors["actor"]["a/b"], [0.2, 0.4, 0.6]);
+        predictions.write(&path).unwrap();
+        assert_eq!(Predictions::read(&path).unwrap(), predictions);
+        assert_eq!(predictions.n_sessions(), 2);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        assert!(Predictions::read(&path).unwrap_err().to_string().contains("test.arrow"));
+    }
+}
