@@ -2,17 +2,7 @@
 
 use rmtl::output::report::Report;
 
-use crate::workbench::{DATASET, RUN, Workbench};
-
-/// The values of a tag, by step.
-fn curve(bench: &Workbench, run: &str, tag: &str) -> Vec<(u64, f64)> {
-    let metrics = bench.read(&format!("{run}/metrics.jsonl"));
-    let lines = metrics.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    lines
-        .filter(|line| line["tag"] == tag)
-        .map(|line| (line["step"].as_u64().unwrap(), line["value"].as_f64().unwrap()))
-        .collect()
-}
+use crate::workbench::{DATASET, RUN, Workbench, curve};
 
 fn model(bench: &Workbench, run: &str, name: &str) -> Vec<u8> {
     std::fs::read(bench.path(&format!("{run}/model/{name}.safetensors"))).unwrap()

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod agent;
+mod annealing;
 mod bad_input;
 mod cli;
 mod compare;

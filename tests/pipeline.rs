@@ -364,22 +364,21 @@ fn log_rounded_numeric_columns_train_actor_and_critics() {
 }
 
 #[test]
-fn apem_anneals_its_selector_shows_it_and_keeps_it_while_it_trains_on() {
-    let bench = Workbench::new();
-    let settings = "backbone.apem={n_layers=1, n_inducing_points=6, tower=[8], \
-                    gamma={planned={start=10.0, end=0.001, share=0.4}}}";
-    bench.train("run", &[settings, "schedule.two_stage.pretrain.patience=9"]);
-    assert!(bench.read("run/metrics.jsonl").contains("\"pretrain/backbone/selection_rate\""));
-    let gamma = |model: &str| {
-        let bytes = std::fs::read(bench.path(&format!("run/model/{model}.safetensors"))).unwrap();
-        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        let data = tensors.tensor("network.backbone.Apem.gamma").unwrap().data().to_vec();
-        f32::from_le_bytes(data.try_into().unwrap())
+fn a_column_that_is_a_logarithm_is_log_rounded_as_its_raw_values_are() {
+    let quality = |expression: &str| {
+        let query = format!("SELECT * EXCEPT (quality), CAST({expression} AS DOUBLE) AS quality FROM log");
+        DATASET.replace("SELECT * FROM log", &query)
     };
-    let pretrained = gamma("baseline");
-    assert!((0.001..10.0).contains(&pretrained), "{pretrained}");
-    // The weighted phase plans anew from 10, but γ does not rise.
-    assert!(gamma("actor") <= pretrained, "{} after {pretrained}", gamma("actor"));
+    let train = |dataset: &str, set: &[&str]| {
+        let bench = Workbench::with(dataset, RUN);
+        let short =
+            ["encoder.numeric=log_round", "weighting.equal={}", "schedule.two_stage.pretrain.max_epochs=1"];
+        bench.train("run", &[&short[..], set].concat()).actors
+    };
+    let (raw, logarithm) = (quality("floor(5000 * price)"), quality("ln(1 + floor(5000 * price))"));
+    let expected = train(&raw, &[]);
+    assert_eq!(train(&logarithm, &["encoder.logarithms=[\"quality\"]"]), expected);
+    assert_ne!(train(&logarithm, &[]), expected);
 }
 
 #[test]

@@ -112,6 +112,16 @@ impl Workbench {
     }
 }
 
+/// The values of a tag, by step.
+pub(crate) fn curve(bench: &Workbench, run: &str, tag: &str) -> Vec<(u64, f64)> {
+    let metrics = bench.read(&format!("{run}/metrics.jsonl"));
+    let lines = metrics.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    lines
+        .filter(|line| line["tag"] == tag)
+        .map(|line| (line["step"].as_u64().unwrap(), line["value"].as_f64().unwrap()))
+        .collect()
+}
+
 /// The program itself.
 pub(crate) fn rmtl() -> std::process::Command {
     std::process::Command::new(env!("CARGO_BIN_EXE_rmtl"))

@@ -48,6 +48,7 @@ pub mod loss;
 pub mod parameter;
 pub mod pass;
 pub mod policy;
+pub mod progress;
 pub mod registry;
 pub mod replay;
 pub mod stream;

@@ -1,5 +1,7 @@
 //! Whether a forward pass trains or evaluates, and where its dropout masks come from.
 
+use std::collections::VecDeque;
+
 use burn::tensor::{Tensor, TensorData};
 use rand::Rng;
 use rand_xoshiro::rand_core::SeedableRng;
@@ -15,50 +17,48 @@ const MASK_CHUNK: usize = 1 << 15;
 /// Handed down explicitly instead of a flag inside every module, so that a network cannot be left in the wrong mode.
 #[derive(Debug)]
 pub struct Pass<'a> {
-    masks: Option<&'a mut Stream>,
-    progress: Option<Progress>,
+    masks: Masks<'a>,
 }
 
-/// How far a training has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// The step that begins, counted from 0.
-    pub step: u64,
-    /// Steps at most, were there no early stop.
-    pub planned_steps: u64,
+/// Where dropout masks come from.
+#[derive(Debug)]
+enum Masks<'a> {
+    None,
+    Drawn(&'a mut Stream),
+    Given(&'a mut VecDeque<Vec<f32>>),
 }
 
 impl<'a> Pass<'a> {
     /// Dropout is the identity.
     pub fn evaluation() -> Pass<'static> {
-        Pass { masks: None, progress: None }
+        Pass { masks: Masks::None }
     }
 
     /// Dropout masks come from `masks`.
     pub fn training(masks: &'a mut Stream) -> Self {
-        Self { masks: Some(masks), progress: None }
+        Self { masks: Masks::Drawn(masks) }
     }
 
-    /// The same at a known point of the training.
-    pub fn at(self, progress: Progress) -> Self {
-        Self { progress: Some(progress), ..self }
+    /// Dropout masks are taken from the front of `masks`, one by each layer whose rate is above 0, in the order of the forward
+    /// pass. A mask is the factors its layer's output is multiplied by, row-major: 0, or 1 over the kept share. For comparing a
+    /// network with another implementation, which draws other masks.
+    pub fn given(masks: &'a mut VecDeque<Vec<f32>>) -> Self {
+        Self { masks: Masks::Given(masks) }
     }
 
-    /// Where the masks are, to go back to with [`Pass::rewind`].
+    /// Where the stream of the masks is, to go back to with [`Pass::rewind`].
     pub fn mark(&self) -> Option<Stream> {
-        self.masks.as_deref().cloned()
+        match &self.masks {
+            Masks::Drawn(stream) => Some((*stream).clone()),
+            Masks::None | Masks::Given(_) => None,
+        }
     }
 
     /// Draws the masks since `mark` once more.
     pub fn rewind(&mut self, mark: &Option<Stream>) {
-        if let (Some(masks), Some(mark)) = (self.masks.as_deref_mut(), mark) {
-            masks.clone_from(mark);
+        if let (Masks::Drawn(stream), Some(mark)) = (&mut self.masks, mark) {
+            stream.clone_from(mark);
         }
-    }
-
-    /// The point of the training, where known.
-    pub fn progress(&self) -> Option<Progress> {
-        self.progress
     }
 
     /// Inverted dropout: zeroes an element with probability `rate` and divides the kept ones by the kept share.
@@ -67,17 +67,22 @@ impl<'a> Pass<'a> {
     ///
     /// # Shapes
     /// - input, output: any, the same
+    ///
+    /// # Panics
+    /// If masks are given, and there are fewer than layers that take one or the next has another size.
     pub fn dropout<const D: usize>(&mut self, input: Tensor<D>, rate: f64) -> Tensor<D> {
-        let Some(stream) = self.masks.as_deref_mut() else {
-            return input;
-        };
         let dropped = (rate * 65_536.0).round() as u16;
         if dropped == 0 {
             return input;
         }
         let shape = input.shape();
+        let mask = match &mut self.masks {
+            Masks::None => return input,
+            Masks::Drawn(stream) => draw_mask(shape.num_elements(), dropped, stream),
+            Masks::Given(masks) => masks.pop_front().expect("a mask for every layer with dropout"),
+        };
+        assert_eq!(mask.len(), shape.num_elements(), "factors of a mask for an output of shape {shape:?}");
         let device = input.device().inner();
-        let mask = draw_mask(shape.num_elements(), dropped, stream);
         input * Tensor::from_data(TensorData::new(mask, shape), &device)
     }
 }
@@ -128,5 +133,18 @@ mod tests {
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
+    }
+
+    #[test]
+    fn given_masks_are_taken_in_turn_by_layers_with_a_rate() {
+        let device = burn::tensor::Device::default();
+        let input = || Tensor::<2>::from_floats([[1.0, 2.0], [3.0, 4.0]], &device);
+        let data = |tensor: Tensor<2>| tensor.into_data().try_into_vec::<f32>().unwrap();
+        let mut masks = VecDeque::from([vec![0.0, 2.0, 2.0, 0.0], vec![2.0, 0.0, 0.0, 0.0]]);
+        let mut pass = Pass::given(&mut masks);
+        assert_eq!(data(pass.dropout(input(), 0.5)), [0.0, 4.0, 6.0, 0.0]);
+        assert_eq!(data(pass.dropout(input(), 0.0)), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(data(pass.dropout(input(), 0.1)), [2.0, 0.0, 0.0, 0.0]);
+        assert!(masks.is_empty());
     }
 }

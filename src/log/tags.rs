@@ -107,6 +107,8 @@ tags! {
     /// What the actor's optimisers minimise: the sum of all terms.
     total_loss(phase: Phase) = "{phase}/total_loss";
 
+    /// What the backbone anneals.
+    annealed(phase: Phase, name: &str) = "{phase}/annealed/{name}";
     /// Histogram over the batch of something the backbone shows of itself.
     backbone_diagnostic(phase: Phase, name: &str) = "{phase}/backbone/{name}";
 

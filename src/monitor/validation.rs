@@ -41,6 +41,15 @@ pub struct Kept {
     pub value: Option<f64>,
     /// Its metrics on the validation split.
     pub scores: Scores,
+    /// What its backbone anneals, and means over the validation split of what it shows of itself, by name.
+    pub diagnostics: IndexMap<String, f32>,
+}
+
+impl Kept {
+    /// Whether what its backbone anneals is final.
+    pub fn is_final(&self) -> bool {
+        self.actor.is_annealed()
+    }
 }
 
 /// The validation split, and what it has said so far.
@@ -78,7 +87,8 @@ impl<'a> Validation<'a> {
         }
     }
 
-    /// Evaluates and logs the actor, and its critics where it has any; keeps it if it is the best so far.
+    /// Evaluates and logs the actor, and its critics where it has any; keeps it if it is the best so far. While what its backbone
+    /// anneals is not final it takes the place of the one before: there is always one to keep, and no patience is lost.
     pub(crate) fn record(
         &mut self,
         run: &mut Run<'_>,
@@ -108,9 +118,10 @@ impl<'a> Validation<'a> {
             self.critic_health.update(&self.critics);
         }
         let value = self.criterion.value(&scores.tasks);
-        if self.best.is_none() || self.criterion.improves(value, self.best_value()) {
+        let none_is_final = !self.best.as_ref().is_some_and(Kept::is_final);
+        if none_is_final || self.criterion.improves(value, self.best_value()) {
             let actor = averaged.unwrap_or_else(|| actor.without_followers());
-            self.best = Some(Kept { actor, phase, step, value, scores });
+            self.best = Some(Kept { actor, phase, step, value, scores, diagnostics: IndexMap::new() });
             self.evaluations_since = 0;
         } else {
             self.evaluations_since += 1;
@@ -154,8 +165,11 @@ impl<'a> Validation<'a> {
     /// # Panics
     /// If nothing was validated: every epoch ends with a validation.
     pub(crate) fn into_fitted(self) -> Fitted {
-        let Self { best, critics, critic_health, .. } = self;
-        let best = best.expect("every epoch ends with a validation");
+        let Self { split, best, critics, critic_health, .. } = self;
+        let mut best = best.expect("every epoch ends with a validation");
+        let annealed = best.actor.annealed().into_iter().map(|annealed| (annealed.name, annealed.value));
+        let shown = split.diagnostics(&best.actor);
+        best.diagnostics = annealed.chain(shown).map(|(name, value)| (name.to_owned(), value)).collect();
         Fitted { best, critics, critic_health, weights: None }
     }
 }

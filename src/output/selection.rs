@@ -29,25 +29,36 @@ pub struct Selected {
     pub step: u64,
     /// The early stop's value on the validation split.
     pub value: Option<f64>,
+    /// What its backbone anneals (`gamma` of `apem`), and means over the validation split of what it shows of itself
+    /// (`selection_rate`), by name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub diagnostics: IndexMap<String, f32>,
 }
 
 impl Selection {
-    /// Ranks `actors`, given from the one that took least training to the one that took most.
+    /// Ranks `actors`, given from the one that took least training to the one that took most. One whose backbone was still
+    /// annealed stands behind all that are final.
     ///
     /// # Panics
     /// If there are none.
     pub fn of<'a>(criterion: &Criterion, actors: impl IntoIterator<Item = (Model, &'a Kept)>) -> Self {
-        let mut best: Option<(Model, Option<f64>)> = None;
+        let mut best: Option<(Model, &Kept)> = None;
         let mut selected = IndexMap::new();
         for (model, kept) in actors {
-            if best.is_none_or(|(_, value)| criterion.improves(kept.value, value)) {
-                best = Some((model, kept.value));
+            let is_better = |(_, best): (Model, &Kept)| match (kept.is_final(), best.is_final()) {
+                (true, false) => true,
+                (false, true) => false,
+                _ => criterion.improves(kept.value, best.value),
+            };
+            if best.is_none_or(is_better) {
+                best = Some((model, kept));
             }
             let of = Selected {
                 file: format!("model/{}", model.file_name()),
                 phase: kept.phase.name().into(),
                 step: kept.step,
                 value: kept.value,
+                diagnostics: kept.diagnostics.clone(),
             };
             selected.insert(model.name().into(), of);
         }
@@ -57,7 +68,7 @@ impl Selection {
 
     /// What came out, for people.
     pub fn sentence(&self) -> String {
-        let Selected { file, phase, step, value } = &self.actors[&self.best];
+        let Selected { file, phase, step, value, .. } = &self.actors[&self.best];
         let value = value.map_or("undefined".into(), |value| format!("{value:.4}"));
         let best = format!(
             "Best on validation: {file}, {} {value}, kept at step {step} of {phase}.",
@@ -79,8 +90,10 @@ impl Selection {
         self.actors.iter().map(|(name, of)| {
             let value = of.value.map_or("undefined".into(), |value| format!("{value:.4}"));
             let mark = if *name == self.best { ", the best" } else { "" };
-            let Selected { file, phase, step, .. } = of;
-            format!("* `{file}`: {} {value}{mark}; kept at step {step} of {phase}", self.criterion)
+            let Selected { file, phase, step, diagnostics, .. } = of;
+            let shown: String =
+                diagnostics.iter().map(|(name, value)| format!("; {name} {value:.4}")).collect();
+            format!("* `{file}`: {} {value}{mark}; kept at step {step} of {phase}{shown}", self.criterion)
         })
     }
 }

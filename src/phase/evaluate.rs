@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rmtl_agents::actor::Predict;
+use rmtl_agents::actor::{Actor, Predict};
 use rmtl_agents::input::BatchReader;
 use rmtl_agents::parameter::host;
 use rmtl_envs::{NumberScale, Row, Schema, Sessions};
@@ -72,6 +72,24 @@ impl<'a> Evaluator<'a> {
     /// The actor's metrics.
     pub fn evaluate(&self, actor: &dyn Predict) -> Result<Scores> {
         self.score(&self.predict(actor))
+    }
+
+    /// Means over all rows of what the actor's backbone shows of itself, by name.
+    pub fn diagnostics(&self, actor: &Actor) -> Vec<(&'static str, f32)> {
+        let rows: Vec<Row> = self.reader.table.rows().collect();
+        let mut means: Vec<(&'static str, f64)> = Vec::new();
+        for batch in rows.chunks(BATCH) {
+            let shown = actor.diagnostics(&self.reader.states(batch));
+            if shown.is_empty() {
+                break;
+            }
+            means.resize(shown.len(), ("", 0.0));
+            for (mean, (name, values)) in means.iter_mut().zip(shown) {
+                let sum: f64 = values.into_iter().map(f64::from).sum();
+                *mean = (name, mean.1 + sum / rows.len() as f64);
+            }
+        }
+        means.into_iter().map(|(name, mean)| (name, mean as f32)).collect()
     }
 
     /// The metrics of the true probabilities; `None` where the log does not know them.

@@ -7,8 +7,9 @@ use rmtl_agents::critic::{Critic, Values};
 use rmtl_agents::input::StateBatch;
 use rmtl_agents::loss::{Losses, TaskFacts};
 use rmtl_agents::parameter::LearningRates;
-use rmtl_agents::pass::{Pass, Progress};
+use rmtl_agents::pass::Pass;
 use rmtl_agents::policy::FrozenPolicy;
+use rmtl_agents::progress::Annealed;
 use rmtl_agents::weighting::{LossWeighting, Signal};
 use rmtl_envs::{Row, Split, Task};
 
@@ -20,7 +21,7 @@ use crate::log::tags::{self, Part, Phase};
 use crate::metric::correlation;
 use crate::monitor::negative::NegativeWeights;
 use crate::monitor::segments::Segments;
-use crate::monitor::validation::{Fitted, Validation};
+use crate::monitor::validation::{Fitted, Kept, Validation};
 use crate::run::{PhaseClock, Run};
 
 /// One training of an actor.
@@ -91,6 +92,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     let planned_steps = u64::from(max_epochs) * n_batches;
     let mut negative = NegativeWeights::new(schema.n_tasks());
     let mut step = 0;
+    actor.plan(planned_steps);
     if let Some(decay) = run.config.ema {
         actor = actor.with_average(decay);
     }
@@ -123,11 +125,10 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
                 })?;
             }
             let batch = current.for_actor(fit.critics.get().filter(|_| asks_critics).map(Critic::values));
-            let now = Progress { step: step - 1, planned_steps };
             let rates = fit.config.learning_rates(&run.config.optimizer, step, planned_steps);
             actor.set_learning_rates(rates);
             let weighting = fit.weighting.as_mut();
-            let mut pass = Pass::training(&mut masks).at(now);
+            let mut pass = Pass::training(&mut masks);
             // The next batch is read while this one trains; nothing in it may belong to a graph, which a backward pass may be in.
             let (done, next) = rayon::join(
                 || actor.step(batch, weighting, &losses, &mut pass, is_logged),
@@ -145,6 +146,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             progress.advance(rows.len() as u64);
             if is_logged {
                 log_step(run, (phase, step), &done, rates);
+                log_annealed(run, (phase, step), &actor.annealed());
                 if let Some(segments) = &mut segments {
                     segments.log(run, (phase, step), rows, &done.weights);
                 }
@@ -170,9 +172,25 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     progress.finish();
     negative.report(run, phase);
     run.finish_phase(phase, clock, step);
+    let fitted = validation.into_fitted();
+    warn_of_unfinished_annealing(run, &fitted.best);
     let tasks = run.schema().tasks.iter().map(|task| task.name.clone());
     let weights = segments.map(|segments| segments.means(tasks));
-    Ok(Fitted { weights, ..validation.into_fitted() })
+    Ok(Fitted { weights, ..fitted })
+}
+
+/// Where parameters could not be chosen, for lack of final ones.
+fn warn_of_unfinished_annealing(run: &mut Run<'_>, best: &Kept) {
+    for Annealed { name, value, is_final } in best.actor.annealed() {
+        if !is_final {
+            run.warn(format!(
+                "`{name}` of `{}` was still annealed when {} ended and is {value} in what was kept: the parameters of the last \
+                 validation, not of the best one; anneal it in fewer steps, or train longer",
+                run.config.backbone.name(),
+                best.phase
+            ));
+        }
+    }
 }
 
 impl Critics<'_, '_> {
@@ -239,6 +257,12 @@ fn log_step(run: &mut Run<'_>, (phase, step): (Phase, u64), done: &ActorStep, ra
     logger.scalar(&tags::gradient_norm(phase, Part::ActorEmbedding), step, done.embedding_gradient_norm);
     if let Some(factor) = done.clip_factor {
         logger.scalar(&tags::clip_factor(phase), step, factor);
+    }
+}
+
+fn log_annealed(run: &mut Run<'_>, (phase, step): (Phase, u64), annealed: &[Annealed]) {
+    for Annealed { name, value, .. } in annealed {
+        run.logger.scalar(&tags::annealed(phase, name), step, f64::from(*value));
     }
 }
 

@@ -13,8 +13,9 @@ use rmtl_envs::Schema;
 
 use crate::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions, ViewRole};
 use crate::input::{EncoderConfig, NumericField, StateBatch, StateEncoder};
-use crate::parameter::{self, LearningRates, NamedTensors, OptimizerConfig, ParameterError};
+use crate::parameter::{self, LearningRates, NamedTensors, OptimizerConfig, ParameterError, host};
 use crate::pass::Pass;
+use crate::progress::Annealed;
 use crate::stream::Streams;
 
 use follower::Followers;
@@ -97,6 +98,10 @@ pub struct Actor {
     config: OptimizerConfig,
     followers: Followers,
     collected: Collected,
+    /// Since it was untrained.
+    n_steps: u64,
+    /// Of its first training.
+    planned_steps: Option<u64>,
 }
 
 impl Actor {
@@ -123,7 +128,32 @@ impl Actor {
             config: config.optimizer,
             followers: Followers::default(),
             collected: Collected::default(),
+            n_steps: 0,
+            planned_steps: None,
         }
+    }
+
+    /// The steps that a training which now begins takes at most. Those of the actor's first one set the pace of what its
+    /// backbone anneals; one that goes on from another goes on with its annealing. Without any nothing is annealed.
+    pub fn plan(&mut self, steps: u64) {
+        self.planned_steps.get_or_insert(steps);
+    }
+
+    /// What its backbone anneals, by name, with its value now.
+    pub fn annealed(&self) -> Vec<Annealed> {
+        self.network.backbone.annealed()
+    }
+
+    /// Whether all it anneals is final.
+    pub fn is_annealed(&self) -> bool {
+        self.annealed().iter().all(|annealed| annealed.is_final)
+    }
+
+    /// What its backbone shows of itself for states, a name and a value per row.
+    pub fn diagnostics(&self, states: &StateBatch) -> Vec<(&'static str, Vec<f32>)> {
+        let fields = self.encoder.fields(states);
+        let predictions = self.network.valid().forward(fields, states, &mut Pass::evaluation());
+        predictions.diagnostics.into_iter().map(|(name, values)| (name, host(values))).collect()
     }
 
     /// The learning rates of the updates that follow.
@@ -163,11 +193,13 @@ impl Actor {
         tensors
     }
 
-    /// Takes over parameters saved with [`Actor::weights`]; the optimisers start afresh, and what followed it is dropped.
+    /// Takes over parameters saved with [`Actor::weights`], and with them how far what its backbone anneals had come; the
+    /// optimisers start afresh, steps are counted and planned anew, and what followed it is dropped.
     pub fn load(mut self, tensors: &NamedTensors) -> Result<Self, ParameterError> {
         self.encoder.restore("embedding", tensors)?;
         self.network = parameter::restore(self.network, "network", tensors)?;
         self.followers = Followers::default();
+        (self.n_steps, self.planned_steps) = (0, None);
         Ok(self.with_fresh_optimizers())
     }
 }

@@ -13,6 +13,7 @@ use crate::input::StateBatch;
 use crate::loss::{AgentInput, Losses};
 use crate::parameter::{gradient_norm, host};
 use crate::pass::Pass;
+use crate::progress::Progress;
 use crate::weighting::{LossWeighting, Signal, WeightingInput};
 
 /// One training batch.
@@ -101,9 +102,6 @@ impl Actor {
     ) -> ActorStep {
         // π as it is before the update.
         let policy = (weighting.signal() == Signal::QValues).then(|| self.network.valid().for_prediction());
-        if let Some(progress) = pass.progress() {
-            self.network.backbone.begin_step(progress);
-        }
         let masks = pass.mark();
         let losing = match weighting.signal() {
             Signal::Losses | Signal::QValues => self.descend(&batch, policy, weighting, extra, pass),
@@ -114,6 +112,10 @@ impl Actor {
         if has_stepped && weighting.needs_update() {
             pass.rewind(&masks);
             weighting.update(&self.task_losses(&batch, extra, pass));
+        }
+        self.anneal();
+        if has_stepped && let Some(average) = &mut self.followers.average {
+            average.update(&self.network);
         }
         let diagnostics = losing.diagnostics.into_iter().filter(|_| with_diagnostics);
         ActorStep {
@@ -148,10 +150,15 @@ impl Actor {
         };
         let network = self.network.clone();
         self.network = self.optimizer.step(self.config.learning_rate, network, dense);
-        if let Some(average) = &mut self.followers.average {
-            average.update(&self.network);
-        }
         (true, clip_factor)
+    }
+
+    /// Counts the step, and lets the backbone anneal.
+    fn anneal(&mut self) {
+        self.n_steps += 1;
+        if let Some(planned_steps) = self.planned_steps {
+            self.network.backbone.after_step(Progress { step: self.n_steps, planned_steps });
+        }
     }
 
     /// Lets the tables step.

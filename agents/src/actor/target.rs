@@ -45,7 +45,7 @@ impl Actor {
 
     /// A snapshot without target and average, optimisers included.
     pub fn without_followers(&self) -> Self {
-        let Self { encoder, views, network, optimizer, config, .. } = self;
+        let Self { encoder, views, network, optimizer, config, n_steps, planned_steps, .. } = self;
         Self {
             encoder: encoder.clone(),
             views: views.clone(),
@@ -54,6 +54,8 @@ impl Actor {
             config: *config,
             followers: Followers::default(),
             collected: Collected::default(),
+            n_steps: *n_steps,
+            planned_steps: *planned_steps,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::weighting::Settings as _;
 use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput, equal, famo};
 use rmtl_envs::{CategoricalField, LogTable, Row, RowValues, SessionEnd, Task};
 
+mod annealing;
 mod update;
 mod views;
 

@@ -12,7 +12,8 @@ mod by_rank;
 use by_rank::{AnyMapper, AnyVisitor, Ranked, Unranked};
 
 use super::{Backbone, Predictions};
-use crate::pass::{Pass, Progress};
+use crate::pass::Pass;
+use crate::progress::{Annealed, Progress};
 
 /// The network of any backbone.
 ///
@@ -58,8 +59,12 @@ impl Backbone for AnyBackbone {
         self.model.shared()
     }
 
-    fn begin_step(&mut self, progress: Progress) {
-        self.model.begin_step(progress);
+    fn after_step(&mut self, progress: Progress) {
+        self.model.after_step(progress);
+    }
+
+    fn annealed(&self) -> Vec<Annealed> {
+        self.model.annealed()
     }
 }
 
@@ -69,7 +74,8 @@ trait AnyModel: fmt::Debug + Send + Sync {
     fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions;
     fn for_prediction(self: Box<Self>) -> Box<dyn AnyModel>;
     fn shared(&self) -> Vec<ParamId>;
-    fn begin_step(&mut self, progress: Progress);
+    fn after_step(&mut self, progress: Progress);
+    fn annealed(&self) -> Vec<Annealed>;
     fn collect_devices(&self, devices: Devices) -> Devices;
     fn moved(self: Box<Self>, how: Move<'_>) -> Box<dyn AnyModel>;
     fn valid(&self) -> Box<dyn AnyModel>;
@@ -103,8 +109,12 @@ impl<M: Backbone + Module + Sync + 'static> AnyModel for M {
         Backbone::shared(self)
     }
 
-    fn begin_step(&mut self, progress: Progress) {
-        Backbone::begin_step(self, progress);
+    fn after_step(&mut self, progress: Progress) {
+        Backbone::after_step(self, progress);
+    }
+
+    fn annealed(&self) -> Vec<Annealed> {
+        Backbone::annealed(self)
     }
 
     fn collect_devices(&self, devices: Devices) -> Devices {

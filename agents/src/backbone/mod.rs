@@ -6,7 +6,8 @@
 use burn::module::{Module, ParamId};
 use burn::tensor::{Device, Tensor};
 
-use crate::pass::{Pass, Progress};
+use crate::pass::Pass;
+use crate::progress::{Annealed, Progress};
 use crate::registry::choice;
 use crate::stream::Stream;
 
@@ -43,8 +44,14 @@ pub trait Backbone {
         Vec::new()
     }
 
-    /// Called before every training step, with how far training has come: for what a network anneals.
-    fn begin_step(&mut self, _progress: Progress) {}
+    /// Called after every training step, with how far the actor's training has come, over all phases: for what a network
+    /// anneals.
+    fn after_step(&mut self, _progress: Progress) {}
+
+    /// What it anneals. While any of it is not final, no validation chooses these parameters and no early stop counts.
+    fn annealed(&self) -> Vec<Annealed> {
+        Vec::new()
+    }
 }
 
 /// The settings of a backbone: `[backbone.<name>]` of a run file.

@@ -13,7 +13,7 @@ use crate::stream::Stream;
 /// ASRG and, unless ablated, PS.
 #[derive(Module, Debug)]
 pub(super) struct Layer {
-    /// What the attention's queries are.
+    /// z; absent = 1.
     selector: Option<Selector>,
     /// I, `[point, dim]`
     inducing_points: Option<Param<Tensor<2>>>,
@@ -41,13 +41,13 @@ impl Layer {
         stream: &mut Stream,
         device: &Device,
     ) -> Self {
-        let Config { n_inducing_points: n_points, n_heads, asrg, ps, .. } = *config;
+        let Config { n_inducing_points: n_points, n_heads, asrg, selection, ps, .. } = *config;
         let dim = input.dim;
         let bound = 1.0 / (dim as f64).sqrt();
         let n_rows = if index == 0 { input.n_fields() } else { n_points };
         let selector_dims = config.selector_dims();
         Self {
-            selector: asrg.then(|| Selector::new(n_rows * dim, &selector_dims, n_points, stream, device)),
+            selector: (asrg && selection).then(|| Selector::new(n_rows * dim, &selector_dims, n_points, stream, device)),
             inducing_points: asrg.then(|| uniform([n_points, dim], bound, stream, device)),
             query: (!asrg).then(|| projection(dim, dim, stream, device)),
             attention: PointAttention::new(dim, n_heads, stream, device),
@@ -65,6 +65,11 @@ impl Layer {
         Self { shows_rate: false, ..self }
     }
 
+    /// Whether it selects points.
+    pub(super) fn selects(&self) -> bool {
+        self.selector.is_some()
+    }
+
     /// `H_l` to `Y_l`, and the share of points each row selects, `[batch]` without a graph.
     ///
     /// # Shapes
@@ -75,17 +80,20 @@ impl Layer {
         h: Tensor<3>,
         gamma: Tensor<1>,
     ) -> (Tensor<3>, Option<Tensor<1>>) {
-        let (Some(selector), Some(points)) = (&self.selector, &self.inducing_points) else {
-            let query = self.query.as_ref().expect("present where there is no selector");
+        let Some(points) = &self.inducing_points else {
+            let query = self.query.as_ref().expect("present where there are no points");
             let attended = self.attention.self_attention(project(h.clone(), query), h.clone());
             return (self.norm.forward(attended + h), None);
         };
-        let z = selector.forward(&h, gamma);
-        let rate = || z.clone().detach().greater_elem(0.0).float().mean_dim(1).squeeze_dim(1);
-        let rate = self.shows_rate.then(rate);
-        let attended = self.attention.forward(points.val(), Some(z.clone()), h.clone());
-        let residual =
-            if self.is_first { points.val().unsqueeze::<3>() * z.unsqueeze_dim::<3>(2) } else { h };
+        let z = self.selector.as_ref().map(|selector| selector.forward(&h, gamma));
+        let rate = |z: &Tensor<2>| z.clone().detach().greater_elem(0.0).float().mean_dim(1).squeeze_dim(1);
+        let rate = z.as_ref().filter(|_| self.shows_rate).map(rate);
+        let attended = self.attention.forward(points.val(), z.clone(), h.clone());
+        let residual = match (self.is_first, z) {
+            (true, Some(z)) => points.val().unsqueeze::<3>() * z.unsqueeze_dim::<3>(2),
+            (true, None) => points.val().unsqueeze(),
+            (false, _) => h,
+        };
         (self.norm.forward(attended + residual), rate)
     }
 

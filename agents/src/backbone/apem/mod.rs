@@ -19,12 +19,15 @@
 //!
 //! Choices where the paper gives none, and departures:
 //! 1. It writes LayerNorm(O, H), whose shapes differ in the first layer: R as above, as in the Set Transformer.
-//! 2. γ is annealed over the planned steps, since the paper's law needs 5·10⁵ of them; that law is an option. Steps
-//!    count within a phase and γ never rises, so a phase that trains on keeps γ until its own plan falls below.
+//! 2. γ is annealed over a share of the planned steps, since the paper's law needs 5·10⁵ of them; that law is an
+//!    option. Steps are those of the actor's whole training, planned ones those of its first phase: a phase that goes on
+//!    from a trained actor anneals nothing anew. No validation chooses parameters, and no early stop counts, before γ is
+//!    final.
 //! 3. The tasks share a layer's PS projections and norm; α is per task and layer.
 //! 4. A point that is not selected has a zero query, which attends to all fields alike, as printed.
 //! 5. Ablations: `asrg = false` is plain multi-head self-attention over the fields with R = H_l in every layer;
-//!    with `ps = false` the towers read the mean of Y_L's rows.
+//!    `selection = false` has the inducing points without their selector, z ≡ 1 (not in the paper: it tells what the
+//!    points do from what selecting them does); with `ps = false` the towers read the mean of Y_L's rows.
 
 mod layer;
 mod selector;
@@ -38,7 +41,8 @@ use self::layer::Layer;
 pub use self::selector::{Annealing, PerStep, Planned};
 use super::heads::{SharedTowers, Towers, Widths, check_count, check_layers};
 use super::{Backbone, Input, Predictions, Settings};
-use crate::pass::{Pass, Progress};
+use crate::pass::Pass;
+use crate::progress::{Annealed, Progress};
 use crate::stream::Stream;
 
 /// `[backbone.apem]`
@@ -56,8 +60,10 @@ pub struct Config {
     pub selector: Option<Vec<usize>>,
     /// How the smooth step's width γ falls.
     pub gamma: Annealing,
-    /// Whether inducing points are selected (else plain self-attention).
+    /// Whether there are inducing points (else plain self-attention).
     pub asrg: bool,
+    /// Whether inducing points are selected (else z ≡ 1).
+    pub selection: bool,
     /// Whether tasks read through indicators (else the mean).
     pub ps: bool,
     /// Widths of a tower's hidden layers.
@@ -75,6 +81,7 @@ impl Default for Config {
             selector: None,
             gamma: Annealing::default(),
             asrg: true,
+            selection: true,
             ps: true,
             tower: vec![128, 64],
             dropout: 0.2,
@@ -114,6 +121,7 @@ impl Settings for Config {
         vec![
             Self::default(),
             Self { asrg: false, ..small.clone() },
+            Self { selection: false, ..small.clone() },
             Self { ps: false, ..small.clone() },
             Self { selector: Some(vec![]), n_heads: 3, ..small },
         ]
@@ -134,7 +142,6 @@ impl Settings for Config {
                 SharedTowers::new(n_tasks, input.dim, widths, stream, device).starting_at(logits.clone())
             }),
             gamma: Param::initialized(Default::default(), gamma),
-            known_gamma: None,
             annealing: self.gamma.clone(),
         }
     }
@@ -150,9 +157,6 @@ pub struct Model {
     pooled_towers: Option<SharedTowers>,
     /// Width of the smooth step, `[1]`. Saved with the parameters, but no parameter.
     gamma: Param<Tensor<1>>,
-    /// The same on the host, once it has been read.
-    #[module(skip)]
-    known_gamma: Option<f32>,
     #[module(skip)]
     annealing: Annealing,
 }
@@ -181,15 +185,21 @@ impl Backbone for Model {
         predictions
     }
 
-    /// γ never rises again, so training on from a trained network keeps its selections.
-    fn begin_step(&mut self, progress: Progress) {
+    /// γ never rises, so a network that was loaded keeps its selections while steps are counted anew.
+    fn after_step(&mut self, progress: Progress) {
         let before = self.gamma.val();
-        let known = *self.known_gamma.get_or_insert_with(|| before.clone().into_scalar());
-        let gamma = self.annealing.gamma(progress).min(known);
-        if gamma < known {
-            self.known_gamma = Some(gamma);
+        let gamma = self.annealing.gamma(progress);
+        if gamma < before.clone().into_scalar::<f32>() {
             self.gamma = Param::initialized(self.gamma.id, before.full_like(gamma).set_require_grad(false));
         }
+    }
+
+    fn annealed(&self) -> Vec<Annealed> {
+        if !self.layers.iter().any(Layer::selects) {
+            return Vec::new();
+        }
+        let value = self.gamma.val().into_scalar();
+        vec![Annealed { name: "gamma", value, is_final: value <= self.annealing.end() }]
     }
 
     fn for_prediction(self) -> Self {
@@ -207,19 +217,33 @@ mod tests {
     use crate::stream::Streams;
 
     #[test]
-    fn gamma_falls_with_the_steps_and_never_rises_again() {
-        let config = Config::default();
-        let input = Input::unnamed(3, 4, &[None, Some(0)]);
-        let device = Device::default().autodiff();
-        let mut model = config.init(&input, &mut Streams::new(1).named("init"), &device);
+    fn gamma_falls_with_the_steps_is_final_at_the_end_and_never_rises() {
+        let mut model = model(&Config::default());
         let mut after = |step| {
-            model.begin_step(Progress { step, planned_steps: 100 });
-            model.gamma.val().into_scalar::<f32>()
+            model.after_step(Progress { step, planned_steps: 100 });
+            let [gamma] = model.annealed()[..] else { panic!("{:?}", model.annealed()) };
+            (gamma.value, gamma.is_final)
         };
-        let falling = [after(0), after(25), after(50), after(90)];
-        assert!(falling[0] == 10.0 && (falling[1] - 5.0005).abs() < 1e-4, "{falling:?}");
-        assert_eq!(falling[2..], [1e-3, 1e-3]);
-        // Another phase plans anew from its first step.
-        assert_eq!(after(0), 1e-3);
+        assert_eq!(after(0), (10.0, false));
+        let half = after(25);
+        assert!((half.0 - 5.0005).abs() < 1e-4 && !half.1, "{half:?}");
+        assert_eq!([after(50), after(90)], [(1e-3, true); 2]);
+        // A loaded network is planned anew from its first step.
+        assert_eq!(after(0), (1e-3, true));
+    }
+
+    #[test]
+    fn what_selects_nothing_waits_for_no_annealing() {
+        for config in [
+            Config { selection: false, ..Config::default() },
+            Config { asrg: false, ..Config::default() },
+        ] {
+            assert!(model(&config).annealed().is_empty(), "{config:?}");
+        }
+    }
+
+    fn model(config: &Config) -> Model {
+        let input = Input::unnamed(3, 4, &[None, Some(0)]);
+        config.init(&input, &mut Streams::new(1).named("init"), &Device::default().autodiff())
     }
 }

@@ -9,14 +9,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::layer::{Mlp, linear};
-use crate::pass::{Pass, Progress};
+use crate::pass::Pass;
+use crate::progress::Progress;
 use crate::stream::Stream;
 
 /// How the smooth step's width γ falls during training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Annealing {
-    /// Linearly over a share of the planned steps.
+    /// Linearly over a share of the steps planned for the actor's first phase.
     Planned(Planned),
     /// The paper's law, `γ = max(start − decrement · step, end)`.
     PerStep(PerStep),
@@ -30,7 +31,7 @@ pub struct Planned {
     pub start: f32,
     /// γ from then on.
     pub end: f32,
-    /// The share of the planned steps. Mind that early stops end most runs long before them.
+    /// The share of the planned steps: of `max_epochs` whole epochs. Early stops and validations count from its end on.
     pub share: f64,
 }
 
@@ -72,7 +73,14 @@ impl Annealing {
         }
     }
 
-    /// γ at a step.
+    pub(super) fn end(&self) -> f32 {
+        match self {
+            Self::Planned(of) => of.end,
+            Self::PerStep(of) => of.end,
+        }
+    }
+
+    /// γ after so many steps.
     pub(super) fn gamma(&self, progress: Progress) -> f32 {
         let step = progress.step as f64;
         match *self {
