@@ -84,6 +84,8 @@ fn combinations_that_make_no_sense_are_refused_with_the_reason() {
         (&["early_stop.task=by"], &["[early_stop]", "click, cart, buy"]),
         (&["early_stop.weighted=[1.0]"], &["[early_stop]", "expected 3"]),
         (&["critic.n_steps=0"], &["[critic]", "n_steps"]),
+        (&["encoder.logarithms=[\"price\"]"], &["[encoder]", "`price` is none", "found quality"]),
+        (&["backbone.bpcm.message_dropout=1.5"], &["[backbone.bpcm]", "message_dropout"]),
         (&["weights.clip=[2.0, 1.0]"], &["[weights]", "clip"]),
         (&["losses.embedding_l2=0.1"], &["a table of settings"]),
         (&["losses.dependence.sigma=true"], &["a number, or a list"]),

@@ -13,11 +13,7 @@ impl RunFile {
     pub fn check(&self, schema: &Schema) -> Result<(), ConfigError> {
         let input = self.actor().input(schema);
         self.check_values()?;
-        if self.encoder.numeric.schema(schema).categorical.is_empty() {
-            let message = "this dataset has no categorical field to embed; `numeric = \"log_round\"` makes its numeric \
-                           columns categorical";
-            return Err(section("encoder")(message.into()));
-        }
+        self.encoder.check(schema).map_err(section("encoder"))?;
         self.backbone.check(&input).map_err(section(&format!("backbone.{}", self.backbone.name())))?;
         let tasks: Vec<&str> = schema.tasks.iter().map(|task| task.name.as_str()).collect();
         tasks::check_rates(&self.negative_rates, schema).map_err(section("negative_rates"))?;

@@ -86,7 +86,9 @@ impl Twin {
         let actor_table = &actor_encoder.views[0].table;
         let dim = config.dim.unwrap_or(actor_table.dim());
         let numeric = actor_encoder.numeric;
-        let encoder_config = EncoderConfig { dim, numeric, optimizer: config.embedding_optimizer };
+        let logarithms = actor_encoder.logarithms.clone();
+        let encoder_config =
+            EncoderConfig { dim, numeric, logarithms, optimizer: config.embedding_optimizer };
         let mut encoder = StateEncoder::new(schema, &encoder_config, 1, stream, device);
         let table = &mut encoder.views[0].table;
         if table.dim() == actor_table.dim() {

@@ -25,13 +25,41 @@ pub struct EncoderConfig {
     pub dim: usize,
     /// How numeric columns become fields.
     pub numeric: NumericEncoding,
+    /// Numeric columns that hold `sign(x) · ln(1 + |x|)` of what is to be log-rounded: `log_round` squares and rounds them
+    /// without taking the logarithm once more. It says what the columns are and changes nothing of `linear`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub logarithms: Vec<String>,
     /// The optimiser of the tables.
     pub optimizer: SparseOptimizerConfig,
 }
 
 impl Default for EncoderConfig {
     fn default() -> Self {
-        Self { dim: 128, numeric: NumericEncoding::default(), optimizer: SparseOptimizerConfig::default() }
+        Self {
+            dim: 128,
+            numeric: NumericEncoding::default(),
+            logarithms: Vec::new(),
+            optimizer: SparseOptimizerConfig::default(),
+        }
+    }
+}
+
+impl EncoderConfig {
+    /// Why these settings cannot work for a log, in words for the author of the run file.
+    pub fn check(&self, schema: &Schema) -> Result<(), String> {
+        if self.numeric.schema(schema).categorical.is_empty() {
+            return Err("this dataset has no categorical field to embed; `numeric = \"log_round\"` makes its numeric columns \
+                        categorical"
+                .into());
+        }
+        let numeric: Vec<&str> = schema.numeric.iter().map(|field| field.name.as_str()).collect();
+        match self.logarithms.iter().find(|name| !numeric.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => Err(format!(
+                "`logarithms` names numeric columns of the dataset file, and `{name}` is none; found {}",
+                if numeric.is_empty() { "no numeric column".into() } else { numeric.join(", ") }
+            )),
+        }
     }
 }
 
@@ -42,6 +70,8 @@ pub struct StateEncoder {
     pub views: Vec<TableView>,
     /// How numeric columns become fields.
     pub numeric: NumericEncoding,
+    /// See [`EncoderConfig::logarithms`].
+    pub logarithms: Vec<String>,
     log_round: Option<LogRound>,
     optimizer: SparseOptimizerConfig,
     device: Device,
@@ -81,9 +111,15 @@ impl StateEncoder {
             TableView { table, optimizer, coalescer: GradientCoalescer::default() }
         };
         let views = (0..n_views).map(|_| view(stream)).collect();
-        let log_round = (config.numeric == NumericEncoding::LogRound).then(|| LogRound::new(schema));
-        let device = device.clone().inner();
-        Self { views, numeric: config.numeric, log_round, optimizer: config.optimizer, device }
+        let log_round = || LogRound::new(schema, &config.logarithms);
+        Self {
+            views,
+            numeric: config.numeric,
+            logarithms: config.logarithms.clone(),
+            log_round: (config.numeric == NumericEncoding::LogRound).then(log_round),
+            optimizer: config.optimizer,
+            device: device.clone().inner(),
+        }
     }
 
     /// The table rows of a batch, the same in every view.

@@ -22,6 +22,7 @@ pub enum NumericEncoding {
     #[default]
     Linear,
     /// Each column is a field of categories `sign(x) · round(ln(1 + |x|)²)` of the raw value x (APEM).
+    /// [`EncoderConfig::logarithms`](crate::encoder::EncoderConfig::logarithms) names columns that are that logarithm already.
     LogRound,
 }
 
@@ -47,35 +48,55 @@ impl NumericEncoding {
 /// is a million times the values of interest lose the smallest buckets.
 #[derive(Clone, Debug)]
 pub(crate) struct LogRound {
-    /// Mean and standard deviation of every numeric column.
-    scales: Vec<[f64; 2]>,
+    columns: Vec<Column>,
     n_slots: usize,
 }
 
+/// A numeric column.
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    mean: f64,
+    standard_deviation: f64,
+    /// Whether its values are `sign(x) · ln(1 + |x|)`.
+    is_logarithm: bool,
+}
+
+impl Column {
+    /// Category id of a standardised value.
+    fn id(&self, z: f32) -> u32 {
+        let value = f64::from(z) * self.standard_deviation + self.mean;
+        bucket(if self.is_logarithm { value } else { value.abs().ln_1p().copysign(value) })
+    }
+}
+
 impl LogRound {
-    pub(crate) fn new(schema: &Schema) -> Self {
-        let scales = schema.numeric.iter().map(|field| [field.mean, field.standard_deviation]).collect();
-        Self { scales, n_slots: schema.n_slots() }
+    /// Of the numeric columns of `schema`, those called `logarithms` being logarithms.
+    pub(crate) fn new(schema: &Schema, logarithms: &[String]) -> Self {
+        let column = |field: &rmtl_envs::NumericField| Column {
+            mean: field.mean,
+            standard_deviation: field.standard_deviation,
+            is_logarithm: logarithms.contains(&field.name),
+        };
+        Self { columns: schema.numeric.iter().map(column).collect(), n_slots: schema.n_slots() }
     }
 
     /// `[batch, slot + numeric]`: every row's ids, then its numeric columns as ids.
     pub(crate) fn ids(&self, batch: &StateBatch) -> Vec<u32> {
-        let n_numeric = self.scales.len();
+        let n_numeric = self.columns.len();
         let mut ids = Vec::with_capacity(batch.ids.len() + batch.numeric.len());
         for row in 0..batch.n_rows {
             ids.extend_from_slice(&batch.ids[row * self.n_slots..(row + 1) * self.n_slots]);
             let values = &batch.numeric[row * n_numeric..(row + 1) * n_numeric];
-            let raw = values.iter().zip(&self.scales).map(|(&z, [mean, scale])| f64::from(z) * scale + mean);
-            ids.extend(raw.map(bucket));
+            ids.extend(values.iter().zip(&self.columns).map(|(&z, column)| column.id(z)));
         }
         ids
     }
 }
 
-/// Category id of a raw value.
-fn bucket(x: f64) -> u32 {
-    let size = x.abs().ln_1p().powi(2).round().min(f64::from(LARGEST_BUCKET)) as i32;
-    let signed = if x < 0.0 { -size } else { size };
+/// Category id of a raw value x, given `sign(x) · ln(1 + |x|)`.
+fn bucket(logarithm: f64) -> u32 {
+    let size = logarithm.powi(2).round().min(f64::from(LARGEST_BUCKET)) as i32;
+    let signed = if logarithm < 0.0 { -size } else { size };
     (signed + LARGEST_BUCKET + 1) as u32
 }
 
@@ -130,9 +151,25 @@ mod tests {
     #[test]
     fn buckets_by_hand() {
         // ln(1 + 0) = 0; ln(2)² = 0.48; ln(4)² = 1.92; ln(101)² = 21.3
-        let found = [0.0, 1.0, 3.0, -3.0, 100.0, -100.0].map(|x| bucket(x) as i32 - LARGEST_BUCKET - 1);
+        let found = [0.0, 1.0, 3.0, -3.0, 100.0, -100.0].map(|x| raw(x) as i32 - LARGEST_BUCKET - 1);
         assert_eq!(found, [0, 0, 2, -2, 21, -21]);
-        assert_eq!([bucket(-1e300), bucket(1e300)], [1, 2 * LARGEST_BUCKET as u32 + 1]);
+        assert_eq!([raw(-1e30), raw(1e30)], [1, 2 * LARGEST_BUCKET as u32 + 1]);
+    }
+
+    /// Of a column that is not standardised.
+    fn raw(x: f32) -> u32 {
+        Column { mean: 0.0, standard_deviation: 1.0, is_logarithm: false }.id(x)
+    }
+
+    #[test]
+    fn of_a_logarithm_no_logarithm_is_taken() {
+        let logarithm = Column { mean: 1.0, standard_deviation: 2.0, is_logarithm: true };
+        for x in [0.0_f64, 100.0, -100.0, 5_000.0, 895_000.0] {
+            let value = x.abs().ln_1p().copysign(x);
+            assert_eq!(logarithm.id(((value - 1.0) / 2.0) as f32), raw(x as f32), "{x}");
+        }
+        // Of 5 s and 15 min in milliseconds: ln(5,001)² = 72.5, ln(900,001)² = 188; the logarithm of a logarithm is 5 and 7.
+        assert_eq!([raw(5_000.0), raw(900_000.0)].map(|id| id as i32 - LARGEST_BUCKET - 1), [73, 188]);
     }
 
     #[test]
@@ -146,6 +183,9 @@ mod tests {
         let batch = StateBatch::new(vec![1, 2, 0, 1], vec![2.0, -1.0, 0.0, 0.0], 2);
         let zero = LARGEST_BUCKET as u32 + 1;
         let expected = [1, 2, zero + 9, zero - 21, 0, 1, zero + 6, zero];
-        assert_eq!(LogRound::new(&schema()).ids(&batch), expected);
+        assert_eq!(LogRound::new(&schema(), &[]).ids(&batch), expected);
+        // 20 and 10 as logarithms: squared.
+        let expected = [1, 2, zero + 400, zero - 21, 0, 1, zero + 100, zero];
+        assert_eq!(LogRound::new(&schema(), &["price".into()]).ids(&batch), expected);
     }
 }
