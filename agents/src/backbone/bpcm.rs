@@ -9,17 +9,22 @@
 //! * gate `B = σ(G W_C + A W_D)`, `q_t = A ⊙ B + G ⊙ (1 − B)`.
 //!
 //! `Z_t = q_t` of a task without a parent; else, with `h = dropout(Z_parent)` and projections of the transition's own,
-//! `Z_t = LayerNorm(softmax(q_t W_Q (h W_K)ᵀ / √d) h W_V + q_t)`. `p_t = σ(tower_t(flatten Z_t))`. The calibrator is
-//! the term `losses.calibrator`; the paper's best were α = 0.6 and d = 5.
+//! `Z_t = LayerNorm(softmax(q_t W_Q (S W_K)ᵀ / √d) S W_V + q_t)`, S = h. `p_t = σ(tower_t(flatten Z_t))`. The
+//! calibrator is the term `losses.calibrator`; the paper's best were α = 0.6 and d = 5.
+//!
+//! Eq. 9, `Attention(q_{t+1}, h_t) + q_{t+1}`, has two readings. As printed q is the query and h is attended to. The
+//! text beside it says that the module "assigns weights to the passed information and the original information", by
+//! "reusing the self-attention": that is attention to two sources, S = the fields of h and those of q, `[2F, d]`, and
+//! with `transfer = "both"` it is built.
 //!
 //! Dense parameters per task: `3d²` (attention), `2(d² + d)` (aggregation), `2d²` (gate), a tower on `F·d`; per task
 //! with a parent `3d² + 2d`. With 8 fields of 128, two tasks and towers 128–64:
 //! 2 · (49,152 + 33,024 + 32,768 + 139,521) + 49,408.
 //!
-//! Choices where the paper gives none, and departures: 1. `h` is the keys' and values' input, q the queries'. 2. The
-//! layer norm stands after the sum. 3. "The task before" is the parent in the task chain. 4. Ablations: without
-//! `attention` q = G, without `aggregation` q = A (nothing is left to gate), without `gate` q = A + G, without `bpc`
-//! Z = q.
+//! Choices where the paper gives none, and departures: 1. S = h unless `transfer` is set. 2. The layer norm stands after
+//! the sum. 3. "The task before" is the parent in the task chain. 4. Ablations: without `attention` q = G, without
+//! `aggregation` q = A (nothing is left to gate), without `gate` q = A + G, without `bpc` Z = q. 5. The message has the
+//! dropout rate of the towers unless `message_dropout` is set; the paper gives no rate.
 
 use burn::module::Module;
 use burn::nn::{LayerNorm, Linear};
@@ -40,8 +45,11 @@ use crate::stream::Stream;
 pub struct Config {
     /// Widths of a tower's hidden layers.
     pub tower: Vec<usize>,
-    /// Dropout rate after every hidden layer of a tower, and of the message to the next task.
+    /// Dropout rate after every hidden layer of a tower.
     pub dropout: f64,
+    /// Dropout rate of the message to the next task; absent = `dropout`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_dropout: Option<f64>,
     /// Whether feature towers have self-attention.
     pub attention: bool,
     /// Whether feature towers have the aggregation.
@@ -50,12 +58,33 @@ pub struct Config {
     pub gate: bool,
     /// Whether a task gets a message from the one it depends on.
     pub bpc: bool,
+    /// What a task with a message attends to.
+    pub transfer: Sources,
+}
+
+/// The keys and values of a transfer: eq. 9 can be read both ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Sources {
+    /// The message alone.
+    #[default]
+    Message,
+    /// The message and the task's own fields, side by side.
+    Both,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        let (attention, aggregation, gate, bpc) = (true, true, true, true);
-        Self { tower: vec![128, 64], dropout: 0.2, attention, aggregation, gate, bpc }
+        Self {
+            tower: vec![128, 64],
+            dropout: 0.2,
+            message_dropout: None,
+            attention: true,
+            aggregation: true,
+            gate: true,
+            bpc: true,
+            transfer: Sources::default(),
+        }
     }
 }
 
@@ -69,6 +98,9 @@ impl Settings for Config {
         if !self.attention && !self.aggregation {
             return Err("`attention` and `aggregation` are both off, so the feature towers are empty; keep one".into());
         }
+        if let Some(rate) = self.message_dropout.filter(|rate| !(0.0..1.0).contains(rate)) {
+            return Err(format!("`message_dropout` is a share in [0, 1); found {rate}"));
+        }
         Widths { bottom: &[1], tower: &self.tower, dropout: self.dropout }.check()
     }
 
@@ -79,6 +111,7 @@ impl Settings for Config {
             Self { aggregation: false, ..Self::default() },
             Self { gate: false, ..Self::default() },
             Self { bpc: false, ..Self::default() },
+            Self { transfer: Sources::Both, message_dropout: Some(0.5), ..Self::default() },
         ]
     }
 
@@ -102,7 +135,8 @@ impl Settings for Config {
             towers: Towers::new(n_tasks, input.width(), widths, stream, device)
                 .starting_at(input.initial_logits(self.gives_conditionals())),
             parents: input.parents.clone(),
-            dropout: self.dropout,
+            sources: self.transfer,
+            message_dropout: self.message_dropout.unwrap_or(self.dropout),
         }
     }
 }
@@ -123,7 +157,9 @@ pub struct Model {
     #[module(skip)]
     parents: Vec<Option<usize>>,
     #[module(skip)]
-    dropout: f64,
+    sources: Sources,
+    #[module(skip)]
+    message_dropout: f64,
 }
 
 impl Model {
@@ -175,11 +211,13 @@ impl Transfer {
         }
     }
 
-    /// `[batch, field, dim]` everywhere.
-    fn forward(&self, own: Tensor<3>, message: Tensor<3>) -> Tensor<3> {
-        let [batch, n_fields, dim] = own.dims();
-        let both = self.key_value.forward(message.reshape([1, batch * n_fields, dim]));
-        let both = both.reshape([2, batch, n_fields, dim]);
+    /// # Shapes
+    /// - own, output: `[batch, field, dim]`
+    /// - sources: what is attended to, `[batch, source, dim]`
+    fn forward(&self, own: Tensor<3>, sources: Tensor<3>) -> Tensor<3> {
+        let [batch, n_sources, dim] = sources.dims();
+        let both = self.key_value.forward(sources.reshape([1, batch * n_sources, dim]));
+        let both = both.reshape([2, batch, n_sources, dim]);
         let [key, value] = [0, 1].map(|index| both.clone().narrow(0, index, 1).squeeze_dim::<3>(0));
         self.norm.forward(attend(project(own.clone(), &self.query), key, value) + own)
     }
@@ -195,7 +233,12 @@ impl Backbone for Model {
             let transfer = parent.and_then(|parent| Some((parent, transfers.next()?)));
             tasks.push(match transfer {
                 Some((parent, transfer)) => {
-                    transfer.forward(own, pass.dropout(tasks[parent].clone(), self.dropout))
+                    let message = pass.dropout(tasks[parent].clone(), self.message_dropout);
+                    let sources = match self.sources {
+                        Sources::Message => message,
+                        Sources::Both => Tensor::cat(vec![message, own.clone()], 1),
+                    };
+                    transfer.forward(own, sources)
                 }
                 None => own,
             });
@@ -238,5 +281,28 @@ mod tests {
     fn without_bpc_tasks_are_independent_and_with_it_they_are_not() {
         assert_eq!(influence(&Config { bpc: false, ..Config::default() }), 0.0);
         assert!(influence(&Config::default()) > 0.0);
+    }
+
+    #[test]
+    fn a_message_has_the_towers_rate_or_one_of_its_own() {
+        let device = Device::default();
+        let mut stream = Streams::new(3).named("init");
+        let input = Input::unnamed(3, 4, &[None, Some(0)]);
+        let view = uniform([5, 3, 4], 1.0, &mut stream, &device).val();
+        let mut changed = |config: Config| {
+            let model = config.init(&input, &mut stream, &device);
+            let predict = |pass: &mut Pass<'_>| host(model.forward(&[view.clone()], pass).probabilities);
+            let trained = predict(&mut Pass::training(&mut Streams::new(1).named("dropout")));
+            let pairs = predict(&mut Pass::evaluation()).into_iter().zip(trained);
+            // Of the first task, which gets no message, and of the second.
+            let differs: Vec<bool> = pairs.map(|(evaluated, trained)| evaluated != trained).collect();
+            [0, 1].map(|task| differs.iter().skip(task).step_by(2).any(|&differs| differs))
+        };
+        let with = |dropout, message_dropout| Config { dropout, message_dropout, ..Config::default() };
+        assert_eq!(changed(with(0.0, None)), [false, false]);
+        assert_eq!(changed(with(0.0, Some(0.5))), [false, true]);
+        assert_eq!(changed(with(0.5, Some(0.0))), [true, true]);
+        let wrong = with(0.2, Some(1.0)).check(&input).unwrap_err();
+        assert!(wrong.contains("`message_dropout`") && wrong.contains("found 1"), "{wrong}");
     }
 }

@@ -45,7 +45,7 @@ fn parameter_counts_match_the_reference() {
 /// The counts in the module documentation, with their derivation.
 #[test]
 fn parameter_counts_match_the_derivations() {
-    use crate::backbone::{apem, escm2};
+    use crate::backbone::{apem, bpcm, escm2};
     use BackboneConfig::{Apem, Bpcm, Escm2};
     let dr = escm2::Config { mode: escm2::Mode::Dr, ..Default::default() };
     // A bottom 1024–512–256 and a tower 128–64–1; two of them, and one more to impute.
@@ -64,6 +64,9 @@ fn parameter_counts_match_the_derivations() {
     let plain = apem::Config { asrg: false, ..Default::default() };
     let layers = 4 * (18 * 18 + 2 * 18 + 2 * attention);
     assert_eq!(count(Apem(plain), [8, 1, 18]), layers + 2 * tower + 2 * 18);
+    let unselected = apem::Config { selection: false, ..Default::default() };
+    let layers = 4 * (64 * 18 + 2 * 18 + 2 * attention);
+    assert_eq!(count(Apem(unselected), [8, 1, 18]), layers + 2 * tower + 2 * 18);
     let pooled = apem::Config { ps: false, ..Default::default() };
     let layers = first + 3 * later + 4 * (64 * 18 + attention);
     assert_eq!(count(Apem(pooled), [8, 1, 18]), layers + 2 * tower + 2 * 18);
@@ -72,7 +75,10 @@ fn parameter_counts_match_the_derivations() {
     let tower = 1025 * 128 + 129 * 64 + 65;
     let feature_tower = 3 * d * d + 2 * (d * d + d) + 2 * d * d;
     let transfer = 3 * d * d + 2 * d;
-    assert_eq!(count(Bpcm(Default::default()), [8, 1, 128]), 2 * (feature_tower + tower) + transfer + 256);
+    let both = bpcm::Config { transfer: bpcm::Sources::Both, ..Default::default() };
+    for config in [Default::default(), both] {
+        assert_eq!(count(Bpcm(config), [8, 1, 128]), 2 * (feature_tower + tower) + transfer + 256);
+    }
     let large = [8, 1, 128];
     let views = |n: usize| n * 256;
     // As the same networks have them in tests/golden/backbones.py.
