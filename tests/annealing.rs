@@ -1,6 +1,6 @@
 //! What a backbone anneals, from phase to phase of a run, and what it means for validation.
 
-use rmtl::report::Report;
+use rmtl::output::report::Report;
 
 use crate::workbench::{Workbench, curve};
 

@@ -2,16 +2,16 @@
 //! repository's root.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 use std::path::PathBuf;
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{AdamConfig, GradientsParams};
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rmtl_agents::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions};
 use rmtl_agents::loss::{AgentInput, LossesConfig, TaskFacts, task_bce};
-use rmtl_agents::parameter::{NamedTensor, NamedTensors, collect, host, restore};
+use rmtl_agents::parameter::{NamedTensor, NamedTensors, OptimizerConfig, collect, host, restore};
 use rmtl_agents::pass::Pass;
 use rmtl_agents::stream::Streams;
 use rmtl_agents::weighting::{Gram, Signal, WeightingConfig, WeightingInput};
@@ -35,6 +35,9 @@ struct BackboneCase {
     views: Vec<Golden>,
     labels: Golden,
     weights: BTreeMap<String, Golden>,
+    /// Dropout masks in the order of the forward pass; none in evaluation.
+    #[serde(default)]
+    masks: Vec<Golden>,
     probabilities: Golden,
     loss: f32,
     gradients: BTreeMap<String, Golden>,
@@ -195,13 +198,20 @@ fn every_backbone_matches_pytorch() {
     for config in BackboneConfig::all() {
         let n_cases = cases.iter().filter(|(_, case)| case.backbone.name() == config.name()).count();
         assert!(n_cases >= 2, "{} has golden numbers for {n_cases} numbers of tasks", config.name());
+        let has_masks = |(_, case): &(String, BackboneCase)| {
+            case.backbone.name() == config.name() && !case.masks.is_empty()
+        };
+        assert!(cases.iter().any(has_masks), "{} has golden numbers with dropout", config.name());
     }
     for (name, case) in cases {
         let model = model(&name, &case, &device);
         let views: Vec<Tensor<3>> =
             case.views.iter().map(|view| view.tensor(&device).require_grad()).collect();
         let labels: Tensor<2> = case.labels.tensor(&Device::default());
-        let predictions = model.forward(&views, &mut Pass::evaluation());
+        let mut masks: VecDeque<Vec<f32>> = case.masks.iter().map(|mask| mask.values.clone()).collect();
+        let mut pass = if masks.is_empty() { Pass::evaluation() } else { Pass::given(&mut masks) };
+        let predictions = model.forward(&views, &mut pass);
+        assert!(masks.is_empty(), "{name}: {} masks are left", masks.len());
         case.probabilities.assert_close(
             &host(predictions.probabilities.clone()),
             |_| true,
@@ -232,7 +242,8 @@ fn every_backbone_matches_pytorch() {
         }
 
         let gradients = GradientsParams::from_grads(gradients, &model);
-        let stepped = AdamConfig::new().with_epsilon(1e-8).init().step(1e-3, model, gradients);
+        let optimizer = OptimizerConfig::default();
+        let stepped = optimizer.init().step(optimizer.learning_rate, model, gradients);
         let found = parameters_of(&stepped);
         assert!(case.after_adam.keys().eq(case.gradients.keys()), "{name}");
         for (parameter, golden) in &case.after_adam {

@@ -40,26 +40,42 @@ INPUT = FIELDS * DIM
 # ---------------------------------------------------------------- parts
 
 
-class Mlp(nn.Module):
-    """Linear and ReLU for every width."""
+class GivenDropout(nn.Module):
+    """Multiplies by a mask that `build` draws: 0, or 1 over the kept share; the identity at rate 0."""
 
-    def __init__(self, d_in, widths):
+    def __init__(self, rate, *shape):
+        super().__init__()
+        self.rate, self.shape = rate, (BATCH, *shape)
+        self.register_buffer("mask", None)
+
+    def forward(self, x):
+        return x if self.mask is None else x * self.mask
+
+
+class Mlp(nn.Module):
+    """Linear, ReLU and dropout for every width."""
+
+    def __init__(self, d_in, widths, dropout=0.0):
         super().__init__()
         self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in zip([d_in, *widths], widths))
         self.relu = nn.ReLU()
+        self.drops = nn.ModuleList(GivenDropout(dropout, width) for width in widths)
+
+    def layer(self, i, x):
+        return self.drops[i](self.relu(self.linears[i](x)))
 
     def forward(self, x):
-        for linear in self.linears:
-            x = self.relu(linear(x))
+        for i in range(len(self.linears)):
+            x = self.layer(i, x)
         return x
 
 
 class Tower(nn.Module):
     """Mlp, then a linear layer to one number."""
 
-    def __init__(self, d_in, widths):
+    def __init__(self, d_in, widths, dropout):
         super().__init__()
-        self.hidden = Mlp(d_in, widths)
+        self.hidden = Mlp(d_in, widths, dropout)
         self.output = nn.Linear(widths[-1], 1)
 
     def forward(self, x):
@@ -111,7 +127,8 @@ class StopGradient(nn.Module):
 
 
 # ---------------------------------------------------------------- layout
-# `t` maps a parameter to the tensor to be stored (its value, its gradient or its stepped value).
+# `t` maps a parameter to the tensor to be stored (its value, its gradient or its stepped value). A layer's dropout mask
+# [batch, out] is arranged as its bias [out] is: see `masks_of`.
 
 
 def linear(name, layer, t):
@@ -125,7 +142,7 @@ def wide(name, layers, t):
     """Layers that read the same input: [in, G·out], bias [G·out]."""
     out = {f"{name}.weight": torch.cat([t(layer.weight).T for layer in layers], dim=1)}
     if layers[0].bias is not None:
-        out[f"{name}.bias"] = torch.cat([t(layer.bias) for layer in layers])
+        out[f"{name}.bias"] = torch.cat([t(layer.bias) for layer in layers], dim=-1)
     return out
 
 
@@ -133,7 +150,7 @@ def grouped(name, layers, t):
     """Layers with an input each: [G, in, out], bias [G, 1, out]."""
     out = {f"{name}.weight": torch.stack([t(layer.weight).T for layer in layers])}
     if layers[0].bias is not None:
-        out[f"{name}.bias"] = torch.stack([t(layer.bias)[None] for layer in layers])
+        out[f"{name}.bias"] = torch.stack([torch.atleast_2d(t(layer.bias)) for layer in layers])
     return out
 
 
@@ -160,7 +177,7 @@ def fanned_mlp(name, groups, t):
     first = [wide("x", [m.linears[0] for m in mlps], t) for mlps in groups]
     out = {
         f"{name}.first.weight": torch.stack([f["x.weight"] for f in first]),
-        f"{name}.first.bias": torch.stack([f["x.bias"][None] for f in first]),
+        f"{name}.first.bias": torch.stack([torch.atleast_2d(f["x.bias"]) for f in first]),
     }
     return out | grouped_mlp(f"{name}.rest", [m for mlps in groups for m in mlps], t, skip=1)
 
@@ -179,14 +196,28 @@ def norm(name, layer, t):
     return {f"{name}.gamma": t(layer.weight), f"{name}.beta": t(layer.bias)}
 
 
+def masks_of(model):
+    """The masks in the order of the forward pass, which is that of `layout`."""
+    by_bias = {}
+    for module in model.modules():
+        if isinstance(module, Mlp):
+            by_bias |= {id(linear.bias): drop.mask for linear, drop in zip(module.linears, module.drops)}
+
+    def mask(parameter):
+        found = by_bias.get(id(parameter))
+        return torch.full_like(parameter.data, -1.0) if found is None else found
+
+    return [found for found in model.layout(mask).values() if (found >= 0).all()]
+
+
 # ---------------------------------------------------------------- backbones
 
 
 class SingleTask(nn.Module):
     def __init__(self, parents, bottom, tower, dropout):
         super().__init__()
-        self.bottoms = modules(len(parents), lambda: Mlp(INPUT, bottom))
-        self.towers = modules(len(parents), lambda: Tower(bottom[-1], tower))
+        self.bottoms = modules(len(parents), lambda: Mlp(INPUT, bottom, dropout))
+        self.towers = modules(len(parents), lambda: Tower(bottom[-1], tower, dropout))
 
     def forward(self, views):
         return Outputs(sigmoids([t(b(v.flatten(1))) for v, b, t in zip(views, self.bottoms, self.towers)]))
@@ -198,8 +229,8 @@ class SingleTask(nn.Module):
 class SharedBottom(nn.Module):
     def __init__(self, parents, bottom, tower, dropout):
         super().__init__()
-        self.bottom = Mlp(INPUT, bottom)
-        self.towers = modules(len(parents), lambda: Tower(bottom[-1], tower))
+        self.bottom = Mlp(INPUT, bottom, dropout)
+        self.towers = modules(len(parents), lambda: Tower(bottom[-1], tower, dropout))
 
     def forward(self, views):
         h = self.bottom(views[0].flatten(1))
@@ -213,8 +244,8 @@ class Esmm(nn.Module):
     def __init__(self, parents, bottom, tower, dropout):
         super().__init__()
         self.parents = parents
-        self.bottoms = modules(len(parents), lambda: Mlp(INPUT, bottom))
-        self.towers = modules(len(parents), lambda: Tower(bottom[-1], tower))
+        self.bottoms = modules(len(parents), lambda: Mlp(INPUT, bottom, dropout))
+        self.towers = modules(len(parents), lambda: Tower(bottom[-1], tower, dropout))
 
     def forward(self, views):
         x = views[0].flatten(1)
@@ -233,10 +264,10 @@ class Escm2(nn.Module):
         self.parents = parents
         children = [child for _, child in pairs(parents)]
         self.imputed_tasks = children if mode == "dr" else []
-        self.bottoms = modules(len(parents), lambda: Mlp(INPUT, bottom))
-        self.towers = modules(len(parents), lambda: Tower(bottom[-1], tower))
-        self.imputation_bottoms = modules(len(self.imputed_tasks), lambda: Mlp(INPUT, bottom))
-        self.imputation_towers = modules(len(self.imputed_tasks), lambda: Tower(bottom[-1], tower))
+        self.bottoms = modules(len(parents), lambda: Mlp(INPUT, bottom, dropout))
+        self.towers = modules(len(parents), lambda: Tower(bottom[-1], tower, dropout))
+        self.imputation_bottoms = modules(len(self.imputed_tasks), lambda: Mlp(INPUT, bottom, dropout))
+        self.imputation_towers = modules(len(self.imputed_tasks), lambda: Tower(bottom[-1], tower, dropout))
 
     def forward(self, views):
         x = views[0].flatten(1)
@@ -257,9 +288,9 @@ class Escm2(nn.Module):
 class Omoe(nn.Module):
     def __init__(self, parents, n_experts, bottom, tower, dropout):
         super().__init__()
-        self.experts = modules(n_experts, lambda: Mlp(INPUT, bottom))
+        self.experts = modules(n_experts, lambda: Mlp(INPUT, bottom, dropout))
         self.gate = nn.Linear(INPUT, n_experts)
-        self.towers = modules(len(parents), lambda: Tower(bottom[-1], tower))
+        self.towers = modules(len(parents), lambda: Tower(bottom[-1], tower, dropout))
 
     def forward(self, views):
         x = views[0].flatten(1)
@@ -273,9 +304,9 @@ class Omoe(nn.Module):
 class Mmoe(nn.Module):
     def __init__(self, parents, n_experts, bottom, tower, dropout):
         super().__init__()
-        self.experts = modules(n_experts, lambda: Mlp(INPUT, bottom))
+        self.experts = modules(n_experts, lambda: Mlp(INPUT, bottom, dropout))
         self.gates = modules(len(parents), lambda: nn.Linear(INPUT, n_experts))
-        self.towers = modules(len(parents), lambda: Tower(bottom[-1], tower))
+        self.towers = modules(len(parents), lambda: Tower(bottom[-1], tower, dropout))
 
     def forward(self, views):
         x = views[0].flatten(1)
@@ -288,10 +319,10 @@ class Mmoe(nn.Module):
 
 
 class CgcLevel(nn.Module):
-    def __init__(self, n_tasks, d_in, widths, n_specific, n_shared, last):
+    def __init__(self, n_tasks, d_in, widths, n_specific, n_shared, last, dropout):
         super().__init__()
-        self.task_experts = modules(n_tasks, lambda: modules(n_specific, lambda: Mlp(d_in, widths)))
-        self.shared_experts = modules(n_shared, lambda: Mlp(d_in, widths))
+        self.task_experts = modules(n_tasks, lambda: modules(n_specific, lambda: Mlp(d_in, widths, dropout)))
+        self.shared_experts = modules(n_shared, lambda: Mlp(d_in, widths, dropout))
         self.task_gates = modules(n_tasks, lambda: nn.Linear(d_in, n_specific + n_shared))
         self.shared_gate = None if last else nn.Linear(d_in, n_tasks * n_specific + n_shared)
 
@@ -322,9 +353,10 @@ class Ple(nn.Module):
         d_in = INPUT
         for i, widths in enumerate(levels):
             last = i + 1 == len(levels)
-            self.levels.append(CgcLevel(len(parents), d_in, widths, n_specific_experts, n_shared_experts, last))
+            sizes = (n_specific_experts, n_shared_experts)
+            self.levels.append(CgcLevel(len(parents), d_in, widths, *sizes, last, dropout))
             d_in = widths[-1]
-        self.towers = modules(len(parents), lambda: Tower(d_in, tower))
+        self.towers = modules(len(parents), lambda: Tower(d_in, tower, dropout))
 
     def forward(self, views):
         x = views[0].flatten(1)
@@ -344,12 +376,12 @@ class Aitm(nn.Module):
     def __init__(self, parents, bottom, tower, dropout):
         super().__init__()
         self.parents, self.width = parents, bottom[-1]
-        self.bottoms = modules(len(parents), lambda: Mlp(INPUT, bottom))
+        self.bottoms = modules(len(parents), lambda: Mlp(INPUT, bottom, dropout))
         self.transfers = modules(len(pairs(parents)), lambda: nn.Linear(self.width, self.width))
         self.value = nn.Linear(self.width, self.width)  # h1
         self.key = nn.Linear(self.width, self.width)  # h2
         self.query = nn.Linear(self.width, self.width)  # h3
-        self.towers = modules(len(parents), lambda: Tower(self.width, tower))
+        self.towers = modules(len(parents), lambda: Tower(self.width, tower, dropout))
 
     def forward(self, views):
         x = views[0].flatten(1)
@@ -397,12 +429,13 @@ def smooth_step(z, gamma):
 
 
 class ApemLayer(nn.Module):
-    def __init__(self, n_tasks, rows, d, n_heads, n_points, selector, asrg, ps, first):
+    def __init__(self, n_tasks, rows, d, n_heads, n_points, selector, asrg, selection, ps, first):
         super().__init__()
-        self.asrg, self.ps, self.first, self.head = asrg, ps, first, d // n_heads
-        if asrg:
+        self.asrg, self.selection, self.ps, self.first, self.head = asrg, asrg and selection, ps, first, d // n_heads
+        if self.selection:
             self.selector = Mlp(rows * d, selector)
             self.selector_output = nn.Linear(selector[-1], n_points)
+        if asrg:
             self.points = nn.ParameterList(torch.empty(n_points, self.head) for _ in range(n_heads))
         else:
             self.queries = modules(n_heads, lambda: nn.Linear(d, self.head, bias=False))
@@ -417,8 +450,12 @@ class ApemLayer(nn.Module):
         if not self.asrg:
             queries = [query(h) for query in self.queries]
             return self.norm(self.attention(queries, h) + h)
-        self.z = self.selector_output(self.selector(h.flatten(1)))
-        selected = smooth_step(self.z, gamma)
+        if self.selection:
+            z = self.selector_output(self.selector(h.flatten(1)))
+            self.z = z.detach()
+            selected = smooth_step(z, gamma)
+        else:
+            selected = torch.ones(len(h), len(self.points[0]), dtype=h.dtype)
         queries = [points * selected[:, :, None] for points in self.points]
         residual = torch.cat(queries, dim=-1) if self.first else h
         return self.norm(self.attention(queries, h) + residual)
@@ -431,12 +468,14 @@ class ApemLayer(nn.Module):
         return self.pattern_norm(previous + found)
 
     def layout(self, name, t):
-        if self.asrg:
-            out = mlp(f"{name}.selector.hidden", self.selector, t)
+        out = {}
+        if self.selection:
+            out |= mlp(f"{name}.selector.hidden", self.selector, t)
             out |= linear(f"{name}.selector.output", self.selector_output, t)
+        if self.asrg:
             out[f"{name}.inducing_points"] = torch.cat([t(points) for points in self.points], dim=1)
         else:
-            out = wide(f"{name}.query", self.queries, t)
+            out |= wide(f"{name}.query", self.queries, t)
         out |= self.attention.layout(f"{name}.attention", t) | norm(f"{name}.norm", self.norm, t)
         if self.ps:
             out[f"{name}.indicators"] = torch.stack([t(alpha) for alpha in self.indicators])
@@ -446,18 +485,19 @@ class ApemLayer(nn.Module):
 
 
 class Apem(nn.Module):
-    def __init__(self, parents, n_layers, n_heads, n_inducing_points, asrg, ps, tower, dropout, selector=None):
+    def __init__(self, parents, n_layers, n_heads, n_inducing_points, asrg, ps, tower, dropout, **options):
         super().__init__()
+        selector, selection = options.get("selector"), options.get("selection", True)
         selector = selector or [n_inducing_points]
         self.ps = ps
         self.register_buffer("gamma", torch.tensor([10.0]))
         self.layers = nn.ModuleList()
         rows = FIELDS
         for i in range(n_layers):
-            args = (len(parents), rows, DIM, n_heads, n_inducing_points, selector, asrg, ps, i == 0)
+            args = (len(parents), rows, DIM, n_heads, n_inducing_points, selector, asrg, selection, ps, i == 0)
             self.layers.append(ApemLayer(*args))
             rows = n_inducing_points if asrg else FIELDS
-        self.towers = modules(len(parents), lambda: Tower(DIM, tower))
+        self.towers = modules(len(parents), lambda: Tower(DIM, tower, dropout))
 
     def forward(self, views):
         y = views[0]
@@ -509,15 +549,18 @@ class FeatureTower(nn.Module):
 
 
 class Transfer(nn.Module):
-    def __init__(self, d):
+    def __init__(self, d, transfer, dropout):
         super().__init__()
+        self.transfer, self.message = transfer, GivenDropout(dropout, FIELDS, d)
         self.query = nn.Linear(d, d, bias=False)
         self.key = nn.Linear(d, d, bias=False)
         self.value = nn.Linear(d, d, bias=False)
         self.norm = nn.LayerNorm(d, eps=1e-5)
 
     def forward(self, q, z_parent):
-        return self.norm(attend(self.query(q), self.key(z_parent), self.value(z_parent)) + q)
+        h = self.message(z_parent)
+        sources = {"message": h, "both": torch.cat([h, q], dim=1)}[self.transfer]
+        return self.norm(attend(self.query(q), self.key(sources), self.value(sources)) + q)
 
     def layout(self, name, t):
         out = linear(f"{name}.query", self.query, t) | grouped(f"{name}.key_value", [self.key, self.value], t)
@@ -525,12 +568,13 @@ class Transfer(nn.Module):
 
 
 class Bpcm(nn.Module):
-    def __init__(self, parents, tower, dropout, attention, aggregation, gate, bpc):
+    def __init__(self, parents, tower, dropout, attention, aggregation, gate, bpc, **options):
         super().__init__()
         self.parents, self.bpc = parents, bpc
+        transfer = (DIM, options.get("transfer", "message"), options.get("message_dropout", dropout))
         self.features = modules(len(parents), lambda: FeatureTower(DIM, attention, aggregation, gate))
-        self.transfers = modules(len(pairs(parents)) if bpc else 0, lambda: Transfer(DIM))
-        self.towers = modules(len(parents), lambda: Tower(INPUT, tower))
+        self.transfers = modules(len(pairs(parents)) if bpc else 0, lambda: Transfer(*transfer))
+        self.towers = modules(len(parents), lambda: Tower(INPUT, tower, dropout))
 
     def forward(self, views):
         transfers = iter(self.transfers)
@@ -555,6 +599,10 @@ class Bpcm(nn.Module):
             out |= transfer.layout(f"transfers.{i}", t)
         return out | towers(self.towers, t)
 
+    def masks(self):
+        messages = [transfer.message.mask for transfer in self.transfers if transfer.message.mask is not None]
+        return messages + masks_of(self)
+
 
 class Stem(nn.Module):
     """Views: the shared one, then one per task."""
@@ -563,12 +611,12 @@ class Stem(nn.Module):
         super().__init__()
         n = len(parents)
         n_experts = n * n_specific_experts + n_shared_experts
-        self.task_experts = modules(n, lambda: modules(n_specific_experts, lambda: Mlp(INPUT, bottom)))
-        self.shared_experts = modules(n_shared_experts, lambda: Mlp(INPUT, bottom))
+        self.task_experts = modules(n, lambda: modules(n_specific_experts, lambda: Mlp(INPUT, bottom, dropout)))
+        self.shared_experts = modules(n_shared_experts, lambda: Mlp(INPUT, bottom, dropout))
         self.stops = modules(n, lambda: modules(n_specific_experts, StopGradient))
-        self.gate_hidden = modules(n, lambda: Mlp(INPUT, gate))
+        self.gate_hidden = modules(n, lambda: Mlp(INPUT, gate, dropout))
         self.gate_output = modules(n, lambda: nn.Linear([INPUT, *gate][-1], n_experts))
-        self.towers = modules(n, lambda: Tower(bottom[-1], tower))
+        self.towers = modules(n, lambda: Tower(bottom[-1], tower, dropout))
 
     def forward(self, views):
         shared, *tasks = [view.flatten(1) for view in views]
@@ -609,7 +657,7 @@ class Pepnet(nn.Module):
         self.epnet = GateUnit(len(self.domain) * DIM + INPUT, gate, INPUT)
         d_prior = len(self.personal) * DIM + INPUT
         self.ppnet = modules(len(parents), lambda: nn.ModuleList(GateUnit(d_prior, gate, w) for w in tower))
-        self.towers = modules(len(parents), lambda: Tower(INPUT, tower))
+        self.towers = modules(len(parents), lambda: Tower(INPUT, tower, dropout))
 
     def forward(self, views):
         fields, e = views[0], views[0].flatten(1)
@@ -619,8 +667,8 @@ class Pepnet(nn.Module):
         logits = []
         for gates, tower in zip(self.ppnet, self.towers):
             h = scaled
-            for gate, layer in zip(gates, tower.hidden.linears):
-                h = gate(z) * tower.hidden.relu(layer(h))
+            for i, gate in enumerate(gates):
+                h = gate(z) * tower.hidden.layer(i, h)
             logits.append(tower.output(h).squeeze(-1))
         return Outputs(sigmoids(logits))
 
@@ -636,15 +684,21 @@ class Pepnet(nn.Module):
             out |= grouped(f"rest.{i - 1}", [m.linears[i] for m in hidden], t)
         return out | grouped("output", [tower.output for tower in self.towers], t)
 
+    def masks(self):
+        """Task by task, the first layer too, which is stored as one that all tasks read."""
+        hidden = [tower.hidden for tower in self.towers]
+        layers = zip(*(m.drops for m in hidden))
+        return [torch.stack([drop.mask for drop in drops]) for drops in layers if drops[0].mask is not None]
+
 
 class FusionLevel(nn.Module):
     """Units: one per task, then the shared one, which has no output in the last level."""
 
-    def __init__(self, n_tasks, d_in, widths, n_specific, n_shared, last):
+    def __init__(self, n_tasks, d_in, widths, n_specific, n_shared, last, dropout):
         super().__init__()
         sizes = [n_specific] * n_tasks + [n_shared] * (n_shared > 0)
         self.n_tasks, n_outputs = n_tasks, n_tasks if last else len(sizes)
-        self.experts = nn.ModuleList(modules(size, lambda: Mlp(d_in, widths)) for size in sizes)
+        self.experts = nn.ModuleList(modules(size, lambda: Mlp(d_in, widths, dropout)) for size in sizes)
         self.gates = modules(n_outputs, lambda: nn.Linear(d_in, sum(sizes)))
         self.native = nn.ParameterDict(
             {str(i): torch.empty(size) for i, size in enumerate(sizes[:n_outputs]) if size > 1}
@@ -681,9 +735,10 @@ class Adatt(nn.Module):
         d_in = INPUT
         for i, widths in enumerate(levels):
             last = i + 1 == len(levels)
-            self.levels.append(FusionLevel(len(parents), d_in, widths, n_specific_experts, n_shared_experts, last))
+            sizes = (n_specific_experts, n_shared_experts)
+            self.levels.append(FusionLevel(len(parents), d_in, widths, *sizes, last, dropout))
             d_in = widths[-1]
-        self.towers = modules(len(parents), lambda: Tower(d_in, tower))
+        self.towers = modules(len(parents), lambda: Tower(d_in, tower, dropout))
 
     def forward(self, views):
         units = [views[0].flatten(1)] * (len(self.towers) + 1)
@@ -731,10 +786,12 @@ def cases():
     def ple(levels, n_shared=1):
         return {"ple": {"n_specific_experts": 2, "n_shared_experts": n_shared, "levels": levels, **tower}}
 
-    def apem(n_layers=2, n_heads=2, n_points=3, selector=(5,), asrg=True, ps=True):
+    def apem(n_layers=2, n_heads=2, n_points=3, selector=(5,), asrg=True, selection=True, ps=True):
         settings = {"n_layers": n_layers, "n_heads": n_heads, "n_inducing_points": n_points}
-        if selector and asrg:
+        if selector and asrg and selection:
             settings["selector"] = list(selector)
+        if not selection:
+            settings["selection"] = False
         return {"apem": {**settings, "asrg": asrg, "ps": ps, **tower}}
 
     def bpcm(**off):
@@ -771,11 +828,19 @@ def cases():
         "apem_no_asrg": (apem(asrg=False), dependence),
         "apem_no_ps": (apem(ps=False), dependence),
         "apem_no_dependence": (apem(), {}),
+        "apem_no_selection": (apem(selection=False), dependence),
+        "apem_one_head": (apem(n_heads=1), dependence, 2.0),
+        "apem_four_heads": (apem(n_heads=4), dependence, 0.2),
+        "apem_no_asrg_one_head": (apem(n_heads=1, asrg=False), dependence),
+        "apem_no_asrg_four_heads": (apem(n_heads=4, asrg=False), dependence),
         "bpcm": (bpcm(), calibrator),
         "bpcm_no_attention": (bpcm(attention=False), calibrator),
         "bpcm_no_aggregation": (bpcm(aggregation=False), calibrator),
         "bpcm_no_gate": (bpcm(gate=False), calibrator),
         "bpcm_no_bpc": (bpcm(bpc=False), calibrator),
+        "bpcm_both": (bpcm(transfer="both"), calibrator),
+        "bpcm_message_dropout": (bpcm(message_dropout=0.5), calibrator),
+        "bpcm_both_message_dropout": (bpcm(transfer="both", message_dropout=0.5), calibrator),
         "stem": (stem(), {}),
         "stem_linear_gate": (stem(1, 2, []), {}),
         "pepnet": (pepnet(["field_0"], ["field_1"]), {}),
@@ -785,6 +850,13 @@ def cases():
         "adatt_one_native": (adatt([[6, 5], [4]], n_specific=1, n_shared=2), {}),
         "adatt_no_shared": (adatt([[6], [5], [4]], n_shared=0), {}),
     }
+    with_dropout = {
+        "single_task", "shared_bottom", "esmm", "escm2_dr", "omoe", "mmoe", "ple_two_layer_level", "aitm", "apem",
+        "apem_no_ps", "bpcm", "stem", "pepnet", "adatt_two_levels",
+    }  # fmt: skip
+    for kind in [kind for kind in kinds if kind in with_dropout]:
+        (((name, settings),), *rest) = kinds[kind][0].items(), *kinds[kind][1:]
+        kinds[f"{kind}_dropout"] = ({name: {**settings, "dropout": 0.5}}, *rest)
     out = {}
     for kind, (backbone, losses, *gamma) in kinds.items():
         for tag, parents in [("2_tasks", CHAIN_2), ("3_tasks", CHAIN_3)]:
@@ -805,6 +877,10 @@ def build(rng, backbone, parents, gamma):
         parameter.data = three_decimals(rng.uniform(low, high, tuple(parameter.shape)))
     if name == "apem":
         model.gamma = torch.tensor([gamma]).double()
+    for module in model.modules():
+        if isinstance(module, GivenDropout) and module.rate > 0:
+            kept = torch.from_numpy(rng.uniform(size=module.shape)) >= module.rate
+            module.mask = kept.double() / (1 - module.rate)
     n_views = VIEWS.get(name, lambda n: 1)(len(parents))
     views = [three_decimals(rng.normal(size=(BATCH, FIELDS, DIM))) for _ in range(n_views)]
     return model, views
@@ -850,7 +926,7 @@ def acceptable(model, views, outputs, gradients, parents, losses):
         gaps = [p[:, c] - p[:, a] for a, c in pairs(parents)]
         if not all((g > 0.01).any() and (g < -0.01).any() and g.abs().min() > 1e-3 for g in gaps):
             return False
-    if isinstance(model, Apem) and model.layers[0].asrg and model.gamma.item() < 1:
+    if isinstance(model, Apem) and model.layers[0].selection and model.gamma.item() < 1:
         half = model.gamma.item() / 2
         for layer in model.layers:
             z = layer.z
@@ -861,15 +937,33 @@ def acceptable(model, views, outputs, gradients, parents, losses):
     return True
 
 
+def well_conditioned(model, views, labels, parents, losses, outputs, gradients, view_gradients):
+    """Does plain float32 stay within the tolerance?"""
+    single = copy.deepcopy(model).float()
+    _, outputs_32, gradients_32, views_32 = differentiate(
+        single, [view.float() for view in views], labels.float(), parents, losses
+    )
+    compared = [(outputs.probabilities, outputs_32.probabilities), *zip(view_gradients, views_32)]
+    compared += list(zip(gradients.values(), gradients_32.values()))
+    return all(((a - b.double()).abs() <= 1e-6 + 1e-5 * a.abs()).all() for a, b in compared)
+
+
 def draw(case, backbone, losses, parents, gamma):
     for attempt in range(10_000):
         rng = generator(case, attempt)
         model, views = build(rng, backbone, parents, gamma)
         labels = draw_labels(rng, parents)
         loss, outputs, gradients, view_gradients = differentiate(model, views, labels, parents, losses)
-        if acceptable(model, views, outputs, gradients, parents, losses):
-            return model, views, labels, loss, outputs, gradients, view_gradients
+        found = (outputs, gradients, view_gradients)
+        if acceptable(model, views, outputs, gradients, parents, losses) and well_conditioned(
+            model, views, labels, parents, losses, *found
+        ):
+            return model, views, labels, loss, *found
     raise RuntimeError(f"{case}: no acceptable draw")
+
+
+def masks(model):
+    return model.masks() if hasattr(model, "masks") else masks_of(model)
 
 
 def adam_step(model, gradients):
@@ -885,6 +979,10 @@ def check(model, views, labels, parents, losses, outputs, gradients, view_gradie
     stored = torch.cat([a.ravel() for a in model.layout(lambda p: p.data).values()])
     own = torch.cat([p.data.ravel() for p in model.parameters()])
     assert torch.equal(stored.sort().values, own.sort().values)
+    # And every mask.
+    drops = [module for module in model.modules() if isinstance(module, GivenDropout)]
+    assert all((drop.mask is not None) == (drop.rate > 0) for drop in drops)
+    assert sum(mask.numel() for mask in masks(model)) == sum(drop.mask.numel() for drop in drops if drop.rate > 0)
     # Finite differences in one entry of every parameter and view, detached values held fixed.
     constant = detached(outputs)
     stops = [module for module in model.modules() if isinstance(module, StopGradient)]
@@ -899,15 +997,6 @@ def check(model, views, labels, parents, losses, outputs, gradients, view_gradie
             assert_derivative(evaluate, tensor, index, gradient.reshape(-1)[index].item())
     for stop in stops:
         stop.held = False
-    # The case is well conditioned: plain float32 stays within the tolerance.
-    single = copy.deepcopy(model).float()
-    _, outputs_32, gradients_32, views_32 = differentiate(
-        single, [view.float() for view in views], labels.float(), parents, losses
-    )
-    compared = [(outputs.probabilities, outputs_32.probabilities), *zip(view_gradients, views_32)]
-    compared += list(zip(gradients.values(), gradients_32.values()))
-    for a, b in compared:
-        assert ((a - b.double()).abs() <= 1e-6 + 1e-5 * a.abs()).all()
 
 
 def write_case(folder, case, backbone, losses, parents, gamma):
@@ -929,6 +1018,7 @@ def write_case(folder, case, backbone, losses, parents, gamma):
             "views": [exact(view) for view in views],
             "labels": exact(labels),
             "weights": weights,
+            **({"masks": [exact(mask) for mask in found]} if (found := masks(model)) else {}),
             "probabilities": rounded(outputs.probabilities),
             "loss": number(loss.item()),
             "gradients": {name: rounded(a) for name, a in model.layout(lambda p: gradients[id(p)]).items()},

@@ -136,7 +136,7 @@ impl Default for OptimizerConfig {
 
 impl OptimizerConfig {
     /// The optimiser of the dense parameters, at its first step.
-    pub(crate) fn init(&self) -> ModuleOptimizer {
+    pub fn init(&self) -> ModuleOptimizer {
         let epsilon = self.epsilon;
         match self.method {
             DenseOptimizer::Adam { beta_1, beta_2 } => {
