@@ -322,6 +322,48 @@ fn every_weighting_trains_logs_its_weights_and_repeats_itself() {
 }
 
 #[test]
+fn an_epochs_mean_loss_is_that_of_its_rows() {
+    let bench = Workbench::new();
+    let short = ["weighting.dwa={}", "log.every=1", "schedule.two_stage.pretrain.max_epochs=3"];
+    bench.train("whole", &short);
+    let n_rows = bench.json("whole/report.json")["data"]["rows"]["train"].as_u64().unwrap() as usize;
+    // Batches of this size leave a few rows for a last one.
+    let size = (n_rows / 6..n_rows / 3).min_by_key(|size| (n_rows - 1) % size).unwrap();
+    let batches = n_rows.div_ceil(size);
+    let last = n_rows - (batches - 1) * size;
+    assert!(last * 50 < size, "{last} rows beside {size}");
+    bench.train("uneven", &[&short[..], &[&format!("batch_size={size}")]].concat());
+
+    let metrics = bench.read("uneven/metrics.jsonl");
+    let values = |tag: &str| -> Vec<f64> {
+        let lines = metrics.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.filter(|line| line["tag"] == tag).map(|line| line["value"].as_f64().unwrap()).collect()
+    };
+    // DWA's weights in the third epoch, given how much the last batch counts beside a whole one.
+    let weights = |share: f64| -> Vec<f64> {
+        let powers = ["click", "cart", "buy"].map(|task| {
+            let losses = values(&format!("pretrain/task_loss/{task}"));
+            let sum = |epoch: usize| -> f64 {
+                let losses = &losses[epoch * batches..(epoch + 1) * batches];
+                losses[..batches - 1].iter().sum::<f64>() + share * losses[batches - 1]
+            };
+            (sum(1) / sum(0) / 2.0).exp()
+        });
+        powers.iter().map(|power| 3.0 * power / powers.iter().sum::<f64>()).collect()
+    };
+    let distance = |expected: &[f64]| -> f64 {
+        let found =
+            ["click", "cart", "buy"].map(|task| values(&format!("pretrain/weight_mean/{task}"))[2 * batches]);
+        found.iter().zip(expected).map(|(found, expected)| (found - expected).abs()).fold(0.0, f64::max)
+    };
+    let (by_rows, by_batches) = (distance(&weights(last as f64 / size as f64)), distance(&weights(1.0)));
+    assert!(
+        by_rows < 1e-5 && by_batches > 1e-3,
+        "off by {by_rows}, from the mean over batches by {by_batches}"
+    );
+}
+
+#[test]
 fn every_loss_term_is_logged_under_its_own_tag_and_changes_the_training() {
     let bench = Workbench::new();
     for term in rmtl_agents::loss::LossesConfig::BUILT_IN.iter().copied() {

@@ -139,7 +139,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
                 online.after_actor(&mut actor);
             }
             for (sum, loss) in epoch_losses.iter_mut().zip(&done.task_losses) {
-                *sum += loss / n_batches as f64;
+                *sum += loss * rows.len() as f64 / order.len() as f64;
             }
             negative.record(&done.weights);
             clock.advance(rows.len());

@@ -64,7 +64,7 @@ pub trait LossWeighting: Send {
     /// Takes in every task's mean loss on the batch it has just weighed, after the step.
     fn update(&mut self, _mean_losses: &[f64]) {}
 
-    /// Takes in every task's mean loss of the epoch that ends.
+    /// Takes in every task's mean loss over the rows of the epoch that ends, each as it was when its batch was weighed.
     fn end_epoch(&mut self, _mean_losses: &[f64]) {}
 }
 
