@@ -193,7 +193,14 @@ class GradNorm(Weighting):
         self.margins += list(abs(w - 1e-3))
         self.branches.add("clipped" if w.min() < 1e-3 else "free")
         w = np.maximum(w, 1e-3)
-        self.w = w * self.k / w.sum()
+        self.branches.add("floored" if (w * self.k / w.sum()).min() < 1e-3 else "scaled")
+        # c w that sums to k, the m smallest held at the floor.
+        ordered = np.sort(w)
+        for m in range(self.k):
+            c = (self.k - m * 1e-3) / ordered[m:].sum()
+            if c * ordered[m] >= 1e-3:
+                break
+        self.w = np.maximum(c * w, 1e-3)
 
 
 class PcGrad(Weighting):
@@ -424,7 +431,11 @@ class DirectGradNorm(Direct):
         self.descend(self.w, gradient((norms - target).abs().sum(), self.w))
         with torch.no_grad():
             self.w.clamp_(min=1e-3)
-            self.w.mul_(self.k / self.w.sum())
+            low, high = 0.0, self.k / self.w.max().item()
+            for _ in range(200):
+                c = (low + high) / 2
+                low, high = (c, high) if (c * self.w).clamp(min=1e-3).sum() < self.k else (low, c)
+            self.w.copy_((c * self.w).clamp(min=1e-3))
 
 
 class DirectSurgery(Direct):
@@ -539,6 +550,11 @@ def sums_to_k(w, g, weighting):
     small(w.sum() - weighting.k)
 
 
+def floored(w, g, weighting):
+    sums_to_k(w, g, weighting)
+    assert w.min() >= 1e-3
+
+
 def sums_to_one(w, g, weighting):
     small(w.sum() - 1)
 
@@ -602,7 +618,7 @@ METHODS = {
         ["gram"],
         lambda k: {"positive", "negative"} if k > 2 else {"positive"},
     ),
-    "gradnorm": (GradNorm, DirectGradNorm, sums_to_k, ["gram"], lambda k: {"free"}),
+    "gradnorm": (GradNorm, DirectGradNorm, floored, ["gram"], lambda k: {"free"}),
     "pcgrad": (PcGrad, DirectPcGrad, no_conflict_left, ["gram"], lambda k: set(range(k))),
     "gradvac": (
         GradVac,
@@ -640,6 +656,7 @@ def cases():
             ("imtl", "imtl", {}, set()),
             ("gradnorm", "gradnorm", gradnorm, set()),
             ("gradnorm_clipped", "gradnorm", gradnorm | {"learning_rate": 0.6}, {"clipped"}),
+            ("gradnorm_floored", "gradnorm", gradnorm | {"learning_rate": 0.6}, {"clipped", "floored"}),
             ("pcgrad", "pcgrad", {}, set()),
             ("gradvac", "gradvac", {"beta": 0.5}, set()),
             ("mgda", "mgda", {}, set()),
