@@ -134,5 +134,6 @@ mod tests {
         assert!(bounds([0.5, 2.0]).check().is_ok());
         assert!(bounds([2.0, 0.5]).check().unwrap_err().contains("[2, 0.5]"));
         assert!(bounds([f64::NAN, 1.0]).check().is_err());
+        assert!(bounds([0.0, 0.0]).check().unwrap_err().contains("every weight 0"));
     }
 }
