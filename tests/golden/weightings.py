@@ -113,6 +113,14 @@ class Uw(Weighting):
         self.s = self.adam(self.s, (1 - losses * np.exp(-self.s)) / 2)
 
 
+class UwSo(Weighting):
+    """Kirchdorfer et al. 2024."""
+
+    def of(self, losses, gram, epoch):
+        e = np.exp(1 / losses / self.temperature)
+        return e / e.sum()
+
+
 class Dwa(Weighting):
     """Liu et al. 2019."""
 
@@ -313,6 +321,123 @@ class NashMtl(Weighting):
         return w
 
 
+class FairGrad(Weighting):
+    """Ban and Ji 2024. Newton on the convex function of slope gram w − w^(−1/α), half-way to 0 at most."""
+
+    def of(self, losses, gram, epoch):
+        p = 1 / self.alpha
+        w = np.diag(gram) ** (-1 / (1 + p))
+        for _ in range(500):
+            move = np.linalg.solve(gram + np.diag(p * w ** (-p - 1)), gram @ w - w**-p)
+            w = w - move / max(1, 2 * (move / w).max())
+        assert abs((gram @ w) * w**p - 1).max() < 1e-12
+        return w
+
+
+class UpGrad(Weighting):
+    """Quinton and Rey 2024. Exact: the one set of numbers above their bounds that meets the optimality conditions."""
+
+    def of(self, losses, gram, epoch):
+        m = gram / np.trace(gram) + self.regularization * np.eye(self.k)
+        return sum(self.projection(m, u) for u in np.eye(self.k) / self.k)
+
+    def projection(self, m, u):
+        found = []
+        for s in [[], *subsets(self.k)]:
+            rest = [j for j in range(self.k) if j not in s]
+            v = u.copy()
+            v[s] = np.linalg.solve(m[np.ix_(s, s)], -m[np.ix_(s, rest)] @ u[rest])
+            slack = (m @ v)[rest]
+            if (v[s] > u[s]).all() and (slack >= 0).all():
+                self.margins += [*(v - u)[s], *slack]
+                self.branches.add(len(s))
+                found.append(v)
+        (v,) = found
+        return v
+
+
+def nearest_on_simplex(y, total):
+    """Exact: y lowered alike on the one support that stays above 0 and leaves out what would not."""
+    found = []
+    for s in subsets(len(y)):
+        low = (y[s].sum() - total) / len(s)
+        if (y[s] > low).all() and (np.delete(y, s) <= low).all():
+            w = np.zeros(len(y))
+            w[s] = y[s] - low
+            found.append(w)
+    (w,) = found
+    return w
+
+
+class PeLtr(Weighting):
+    """Lin et al. 2019. The relaxed minimum over Σ w = 1 is gram⁻¹ 1, scaled; w = ŵ + c."""
+
+    def of(self, losses, gram, epoch):
+        c = np.array(getattr(self, "least", [0.0] * self.k))
+        y = np.linalg.solve(gram, np.ones(self.k))
+        rest = nearest_on_simplex(y / y.sum() - c, 1 - c.sum())
+        self.branches.add("bound" if rest.min() == 0 else "inside")
+        return rest + c
+
+
+class GradCraft(Weighting):
+    """Bai et al. 2024. Rows of `c`: coefficients of ĝ_i in the gradients made longer."""
+
+    def of(self, losses, gram, epoch):
+        norms = np.sqrt(np.diag(gram))
+        self.m = norms if self.t == 0 else self.beta * self.m + (1 - self.beta) * norms
+        scale = self.tau * self.m.max() / self.m + 1 - self.tau
+        gram = gram * np.outer(scale, scale)
+        self.margins += list(abs(gram / np.outer(scale * norms, scale * norms)).ravel())
+        c = np.eye(self.k)
+        for i in range(self.k):
+            s = np.flatnonzero(gram[i] < 0)
+            self.branches.add(len(s))
+            goal = self.epsilon * np.sqrt(gram[i, i] * np.diag(gram)[s])
+            c[i, s] = np.linalg.solve(gram[np.ix_(s, s)], goal - gram[i, s])
+        return c.sum(axis=0) * scale
+
+
+class MultiBalance(Weighting):
+    """He et al. 2024: MGDA on gradients divided by the moving means of their lengths."""
+
+    def of(self, losses, gram, epoch):
+        norms = np.sqrt(np.diag(gram))
+        self.m = norms if self.t == 0 else self.beta * self.m + (1 - self.beta) * norms
+        mgda = Mgda(self.k, {})
+        w = mgda.of(losses, gram / np.outer(self.m, self.m), epoch) / self.m
+        self.margins += mgda.margins
+        self.branches |= mgda.branches
+        return self.k * w / w.sum()
+
+
+class SdmGrad(Weighting):
+    """Xiao et al. 2023, all slopes from one batch, no momentum."""
+
+    def start(self):
+        self.u = np.full(self.k, 1 / self.k)
+
+    def of(self, losses, gram, epoch):
+        scale = np.sqrt(np.diag(gram)).mean() ** 2
+        for _ in range(self.steps):
+            slope = gram @ self.u + self.__dict__["lambda"] * gram.mean(axis=1)
+            self.u = nearest_on_simplex(self.u - self.learning_rate * slope / scale, 1)
+        self.branches.add("edge" if self.u.min() == 0 else "inside")
+        return (self.u + self.__dict__["lambda"] / self.k) / (1 + self.__dict__["lambda"])
+
+
+class MoDo(Weighting):
+    """Chen et al. 2023, all slopes from one batch."""
+
+    def start(self):
+        self.w = np.full(self.k, 1 / self.k)
+
+    def of(self, losses, gram, epoch):
+        self.w = nearest_on_simplex(self.w - self.learning_rate * (gram @ self.w + self.decay * self.w), 1)
+        self.branches.add("edge" if self.w.min() == 0 else "inside")
+        return self.w
+
+
 # ---------------------------------------------------------------- direct versions
 # The same interface with torch tensors and the gradients g [task, width] in the place of their inner products.
 
@@ -362,6 +487,14 @@ class DirectUw(Direct):
 
     def update(self, losses, g, losses_after):
         self.descend(self.s, gradient(self.loss(losses), self.s))
+
+
+class DirectUwSo(Direct):
+    """The slope of the smooth maximum of the inverse losses."""
+
+    def of(self, losses, g, epoch):
+        smooth_max = lambda x: self.temperature * torch.logsumexp(x / self.temperature, 0)
+        return self.by_autograd(smooth_max, 1 / losses)
 
 
 class DirectDwa(Direct):
@@ -532,6 +665,111 @@ class DirectNashMtl(Direct):
         return w
 
 
+class DirectFairGrad(Direct):
+    """Coordinate descent: the root of |g_k|² w_k + g_k · Σ_{j≠k} w_j g_j = w_k^(−1/α), its logarithm bisected."""
+
+    def of(self, losses, g, epoch):
+        w = torch.ones(self.k, dtype=torch.float64)
+        for _ in range(400):
+            for k in range(self.k):
+                a, b = (g[k] @ g[k]).item(), (g[k] @ (w @ g - w[k] * g[k])).item()
+                low, high = -40.0, 40.0
+                for _ in range(60):
+                    x = (low + high) / 2
+                    low, high = (x, high) if a * np.exp(x) + b < np.exp(-x / self.alpha) else (low, x)
+                w[k] = np.exp(x)
+        return w
+
+
+class DirectUpGrad(Direct):
+    """Hildreth's projections of each gradient, one direction more per task for the regularisation."""
+
+    def of(self, losses, g, epoch):
+        extra = self.regularization**0.5 * torch.eye(self.k, dtype=torch.float64)
+        long = torch.cat([g / g.square().sum().sqrt(), extra], dim=1)
+        total = torch.zeros(self.k, dtype=torch.float64)
+        for i in range(self.k):
+            v = torch.eye(self.k, dtype=torch.float64)[i] / self.k
+            least, direction = v.clone(), v @ long
+            for _ in range(3000):
+                for k in range(self.k):
+                    new = torch.maximum(least[k], v[k] - long[k] @ direction / long[k].square().sum())
+                    direction = direction + (new - v[k]) * long[k]
+                    v[k] = new
+            total = total + v
+        return total
+
+
+class DirectPeLtr(Direct):
+    """The linear system of the paper."""
+
+    def of(self, losses, g, epoch):
+        c = torch.tensor(getattr(self, "least", [0.0] * self.k), dtype=torch.float64)
+        one = torch.ones(self.k, 1, dtype=torch.float64)
+        top, bottom = torch.cat([g @ g.T, one], 1), torch.cat([one.T, torch.zeros(1, 1, dtype=torch.float64)], 1)
+        m, z = torch.cat([top, bottom]), torch.cat([-g @ (c @ g), 1 - c.sum()[None]])
+        relaxed = (torch.linalg.inv(m.T @ m) @ m.T @ z)[:-1]
+        rest = 1 - c.sum()
+        return rest * to_simplex(relaxed / rest) + c
+
+
+class DirectGradCraft(Direct):
+    """Moves the gradients; the coefficients of their sum by least squares."""
+
+    def of(self, losses, g, epoch):
+        norms = g.norm(dim=1)
+        self.m = norms if self.t == 0 else self.beta * self.m + (1 - self.beta) * norms
+        long = self.tau * g * (self.m.max() / self.m)[:, None] + (1 - self.tau) * g
+        total = torch.zeros(WIDTH, dtype=torch.float64)
+        for i in range(self.k):
+            conflicts = long[long @ long[i] < 0]
+            moved = long[i].clone()
+            if len(conflicts) > 0:
+                # Within the span of the conflicts, the shortest way to the products that are wanted.
+                goal = self.epsilon * long[i].norm() * conflicts.norm(dim=1)
+                moved = moved + torch.linalg.lstsq(conflicts, (goal - conflicts @ long[i])[:, None]).solution.ravel()
+                assert abs(conflicts @ moved - goal).max() < 1e-12
+            total = total + moved
+        return torch.linalg.lstsq(g.T, total[:, None]).solution.ravel()
+
+
+class DirectMultiBalance(Direct):
+    def of(self, losses, g, epoch):
+        norms = g.norm(dim=1)
+        self.m = norms if self.t == 0 else self.beta * self.m + (1 - self.beta) * norms
+        w = DirectMgda(self.k, {}).of(losses, g / self.m[:, None], epoch) / self.m
+        return self.k * w / w.sum()
+
+
+class DirectSdmGrad(Direct):
+    """The optimizer of PyTorch on the length of the direction."""
+
+    def start(self):
+        self.u = parameter(self.k, 1 / self.k)
+
+    def of(self, losses, g, epoch):
+        weight = self.__dict__["lambda"]
+        optimizer = torch.optim.SGD([self.u], lr=self.learning_rate)
+        for _ in range(self.steps):
+            direction = (self.u @ g + weight * g.mean(dim=0)) / g.norm(dim=1).mean()
+            self.u.grad = gradient(direction.square().sum() / 2, self.u)
+            optimizer.step()
+            with torch.no_grad():
+                self.u.copy_(to_simplex(self.u))
+        return (self.u.detach() + weight / self.k) / (1 + weight)
+
+
+class DirectMoDo(Direct):
+    def start(self):
+        self.w = parameter(self.k, 1 / self.k)
+
+    def of(self, losses, g, epoch):
+        objective = (self.w @ g).square().sum() / 2 + self.decay / 2 * self.w.square().sum()
+        with torch.no_grad():
+            self.w.copy_(to_simplex(self.w - self.learning_rate * gradient(objective, self.w)))
+        return self.w.detach().clone()
+
+
 # ---------------------------------------------------------------- conditions
 # condition(w, g, weighting) asserts what defines the weights, with the gradients g [task, width].
 
@@ -598,6 +836,35 @@ def bargained(w, g, weighting):
     small(w * (g @ (w @ g)) - 1, 1e-12)
 
 
+def fair(w, g, weighting):
+    assert w.min() > 0
+    small((g @ (w @ g)) * w ** (1 / weighting.alpha) - 1, 1e-11)
+
+
+def opposes_none(w, g, weighting):
+    """But for the regularisation; the plain mean where there is no conflict."""
+    assert (g @ (w @ g) + weighting.regularization * np.square(g).sum() * w).min() > -1e-12
+    if (g @ g.T).min() > 0:
+        small(w - 1 / weighting.k)
+
+
+def within_bounds(w, g, weighting):
+    small(w.sum() - 1)
+    assert (w - getattr(weighting, "least", 0)).min() >= 0
+
+
+def on_simplex(w, g, weighting):
+    small(w.sum() - 1)
+    assert w.min() >= 0
+
+
+def shortest_when_even(w, g, weighting):
+    """MGDA of the gradients over their mean lengths, which the weights divide by."""
+    small(w.sum() - weighting.k)
+    even = w * weighting.m.numpy()
+    shortest(even / even.sum(), g / weighting.m.numpy()[:, None], weighting)
+
+
 # ---------------------------------------------------------------- cases
 
 # name -> (closed form, direct version, condition or None, inputs read, branches that have to be taken)
@@ -605,6 +872,7 @@ METHODS = {
     "constant": (Constant, DirectConstant, None, [], lambda k: set()),
     "exponential": (Exponential, DirectExponential, None, [], lambda k: set()),
     "uw": (Uw, DirectUw, None, [], lambda k: set()),
+    "uw_so": (UwSo, DirectUwSo, sums_to_one, [], lambda k: set()),
     "dwa": (Dwa, DirectDwa, sums_to_k, [], lambda k: set()),
     "gls": (Gls, DirectGls, None, [], lambda k: set()),
     "stch": (Stch, DirectStch, None, [], lambda k: set()),
@@ -632,6 +900,13 @@ METHODS = {
     "cagrad": (CaGrad, DirectCaGrad, no_duality_gap, ["gram"], lambda k: set(range(1, k + 1))),
     "aligned_mtl": (AlignedMtl, DirectAlignedMtl, aligned, ["gram"], lambda k: set()),
     "nash_mtl": (NashMtl, DirectNashMtl, bargained, ["gram"], lambda k: set()),
+    "fairgrad": (FairGrad, DirectFairGrad, fair, ["gram"], lambda k: set()),
+    "upgrad": (UpGrad, DirectUpGrad, opposes_none, ["gram"], lambda k: set(range(k))),
+    "pe_ltr": (PeLtr, DirectPeLtr, within_bounds, ["gram"], lambda k: {"inside", "bound"}),
+    "gradcraft": (GradCraft, DirectGradCraft, None, ["gram"], lambda k: set(range(k))),
+    "multibalance": (MultiBalance, DirectMultiBalance, shortest_when_even, ["gram"], lambda k: set(range(1, k + 1))),
+    "sdmgrad": (SdmGrad, DirectSdmGrad, on_simplex, ["gram"], lambda k: {"inside"}),
+    "modo": (MoDo, DirectMoDo, on_simplex, ["gram"], lambda k: {"inside"}),
 }
 
 
@@ -643,10 +918,14 @@ def cases():
         exponential = {"initial": [1.0, 0.5, 2.0][:k], "decay": 0.9}
         stch = {"mu": 1.0, "warmup_epochs": 2}
         gradnorm = {"alpha": 1.5, "learning_rate": 0.025}
+        sdmgrad = {"lambda": 0.3, "learning_rate": 0.1, "steps": 20}
+        modo = {"learning_rate": 0.001, "decay": 0.1}
         for name, method, settings, branches in [
             ("constant", "constant", constant, set()),
             ("exponential", "exponential", exponential, set()),
             ("uw", "uw", {"initial": -0.5, "learning_rate": 0.01}, set()),
+            ("uw_so", "uw_so", {"temperature": 10.0}, set()),
+            ("uw_so_cold", "uw_so", {"temperature": 2.0}, set()),
             ("dwa", "dwa", {"temperature": 2.0}, set()),
             ("gls", "gls", {}, set()),
             ("stch", "stch", stch, set()),
@@ -663,6 +942,19 @@ def cases():
             ("cagrad", "cagrad", {"c": 0.5}, set()),
             ("aligned_mtl", "aligned_mtl", {}, set()),
             ("nash_mtl", "nash_mtl", {}, set()),
+            ("fairgrad", "fairgrad", {"alpha": 2.0}, set()),
+            ("fairgrad_half", "fairgrad", {"alpha": 0.5}, set()),
+            ("upgrad", "upgrad", {"regularization": 1e-4}, set()),
+            ("upgrad_exact", "upgrad", {"regularization": 0.0}, set()),
+            ("pe_ltr", "pe_ltr", {}, set()),
+            ("pe_ltr_bounds", "pe_ltr", {"least": [0.2, 0.1, 0.05][:k]}, set()),
+            ("gradcraft", "gradcraft", {"tau": 1.0, "beta": 0.0, "epsilon": 1e-8}, set()),
+            ("gradcraft_part", "gradcraft", {"tau": 0.5, "beta": 0.6, "epsilon": 0.1}, set()),
+            ("multibalance", "multibalance", {"beta": 0.9}, set()),
+            ("sdmgrad", "sdmgrad", sdmgrad, set()),
+            ("sdmgrad_edge", "sdmgrad", sdmgrad | {"lambda": 0.0, "learning_rate": 0.3}, {"edge"}),
+            ("modo", "modo", modo, set()),
+            ("modo_edge", "modo", modo | {"learning_rate": 2.0}, {"edge"}),
         ]:
             out[f"{name}_{k}_tasks"] = (k, method, settings, branches)
     return out

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::gram::minimize_on_simplex;
+use super::quadratic::shortest_on_simplex;
 use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
 use crate::stream::Stream;
 
@@ -28,7 +28,6 @@ impl TaskWeighting for Mgda {
     }
 
     fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
-        minimize_on_simplex(gram.n(), |w| gram.times(w))
+        shortest_on_simplex(expect_gram(gram))
     }
 }

@@ -16,6 +16,7 @@ use crate::stream::{Stream, Streams};
 mod adam;
 mod bounds;
 mod gram;
+mod quadratic;
 
 pub use bounds::{Normalize, WeightBounds};
 pub use gram::Gram;
@@ -163,6 +164,7 @@ choice! {
         constant => Constant: "a fixed weight per task",
         exponential => Exponential: "RMTL's baseline: a weight per task that decays with every step",
         uw => Uw: "uncertainty weighting: learned log variances",
+        uw_so => UwSo: "soft optimal uncertainty weighting: a softmax of the losses' inverses",
         dwa => Dwa: "dynamic weight average: tasks whose loss falls slowly count more",
         rlw => Rlw: "random loss weighting: a new softmax of normals every step",
         gls => Gls: "geometric loss strategy: the gradient of the geometric mean of the losses",
@@ -177,6 +179,13 @@ choice! {
         cagrad => Cagrad: "conflict-averse gradient: near the mean, best for the task worst off",
         aligned_mtl => AlignedMtl: "principal components of the gradients made equally long",
         nash_mtl => NashMtl: "the update all tasks would agree on in a bargaining game",
+        fairgrad => Fairgrad: "FairGrad: the tasks' progress shared out alpha-fairly",
+        upgrad => Upgrad: "UPGrad: the mean of the gradients, each projected to where it opposes no task",
+        pe_ltr => PeLtr: "PE-LTR: the shortest combination in which every task keeps a least weight",
+        gradcraft => Gradcraft: "GradCraft: gradients made equally long, then freed of all conflicts at once",
+        multibalance => Multibalance: "the shortest combination, lengths evened out by their moving means",
+        sdmgrad => Sdmgrad: "SDMGrad: the shortest combination, drawn towards the mean gradient",
+        modo => Modo: "MoDo: the shortest combination, followed by a step of descent per batch",
     }
 }
 

@@ -1,11 +1,18 @@
 use super::*;
 use burn::tensor::Device;
 
+mod properties;
+
 /// Inner products of `[task, parameter]`.
-fn gram(gradients: &[[f64; 3]]) -> Gram {
-    let product = |a: &[f64; 3], b: &[f64; 3]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+fn gram<G: AsRef<[f64]>>(gradients: &[G]) -> Gram {
+    let product = |a: &G, b: &G| gram::dot(a.as_ref(), b.as_ref());
     let values = gradients.iter().flat_map(|a| gradients.iter().map(move |b| product(a, b))).collect();
     Gram::new(gradients.len(), values)
+}
+
+/// Every weighting that looks at gradients, in all its variants.
+fn of_gradients() -> impl Iterator<Item = WeightingConfig> {
+    WeightingConfig::variants().into_iter().filter(|config| config.signal() == Signal::Gradients)
 }
 
 #[test]
@@ -13,7 +20,8 @@ fn gradient_weightings_stay_finite_whatever_the_gradients() {
     let (a, b) = ([1.0, 2.0, -1.0], [0.5, -1.0, 3.0]);
     let scaled = |g: [f64; 3], scale: f64| g.map(|value| value * scale);
     let sum: [f64; 3] = std::array::from_fn(|index| 0.5 * a[index] + 0.7 * b[index]);
-    let cases: [&[[f64; 3]]; 9] = [
+    let against: [f64; 3] = std::array::from_fn(|index| -a[index] - b[index]);
+    let cases: [&[[f64; 3]]; 10] = [
         &[a, [0.0; 3]],
         &[[0.0; 3], [0.0; 3]],
         &[a, a],
@@ -21,12 +29,12 @@ fn gradient_weightings_stay_finite_whatever_the_gradients() {
         &[a, scaled(a, 3.0)],
         &[a, scaled(a, -1e-3)],
         &[a, b, sum],
+        &[a, b, against],
         &[scaled(a, 1e-8), scaled(b, 1e-8)],
         &[a],
     ];
     let device = Device::default();
-    for name in ["imtl", "gradnorm", "pcgrad", "gradvac", "mgda", "cagrad", "aligned_mtl", "nash_mtl"] {
-        let config: WeightingConfig = serde_json::from_str(&format!("{{\"{name}\":{{}}}}")).unwrap();
+    for config in of_gradients() {
         for gradients in cases {
             let n_tasks = gradients.len();
             let mut weighting = config.init(n_tasks, Streams::new(1).named("weighting"));
@@ -34,11 +42,15 @@ fn gradient_weightings_stay_finite_whatever_the_gradients() {
                 let losses = Tensor::full([2, n_tasks], 0.5, &device);
                 let input = WeightingInput { losses, q_values: None, gram: Some(gram(gradients)) };
                 let weights = host(weighting.weights(&input));
-                // Nash's weights scale with the inverse of the gradients.
-                let bound = if name == "nash_mtl" { 1e9 } else { 1e6 };
+                let bound = match config.name() {
+                    // Weights that scale with the inverse of the gradients, and of their squares to the power of 2/3.
+                    "nash_mtl" => 1e9,
+                    "fairgrad" => 1e12,
+                    _ => 1e6,
+                };
                 assert!(
                     weights.iter().all(|weight| weight.abs() < bound),
-                    "{name} {gradients:?}: {weights:?}"
+                    "{config:?} {gradients:?}: {weights:?}"
                 );
             }
         }
