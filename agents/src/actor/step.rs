@@ -186,7 +186,7 @@ impl Actor {
             || network.forward(fields, states, pass),
             || asked.map(|(policy, critic)| critic.at(states, policy.predict(encoder, states))),
         );
-        let losses = extra.of_tasks(predictions.probabilities.clone(), &batch.labels, batch.counts.as_ref());
+        let losses = extra.of_tasks(&predictions, &batch.labels, batch.counts.as_ref());
         let input = WeightingInput { losses: losses.clone().inner(), q_values, gram: None };
         let weights = weighting.weights(&input);
         let agent = batch.agent(extra, &predictions);
@@ -220,7 +220,7 @@ impl Actor {
     fn task_losses(&self, batch: &ActorBatch<'_>, extra: &Losses, pass: &mut Pass<'_>) -> Vec<f64> {
         let fields = self.encoder.fields(batch.states);
         let predictions = self.network.valid().forward(fields, batch.states, pass);
-        let losses = extra.of_tasks(predictions.probabilities, &batch.labels, batch.counts.as_ref());
+        let losses = extra.of_tasks(&predictions, &batch.labels, batch.counts.as_ref());
         numbers(losses.mean_dim(0))
     }
 }

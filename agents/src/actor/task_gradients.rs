@@ -52,7 +52,7 @@ impl Actor {
             let leaves = self.encoder.leaves(batch.states);
             let predictions = self.network.forward(leaves.fields.clone(), batch.states, pass);
             has_more |= !predictions.auxiliary.is_empty();
-            let all = extra.of_tasks(predictions.probabilities.clone(), &batch.labels, batch.counts.as_ref());
+            let all = extra.of_tasks(&predictions, &batch.labels, batch.counts.as_ref());
             let loss = if task < n_tasks {
                 all.clone().narrow(1, task, 1).mean()
             } else {

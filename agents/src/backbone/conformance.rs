@@ -8,7 +8,7 @@ use rand::RngExt;
 
 use super::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions};
 use crate::layer::uniform;
-use crate::loss::{LossesConfig, TaskFacts, task_bce};
+use crate::loss::{LossesConfig, TaskFacts, TaskLosses};
 use crate::parameter::{NamedTensors, collect, host, n_parameters, restore};
 use crate::pass::Pass;
 use crate::stream::{Stream, Streams};
@@ -47,8 +47,9 @@ fn loss(config: &BackboneConfig, input: &Input, predictions: &Predictions, label
         parents: input.parents.clone(),
         positive_rates: vec![0.5; input.n_tasks()],
     };
-    let bce = task_bce(predictions.probabilities.clone(), labels);
-    let terms = losses.bind(tasks).values(predictions, labels, &bce, &[], None);
+    let losses = losses.bind(tasks);
+    let bce = losses.of_tasks(predictions, labels, None);
+    let terms = losses.values(predictions, labels, &bce, &[], None);
     terms.into_iter().fold(bce.mean_dim(0).sum(), |sum, (_, term)| sum + term)
 }
 
@@ -81,6 +82,20 @@ fn gives_a_probability_per_row_and_task() {
         let found = init(config, input, 1).valid().forward(&views, &mut Pass::evaluation()).probabilities;
         assert_eq!(found.dims(), [BATCH, input.n_tasks()], "{}", config.name());
         assert!(host(found).iter().all(|&p| p > 0.0 && p < 1.0), "{}", config.name());
+    });
+}
+
+#[test]
+fn logits_are_those_of_the_probabilities() {
+    for_every_backbone(|config, input| {
+        let views = views(config, input, &mut Streams::new(1).named("x"));
+        let found = init(config, input, 1).valid().forward(&views, &mut Pass::evaluation());
+        assert_eq!(found.conditional.is_some(), config.gives_conditionals(), "{}", config.name());
+        let log_odds = host(found.log_odds(&input.parents).unwrap_or_else(|| panic!("{}", config.name())));
+        for (p, log_odds) in host(found.probabilities).into_iter().zip(log_odds) {
+            let expected = 1.0 / (1.0 + (-log_odds).exp());
+            assert!((p - expected).abs() < 1e-6, "{}: {p}, by its logits {expected}", config.name());
+        }
     });
 }
 
@@ -277,7 +292,7 @@ fn one_batch_can_be_overfitted() {
         let mut best = f32::INFINITY;
         for _ in 0..STEPS {
             let predictions = model.forward(&views, &mut Pass::evaluation());
-            let value = task_bce(predictions.probabilities, &labels).mean();
+            let value = TaskLosses::default().of(&predictions, &input.parents, &labels, None).mean();
             best = best.min(host(value.clone())[0]);
             if best < 0.02 {
                 return;

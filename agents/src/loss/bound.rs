@@ -35,11 +35,11 @@ impl Losses {
     /// The loss of every row and task; see [`TaskLosses::of`](super::TaskLosses::of).
     pub fn of_tasks(
         &self,
-        predictions: Tensor<2>,
+        predictions: &Predictions,
         labels: &Tensor<2>,
         counts: Option<&Tensor<2>>,
     ) -> Tensor<2> {
-        self.tasks.losses.of(predictions, labels, counts)
+        self.tasks.losses.of(predictions, &self.tasks.parents, labels, counts)
     }
 
     /// Every term's value and every auxiliary loss of the backbone, one element each, by name.

@@ -17,7 +17,7 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LossInput, LossTerm, Setting, check_has_pairs, check_strength, column, pairs, sum, task_bce};
+use super::{LossInput, LossTerm, Setting, check_has_pairs, check_strength, column, cross_entropy, pairs, sum};
 
 /// `[losses.counterfactual]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +42,8 @@ impl LossTerm for Config {
         let terms = pairs(&input.tasks.parents).map(|(parent, child)| {
             let propensity = column(&predictions.probabilities, parent).detach();
             let share = column(input.labels, parent) / propensity.clamp(self.propensity_floor, 1.0);
-            let error = task_bce(column(conditional, child), &column(input.labels, child));
+            let logits = predictions.logits.as_ref().map(|logits| column(logits, child));
+            let error = cross_entropy(column(conditional, child), logits, &column(input.labels, child));
             match &predictions.imputed {
                 None => (share * error).mean(),
                 Some(imputed) => {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
+use burn::tensor::activation::log_sigmoid;
 
 use crate::backbone::Predictions;
 use crate::registry::{Registry, Written};
@@ -18,7 +19,7 @@ pub use bound::Losses;
 use config::losses;
 pub use task::TaskLosses;
 
-/// Probabilities are kept this far from 0 and 1 inside logarithms.
+/// Probabilities are kept this far from 0 and 1 inside logarithms where no logits are known.
 pub const PROBABILITY_MARGIN: f64 = 1e-7;
 
 /// What a loss term sees.
@@ -95,7 +96,18 @@ pub struct Setting<'a> {
     pub starts_pretrained: bool,
 }
 
-/// Binary cross-entropy of every row and task, not reduced.
+/// Binary cross-entropy of every row and task from logits x, not reduced.
+///
+/// `max(x, 0) − x y + ln(1 + e^{−|x|})`, with y 0 or 1 the same as `−ln σ((2y − 1) x)`. It is exact, and so is its
+/// gradient `σ(x) − y`, however small the probability is.
+///
+/// # Shapes
+/// - logits, labels, output: `[batch, task]`
+pub fn bce_of_logits(logits: Tensor<2>, labels: &Tensor<2>) -> Tensor<2> {
+    log_sigmoid(logits * (labels.clone() * 2.0 - 1.0)).neg()
+}
+
+/// The same of probabilities, for backbones that give no logits.
 ///
 /// `−y ln p − (1 − y) ln(1 − p)`, p clamped to [1e-7, 1 − 1e-7]; where the clamp acts the gradient is zero.
 ///
@@ -135,6 +147,14 @@ fn column(values: &Tensor<2>, task: usize) -> Tensor<2> {
 
 /// Every pair (parent, child) of dependent tasks.
 fn pairs(parents: &[Option<usize>]) -> impl Iterator<Item = (usize, usize)> + '_ {
+    /// Cross-entropy from logits where there are any, from probabilities otherwise.
+    fn cross_entropy(probabilities: Tensor<2>, logits: Option<Tensor<2>>, labels: &Tensor<2>) -> Tensor<2> {
+        match logits {
+            Some(logits) => bce_of_logits(logits, labels),
+            None => task_bce(probabilities, labels),
+        }
+    }
+
     parents.iter().enumerate().filter_map(|(child, parent)| parent.map(|parent| (parent, child)))
 }
 
