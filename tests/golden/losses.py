@@ -13,7 +13,7 @@ import torch
 
 BATCH, FIELDS, DIM = 5, 3, 4
 CLAMP = 1e-7
-CHAIN_2, CHAIN_3, TREE = [None, 0], [None, 0, 1], [None, 0, 0]
+CHAIN_2, CHAIN_3, TREE, FOREST = [None, 0], [None, 0, 1], [None, 0, 0], [None, None, 0, 1]
 
 
 @dataclass
@@ -45,8 +45,9 @@ def bce(p, y):
 
 
 def detached(outputs):
-    imputed = None if outputs.imputed is None else outputs.imputed.detach().clone()
-    return Outputs(outputs.probabilities.detach().clone(), imputed=imputed, critic=outputs.critic)
+    copy = lambda tensor: None if tensor is None else tensor.detach().clone()
+    copies = [copy(t) for t in (outputs.probabilities, outputs.conditional, outputs.imputed)]
+    return Outputs(*copies, critic=outputs.critic)
 
 
 def calibrator(outputs, labels, parents, positive_rates, constant, alpha):
@@ -57,12 +58,15 @@ def calibrator(outputs, labels, parents, positive_rates, constant, alpha):
     return alpha * total
 
 
-def dependence(outputs, labels, parents, positive_rates, constant, sigma, space="entire"):
+def dependence(
+    outputs, labels, parents, positive_rates, constant, sigma, space="entire", floor=0.01, distance="mse"
+):
     total = 0.0
     for i, (parent, child) in enumerate(pairs(parents)):
         f_parent, f_child = outputs.probabilities[:, parent], outputs.probabilities[:, child]
         o_parent, o_child = labels[:, parent], labels[:, child]
-        g = ((f_parent - f_child) - (o_parent - o_child)) ** 2
+        predicted, observed = f_parent - f_child, o_parent - o_child
+        g = {"mse": lambda: (predicted - observed) ** 2, "bce": lambda: bce(predicted, observed)}[distance]()
         if space == "entire":
             value = g.mean()
         elif space == "local":
@@ -71,7 +75,7 @@ def dependence(outputs, labels, parents, positive_rates, constant, sigma, space=
             c_parent, c_child = constant.probabilities[:, parent], constant.probabilities[:, child]
             # P(parent = 1 | parent - child): certain when they differ.
             inside = torch.where(o_child == 0, torch.ones_like(c_child), c_child / (1 - c_parent + c_child))
-            value = (o_parent * g / inside.clamp(0.01, 1.0)).mean()
+            value = (o_parent * g / inside.clamp(floor, 1.0)).mean()
         else:
             raise ValueError(space)
         total = total + (sigma[i] if isinstance(sigma, list) else sigma) * value
@@ -86,9 +90,10 @@ def counterfactual(outputs, labels, parents, positive_rates, constant, weight, p
         e = bce(outputs.conditional[:, child], labels[:, child])
         if outputs.imputed is None:  # inverse propensity
             total = total + (o * e / q).mean()
-        else:  # doubly robust
+        else:  # doubly robust: the squares teach the imputation, the estimate the prediction
             e_hat, fixed = outputs.imputed[:, child], constant.imputed[:, child]
-            total = total + (fixed + o * (e - fixed) / q).mean() + (o * (e - e_hat) ** 2 / q).mean()
+            fixed_e = bce(constant.conditional[:, child], labels[:, child])
+            total = total + (fixed + o * (e - fixed) / q).mean() + (o * (fixed_e - e_hat) ** 2 / q).mean()
     return weight * total
 
 
@@ -193,6 +198,11 @@ def write(path, content):
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
+def write_names(folder, names):
+    """The list of all cases, by which a missing file is noticed."""
+    folder.with_suffix(".txt").write_text("".join(f"{name}\n" for name in sorted(names)))
+
+
 def assert_derivative(evaluate, tensor, index, expected, step=1e-6):
     """Central difference of `evaluate()` in one entry of `tensor` against `expected`."""
     flat = tensor.data.view(-1)
@@ -221,6 +231,10 @@ def cases():
             if len(parents) == 3:
                 settings = {"sigma": [0.5, 2.0], "space": space}
                 out[f"dependence_{space}_per_pair_{tag}"] = ({"dependence": settings}, parents, r, {})
+            settings = {"sigma": 0.5, "space": space, "distance": "bce"}
+            out[f"dependence_{space}_bce_{tag}"] = ({"dependence": settings}, parents, r, {})
+        settings = {"sigma": 1.0, "space": "local_weighted", "floor": 0.001}
+        out[f"dependence_local_weighted_low_floor_{tag}"] = ({"dependence": settings}, parents, r, {})
         for mode in ["ips", "dr"]:
             settings = {"weight": 0.1, "propensity_floor": 0.05}
             out[f"counterfactual_{mode}_{tag}"] = ({"counterfactual": settings}, parents, r, {"mode": mode})
@@ -348,6 +362,7 @@ def main():
     for case, (losses, parents, rates, options) in cases().items():
         write_case(folder, case, losses, parents, rates, options)
         print(case)
+    write_names(folder, cases())
 
 
 if __name__ == "__main__":
