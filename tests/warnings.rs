@@ -42,6 +42,26 @@ fn an_actor_that_does_not_learn_is_named_and_one_that_does_is_not() {
 }
 
 #[test]
+fn a_floor_above_most_propensities_is_told_by_term_and_task() {
+    let bench = Workbench::new();
+    let below_floor = |out: &str, floor: &str| -> Vec<String> {
+        let term = format!("losses.counterfactual.propensity_floor={floor}");
+        let warnings = bench.train(out, &[&SHORT[..], &[&term]].concat()).warnings;
+        let tag = "pretrain/floor_share/counterfactual/cart";
+        assert!(bench.read(&format!("{out}/metrics.jsonl")).contains(tag));
+        warnings.into_iter().filter(|warning| warning.contains("below its floor")).collect()
+    };
+    let found = below_floor("high", "0.99");
+    assert_eq!(found.len(), 2, "of cart and of buy: {found:?}");
+    assert!(
+        found[0].starts_with("`pretrain`: 100 %") && found[0].contains("losses.counterfactual"),
+        "{found:?}"
+    );
+    assert!(found[0].contains("task `cart`") && found[1].contains("task `buy`"), "{found:?}");
+    assert_eq!(below_floor("low", "0.001"), [""; 0]);
+}
+
+#[test]
 fn negative_weights_are_told_per_phase_and_task() {
     let bench = Workbench::new();
     let negative = |out: &str, set: &[&str]| -> Vec<String> {

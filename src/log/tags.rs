@@ -104,6 +104,8 @@ tags! {
     weighted_loss(phase: Phase, task: &str) = "{phase}/weighted_loss/{task}";
     /// One term of the training loss, named by the `LossTerm`.
     loss_term(phase: Phase, term: &str) = "{phase}/loss_term/{term}";
+    /// Share of a batch's rows whose probability lies below the floor of a term that weighs rows by its inverse.
+    floor_share(phase: Phase, term: &str, task: &str) = "{phase}/floor_share/{term}/{task}";
     /// What the actor's optimisers minimise: the sum of all terms.
     total_loss(phase: Phase) = "{phase}/total_loss";
 

@@ -3,6 +3,7 @@
 pub(crate) mod alarm;
 pub(crate) mod critic_health;
 pub(crate) mod diagnosis;
+pub(crate) mod floor;
 pub mod metric_warnings;
 pub(crate) mod negative;
 pub(crate) mod segments;

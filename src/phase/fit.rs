@@ -19,6 +19,7 @@ use crate::config::FitConfig;
 use crate::error::{Learner, Result};
 use crate::log::tags::{self, Part, Phase};
 use crate::metric::correlation;
+use crate::monitor::floor::FloorShares;
 use crate::monitor::negative::NegativeWeights;
 use crate::monitor::segments::Segments;
 use crate::monitor::validation::{Fitted, Kept, Validation};
@@ -91,6 +92,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     let mut clock = PhaseClock::start();
     let planned_steps = u64::from(max_epochs) * n_batches;
     let mut negative = NegativeWeights::new(schema.n_tasks());
+    let mut floors = FloorShares::default();
     let mut step = 0;
     actor.plan(planned_steps);
     if let Some(decay) = run.config.ema {
@@ -147,6 +149,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             if is_logged {
                 log_step(run, (phase, step), &done, rates);
                 log_annealed(run, (phase, step), &actor.annealed());
+                floors.log(run, (phase, step), &done.at_floor);
                 if let Some(segments) = &mut segments {
                     segments.log(run, (phase, step), rows, &done.weights);
                 }
@@ -171,6 +174,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     }
     progress.finish();
     negative.report(run, phase);
+    floors.report(run, phase);
     run.finish_phase(phase, clock, step);
     let fitted = validation.into_fitted();
     warn_of_unfinished_annealing(run, &fitted.best);

@@ -10,7 +10,7 @@ use crate::backbone::{Backbone, Predictions};
 use crate::critic::Values;
 use crate::embedding::{SparseGradient, norm};
 use crate::input::StateBatch;
-use crate::loss::{AgentInput, Losses};
+use crate::loss::{AgentInput, AtFloor, FloorRows, Losses};
 use crate::parameter::{gradient_norm, host};
 use crate::pass::Pass;
 use crate::progress::Progress;
@@ -48,6 +48,8 @@ pub struct ActorStep {
     pub losses: Vec<f32>,
     /// What the backbone shows of itself, a name and a value per row; when asked for.
     pub diagnostics: Vec<(&'static str, Vec<f32>)>,
+    /// Rows that the floors of loss terms bound, by term and task; when asked for.
+    pub at_floor: Vec<FloorRows>,
     /// Euclidean norm of the dense gradients; when asked for.
     pub dense_gradient_norm: Option<f64>,
     /// Euclidean norm of the tables' gradients.
@@ -67,6 +69,7 @@ pub(super) struct Losing {
     /// `mean_i w_ik · BCE_ik` per task.
     pub(super) weighted_losses: Vec<f64>,
     pub(super) diagnostics: Vec<(&'static str, Tensor<1>)>,
+    pub(super) at_floor: Vec<(&'static str, AtFloor)>,
     pub(super) dense: GradientsParams,
     /// The tables' gradients, where they have not stepped along them yet.
     pub(super) held: Option<Vec<SparseGradient>>,
@@ -118,6 +121,7 @@ impl Actor {
             average.update(&self.network);
         }
         let diagnostics = losing.diagnostics.into_iter().filter(|_| with_diagnostics);
+        let at_floor = losing.at_floor.into_iter().filter(|_| with_diagnostics);
         ActorStep {
             loss: losing.weighted_losses.iter().chain(losing.terms.iter().map(|(_, value)| value)).sum(),
             task_losses: numbers(losing.losses.clone().mean_dim(0)),
@@ -126,6 +130,7 @@ impl Actor {
             weights: host(losing.weights),
             losses: if with_diagnostics { host(losing.losses) } else { Vec::new() },
             diagnostics: diagnostics.map(|(name, values)| (name, host(values))).collect(),
+            at_floor: at_floor.map(|(term, of)| of.read(term)).collect(),
             dense_gradient_norm,
             embedding_gradient_norm: losing.embedding_gradient_norm,
             clip_factor,
@@ -191,6 +196,7 @@ impl Actor {
         let weights = weighting.weights(&input);
         let agent = batch.agent(extra, &predictions);
         let terms = extra.values(&predictions, &batch.labels, &losses, &leaves.fields, agent.as_ref());
+        let at_floor = extra.at_floor(&predictions, &batch.labels, &losses, &leaves.fields);
         let weighted = (losses * weights.clone()).mean_dim(0);
         let total = terms.iter().fold(weighted.clone().sum(), |sum, (_, term)| sum + term.clone());
         let mut gradients = total.backward();
@@ -210,6 +216,7 @@ impl Actor {
             weights,
             weighted_losses: numbers(weighted),
             diagnostics: predictions.diagnostics,
+            at_floor,
             dense: GradientsParams::from_grads(gradients, &self.network),
             held,
             embedding_gradient_norm,

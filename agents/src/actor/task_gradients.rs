@@ -41,6 +41,7 @@ impl Actor {
         let mut gradients = Vec::with_capacity(n_tasks);
         let mut terms = Vec::new();
         let mut diagnostics = Vec::new();
+        let mut at_floor = Vec::new();
         let mut losses = Tensor::zeros([n_rows, n_tasks], &batch.labels.device());
         // One more pass where there is more than the tasks' losses; whether the backbone adds any is known after the first.
         let mut has_more = !extra.is_empty();
@@ -59,6 +60,7 @@ impl Actor {
                 let agent = batch.agent(extra, &predictions);
                 let values = extra.values(&predictions, &batch.labels, &all, &leaves.fields, agent.as_ref());
                 terms.clone_from(&values);
+                at_floor = extra.at_floor(&predictions, &batch.labels, &all, &leaves.fields);
                 values
                     .into_iter()
                     .map(|(_, term)| term)
@@ -92,6 +94,7 @@ impl Actor {
             terms: values(terms),
             weights,
             diagnostics,
+            at_floor,
             dense: combine_dense(&self.network, &gradients, |id, index| {
                 scale(shared.layers.contains(&id), index)
             }),

@@ -2,7 +2,7 @@ use super::*;
 use crate::backbone::esmm;
 use crate::backbone::shared_bottom;
 use crate::input::BatchReader;
-use crate::loss::{LossesConfig, TaskFacts, dependence};
+use crate::loss::{FloorRows, LossesConfig, TaskFacts, counterfactual, dependence};
 use crate::parameter::host;
 use crate::pass::Pass;
 use crate::weighting::Settings as _;
@@ -201,6 +201,22 @@ fn gradients_task_by_task_see_the_same_masks_and_sum_to_the_gradient_of_the_sum(
     close(found.embedding_gradient_norm, expected.embedding_gradient_norm);
     close(found.dense_gradient_norm.unwrap(), expected.dense_gradient_norm.unwrap());
     predictions(&at_once).into_iter().zip(predictions(&by_task)).for_each(|(a, b)| close(a, b));
+}
+
+#[test]
+fn rows_below_a_floor_are_counted_with_one_backward_pass_and_with_one_per_task() {
+    let schema = schema();
+    // Both rows' click probabilities are near ½.
+    for (floor, rows) in [(0.99, 2.0), (0.05, 0.0)] {
+        let term = counterfactual::Config { propensity_floor: floor, ..Default::default() };
+        let losses = LossesConfig { counterfactual: Some(term), ..Default::default() };
+        let mut equal = equal::Config::default().init(2, Streams::new(1).named("weighting"));
+        let mut on_gradients = OnGradients([1.0, 1.0], None);
+        for weighting in [equal.as_mut(), &mut on_gradients] {
+            let done = trained(&mut esmm_actor(&schema, 0.0), weighting, &losses);
+            assert_eq!(done.at_floor, [FloorRows { term: "counterfactual", task: 1, rows, of: 2.0 }]);
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
-use super::{AgentInput, LossInput, LossTerm, TaskFacts};
+use super::{AgentInput, AtFloor, LossInput, LossTerm, TaskFacts};
 use crate::backbone::Predictions;
 
 /// The terms of a run, bound to its tasks.
@@ -54,5 +54,18 @@ impl Losses {
         let input = LossInput { predictions, labels, losses, fields, tasks: &self.tasks, agent };
         let terms = self.names.iter().zip(&self.terms).map(|(name, term)| (*name, term.value(&input)));
         terms.chain(predictions.auxiliary.iter().cloned()).collect()
+    }
+
+    /// What [`LossTerm::at_floor`] says of every term, by its name.
+    pub fn at_floor(
+        &self,
+        predictions: &Predictions,
+        labels: &Tensor<2>,
+        losses: &Tensor<2>,
+        fields: &[Tensor<3>],
+    ) -> Vec<(&'static str, AtFloor)> {
+        let input = LossInput { predictions, labels, losses, fields, tasks: &self.tasks, agent: None };
+        let terms = self.names.iter().zip(&self.terms);
+        terms.flat_map(|(name, term)| term.at_floor(&input).into_iter().map(|of| (*name, of))).collect()
     }
 }

@@ -8,7 +8,8 @@
 //!   ê_i)² / q_i)`.
 //!
 //! With exact propensities the mean is that of e over ALL rows. The backbone decides which: `backbone.escm2.mode`. The
-//! paper's λ_c = 0.1 is `weight`.
+//! paper's λ_c = 0.1 is `weight`. Rows with a propensity below the floor weigh too little for that: their share is
+//! logged, and a run warns where they are more than half.
 //!
 //! Departures, the values being the paper's: 1. In the doubly robust estimate ê is a constant, and the squares alone
 //! teach it. Its gradient is linear in ê where o = 0, without a bound: trained on it, imputed losses ran to minus
@@ -20,7 +21,9 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LossInput, LossTerm, Setting, check_has_pairs, check_strength, column, cross_entropy, pairs, sum};
+use super::{
+    AtFloor, LossInput, LossTerm, Setting, check_has_pairs, check_strength, column, cross_entropy, pairs, sum,
+};
 
 /// `[losses.counterfactual]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +61,14 @@ impl LossTerm for Config {
             }
         });
         sum(terms, conditional) * self.weight
+    }
+
+    fn at_floor(&self, input: &LossInput<'_>) -> Vec<AtFloor> {
+        let of_pair = |(parent, child)| {
+            let propensity = column(&input.predictions.probabilities, parent);
+            AtFloor::new(child, propensity, self.propensity_floor, column(input.labels, parent).ones_like())
+        };
+        pairs(&input.tasks.parents).map(of_pair).collect()
     }
 
     fn check(&self, setting: &Setting<'_>) -> Result<(), String> {
@@ -182,6 +193,27 @@ mod tests {
         // The imputed loss is that of the rows that can be seen.
         let entropy = -(0.05_f32 * 0.05_f32.ln() + 0.95 * 0.95_f32.ln());
         assert!((imputed - entropy).abs() < 1e-3, "{imputed}, expected {entropy}");
+    }
+
+    #[test]
+    fn rows_below_the_floor_are_counted_pair_by_pair() {
+        let device = Device::default();
+        let p = Tensor::<2>::from_floats([[0.04, 0.5, 0.01], [0.06, 0.5, 0.01], [0.01, 0.04, 0.01]], &device);
+        let predictions = Predictions::from(p);
+        let zeros = Tensor::<2>::zeros([3, 3], &device);
+        let parents = vec![None, Some(0), Some(1)];
+        let tasks = TaskFacts { losses: Default::default(), parents, positive_rates: vec![0.5; 3] };
+        let input = LossInput {
+            predictions: &predictions,
+            labels: &zeros,
+            losses: &zeros,
+            fields: &[],
+            tasks: &tasks,
+            agent: None,
+        };
+        let found = Config::default().at_floor(&input).into_iter();
+        let found: Vec<_> = found.map(|of| (of.task, host(of.rows)[0], host(of.of)[0])).collect();
+        assert_eq!(found, [(1, 2.0, 3.0), (2, 1.0, 3.0)]);
     }
 
     #[test]

@@ -11,10 +11,12 @@ use burn::tensor::activation::log_sigmoid;
 use crate::backbone::Predictions;
 use crate::registry::{Registry, Written};
 
+mod at_floor;
 mod bound;
 mod config;
 mod task;
 
+pub use at_floor::{AtFloor, FloorRows};
 pub use bound::Losses;
 use config::losses;
 pub use task::TaskLosses;
@@ -79,6 +81,11 @@ pub trait LossTerm: Send + Sync {
         false
     }
 
+    /// Where it weighs rows by inverse probabilities, how many of them its floor bounds: what a run logs, and warns of.
+    fn at_floor(&self, _input: &LossInput<'_>) -> Vec<AtFloor> {
+        Vec::new()
+    }
+
     /// Why the term cannot work for these tasks and this backbone, in words for the author of the run file.
     fn check(&self, setting: &Setting<'_>) -> Result<(), String>;
 }
@@ -140,6 +147,14 @@ pub fn register<S: LossTerm + Written>(name: &'static str, summary: &'static str
     LOSSES.register::<S>(name, summary, |term| Arc::new(term));
 }
 
+/// Cross-entropy from logits where there are any, from probabilities otherwise.
+fn cross_entropy(probabilities: Tensor<2>, logits: Option<Tensor<2>>, labels: &Tensor<2>) -> Tensor<2> {
+    match logits {
+        Some(logits) => bce_of_logits(logits, labels),
+        None => task_bce(probabilities, labels),
+    }
+}
+
 /// Column `task` of `[batch, task]`, as `[batch, 1]`.
 fn column(values: &Tensor<2>, task: usize) -> Tensor<2> {
     values.clone().narrow(1, task, 1)
@@ -147,14 +162,6 @@ fn column(values: &Tensor<2>, task: usize) -> Tensor<2> {
 
 /// Every pair (parent, child) of dependent tasks.
 fn pairs(parents: &[Option<usize>]) -> impl Iterator<Item = (usize, usize)> + '_ {
-    /// Cross-entropy from logits where there are any, from probabilities otherwise.
-    fn cross_entropy(probabilities: Tensor<2>, logits: Option<Tensor<2>>, labels: &Tensor<2>) -> Tensor<2> {
-        match logits {
-            Some(logits) => bce_of_logits(logits, labels),
-            None => task_bce(probabilities, labels),
-        }
-    }
-
     parents.iter().enumerate().filter_map(|(child, parent)| parent.map(|parent| (parent, child)))
 }
 
