@@ -227,6 +227,54 @@ fn weights_and_kept_negatives_go_together() {
     assert!((loss - expected).abs() < 0.03, "{loss}, expected about {expected}");
 }
 
+/// Training sees the clicked rows alone, and of them the conditional; the report counts the others, and metrics are of
+/// all.
+#[test]
+fn a_local_task_is_trained_where_its_parent_happened_and_measured_everywhere() {
+    let bench = Workbench::new();
+    let one_batch = [
+        "batch_size=100000",
+        "log.every=1",
+        "schedule.two_stage.pretrain.max_epochs=1",
+        "backbone.esmm.dropout=0.0",
+        EQUAL,
+    ];
+    let losses = |out: &str, set: &[&str]| {
+        let report = bench.train(out, &[&one_batch[..], set].concat());
+        let metrics = bench.read(&format!("{out}/metrics.jsonl"));
+        let lines: Vec<Value> = metrics.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let of = |task: &str| {
+            let tag = format!("pretrain/loss/{task}");
+            lines.iter().find(|line| line["tag"] == tag.as_str()).unwrap()["value"].as_f64().unwrap()
+        };
+        (report, ["click", "cart", "buy"].map(of))
+    };
+    let (entire, of_entire) = losses("entire", &[]);
+    let (local, of_local) = losses("local", &["local_tasks=[\"cart\"]"]);
+    let splits = &bench.json("prepared/manifest.json")["splits"];
+    let training = |index: usize| splits[0]["positives"][index].as_f64().unwrap();
+    let [rows, clicks, carts] = [splits[0]["rows"].as_f64().unwrap(), training(0), training(1)];
+    // Untrained predictions are near the base rates: the loss is the entropy of the carts among the rows trained on.
+    let entropy = |p: f64| -p * p.ln() - (1.0 - p) * (1.0 - p).ln();
+    let [among_all, among_clicks] = [carts / rows, carts / clicks].map(entropy);
+    assert!((of_entire[1] - among_all).abs() < 0.05, "{of_entire:?}, expected about {among_all}");
+    assert!((of_local[1] - among_clicks).abs() < 0.05, "{of_local:?}, expected about {among_clicks}");
+    assert!(among_clicks - among_all > 0.15, "{among_all}, {among_clicks}");
+    for task in [0, 2] {
+        assert!(
+            (of_local[task] - of_entire[task]).abs() < 1e-6,
+            "the other tasks: {of_local:?}, {of_entire:?}"
+        );
+    }
+    assert!(entire.masked_rows.is_empty());
+    assert_eq!(
+        local.masked_rows.iter().collect::<Vec<_>>(),
+        [(&"cart".to_owned(), &((rows - clicks) as u64))]
+    );
+    assert!(bench.read("local/report.md").contains("* `cart` is local: "));
+    assert_eq!(Some(local.actors.tasks["cart"].rows), splits[2]["rows"].as_u64());
+}
+
 #[test]
 fn settings_by_task_are_checked_by_name() {
     let bench = with_numbers(LEARNABLE);
@@ -234,6 +282,8 @@ fn settings_by_task_are_checked_by_name() {
         ("negative_rates.clik=0.5", ["no task is called `clik`", "click, watch"]),
         ("negative_rates.watch=0.5", ["is a number", "no negatives"]),
         ("negative_rates.click=0.0", ["(0, 1]", "found 0"]),
+        ("local_tasks=[\"clik\"]", ["no task is called `clik`", "click, watch"]),
+        ("local_tasks=[\"click\"]", ["depends on no task", "`after`"]),
         ("number_losses.click=poisson", ["cross-entropy", "kind = \"number\""]),
         ("number_losses.watch={huber={delta=-1.0}}", ["`delta`", "above 0"]),
     ] {

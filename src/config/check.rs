@@ -18,6 +18,7 @@ impl RunFile {
         let tasks: Vec<&str> = schema.tasks.iter().map(|task| task.name.as_str()).collect();
         tasks::check_rates(&self.negative_rates, schema).map_err(section("negative_rates"))?;
         tasks::check_losses(&self.number_losses, schema).map_err(section("number_losses"))?;
+        tasks::check_local(&self.local_tasks, schema).map_err(section("local_tasks"))?;
         self.early_stop.check(&tasks).map_err(section("early_stop"))?;
         let weighting = format!("weighting.{}", self.weighting.name());
         self.weighting.check_tasks(input.n_tasks()).map_err(section(&weighting))?;

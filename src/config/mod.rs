@@ -13,6 +13,7 @@ mod training;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use indexmap::IndexMap;
 use rmtl_agents::actor::ActorConfig;
 use rmtl_agents::backbone::BackboneConfig;
 use rmtl_agents::critic::CriticConfig;
@@ -54,6 +55,9 @@ pub struct RunFile {
     /// The loss of tasks whose label is a number, by task; `"squared"` for those not named.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub number_losses: BTreeMap<String, NumberLoss>,
+    /// Tasks that are trained on the rows alone where the task before them happened; metrics stay those of all rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub local_tasks: Vec<String>,
     /// Which log.
     pub data: DataConfig,
     /// The state encoder.
@@ -267,7 +271,22 @@ impl RunFile {
         let rate = |task: &Task| self.negative_rates.get(&task.name).copied().unwrap_or(1.0);
         let any = !self.negative_rates.is_empty();
         let kept_negatives = if any { schema.tasks.iter().map(rate).collect() } else { Vec::new() };
-        TaskLosses { numbers, kept_negatives }
+        let is_local = |task: &Task| self.local_tasks.contains(&task.name);
+        let any = !self.local_tasks.is_empty();
+        let local = if any { schema.tasks.iter().map(is_local).collect() } else { Vec::new() };
+        TaskLosses { numbers, kept_negatives, local }
+    }
+
+    /// The training rows that local tasks leave out: those in which the task before did not happen.
+    pub fn masked_rows(&self, manifest: &Manifest) -> IndexMap<String, u64> {
+        let training = manifest.summary(Split::Train);
+        let tasks = manifest.schema.tasks.iter().zip(manifest.schema.parents());
+        let local = tasks.filter(|(task, _)| self.local_tasks.contains(&task.name));
+        local
+            .filter_map(|(task, parent)| {
+                Some((task.name.clone(), training.rows - training.positives[parent?]))
+            })
+            .collect()
     }
 
     /// What actions are paid.

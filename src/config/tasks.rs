@@ -1,4 +1,4 @@
-//! Settings by task: `[negative_rates]` and `[number_losses]`.
+//! Settings by task: `[negative_rates]`, `[number_losses]` and `local_tasks`.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +29,22 @@ pub(super) fn check_losses(losses: &BTreeMap<String, NumberLoss>, schema: &Schem
             ));
         }
         loss.check().map_err(|message| format!("`{name}`: {message}"))?;
+    }
+    Ok(())
+}
+
+/// The same of local tasks.
+pub(super) fn check_local(names: &[String], schema: &Schema) -> Result<(), String> {
+    for (index, name) in names.iter().enumerate() {
+        if known(name, schema)?.after.is_none() {
+            return Err(format!(
+                "`{name}` depends on no task, so there are no rows where that happened; leave it out, or give it \
+                 `after` in the dataset file"
+            ));
+        }
+        if names[..index].contains(name) {
+            return Err(format!("`{name}` is named twice; name every task once"));
+        }
     }
     Ok(())
 }

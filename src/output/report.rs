@@ -38,6 +38,9 @@ pub struct Report {
     pub phases: IndexMap<String, PhaseTiming>,
     /// Sizes.
     pub parameters: Parameters,
+    /// Training rows that local tasks leave out, by task.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub masked_rows: IndexMap<String, u64>,
     /// The backbone's name.
     pub backbone: String,
     /// The weighting's name.
@@ -169,6 +172,12 @@ impl Report {
                 "* {split}: {rows} rows, {} sessions; positives: {}",
                 self.data.sessions[split],
                 positives.join(", ")
+            ));
+        }
+        for (task, masked) in &self.masked_rows {
+            line(format!(
+                "* `{task}` is local: {masked} training rows, in which the task before it did not happen, are left out \
+                 of its loss"
             ));
         }
         line(format!("* content hash `{}`", self.data.content_hash));

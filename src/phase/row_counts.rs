@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use rand::RngExt;
 use rmtl_agents::input::BatchReader;
+use rmtl_agents::loss::TaskLosses;
 use rmtl_envs::Row;
 
 use crate::error::{Error, Result};
@@ -16,21 +17,22 @@ pub(super) struct RowCounts {
 
 /// What the rows count for one task.
 struct TaskCounts {
-    /// By row, where only a share of the negatives is kept: whether the row counts.
+    /// By row, where only a share of the negatives is kept or the task is local: whether the row counts.
     kept: Option<Vec<bool>>,
     /// What a row of weight 1 counts, so that the mean over the rows trained on is the weighted mean over the task's own.
     of_weight: f64,
 }
 
 impl RowCounts {
-    /// Draws the negatives that are kept; gives the rows that count for any task, too.
+    /// Draws the negatives that are kept and leaves out the rows that are not a local task's; gives the rows that count
+    /// for any task, too.
     ///
     /// # Errors
     /// The rows of a task weigh nothing.
     pub(super) fn of(run: &Run<'_>) -> Result<(Self, Vec<Row>)> {
         let table = &run.dataset.train;
-        let rates = run.config.task_losses(run.schema()).kept_negatives;
-        if rates.is_empty() && !table.has_weight() {
+        let TaskLosses { kept_negatives: rates, local, .. } = run.config.task_losses(run.schema());
+        if rates.is_empty() && local.is_empty() && !table.has_weight() {
             return Ok((Self { tasks: Vec::new() }, table.rows().collect()));
         }
         let mut stream = run.streams.named("negatives");
@@ -38,6 +40,11 @@ impl RowCounts {
         for (task, &rate) in rates.iter().enumerate().filter(|(_, rate)| **rate < 1.0) {
             let mut counts = |row: Row| table.labels(row)[task] == 1 || stream.random::<f64>() < rate;
             kept[task] = Some(table.rows().map(&mut counts).collect());
+        }
+        for (task, parent) in run.schema().parents().into_iter().enumerate() {
+            let Some(parent) = parent.filter(|_| local.get(task) == Some(&true)) else { continue };
+            let kept = kept[task].get_or_insert_with(|| vec![true; table.n_rows()]);
+            table.rows().zip(kept).for_each(|(row, kept)| *kept &= table.labels(row)[parent] == 1);
         }
         let is_kept =
             |kept: &Option<Vec<bool>>, row: Row| kept.as_ref().is_none_or(|kept| kept[row.0 as usize]);
@@ -49,7 +56,7 @@ impl RowCounts {
             if sum <= 0.0 {
                 return Err(Error::Usage(format!(
                     "the training rows of task `{}` have a `weight` of 0 in all, so nothing could be learnt of it; look at the \
-                     weight's column, or keep more of its negatives",
+                     weight's column, keep more of its negatives, or take it out of `local_tasks`",
                     task.name
                 )));
             }

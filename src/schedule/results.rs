@@ -67,6 +67,7 @@ pub(super) fn report(run: &mut Run<'_>, trained: Trained) -> Result<Report> {
             dense: actor.actor.n_dense_parameters(),
             embedding: actor.actor.n_embedding_parameters(),
         },
+        masked_rows: run.config.masked_rows(manifest),
         backbone: run.config.backbone.name().into(),
         weighting: run.config.weighting.name().into(),
         warnings: run.warnings.clone(),

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::encoder::scalar;
+use crate::parameter::scalar;
 
 /// Rows of a batch whose probability lies below the floor of a term that weighs rows by its inverse.
 #[derive(Clone, Debug)]

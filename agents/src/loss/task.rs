@@ -14,12 +14,17 @@ use crate::backbone::Predictions;
 /// negatives is kept in training, the cross-entropy is that of `p' = p / (p + (1 − p) r)`, whose log-odds are those of
 /// p less ln r: the probability among the rows that are left (He et al., ADKDD 2014, section 6.3, the other way round).
 /// p itself stays the probability among all rows, for metrics, critics and chains alike.
+///
+/// A local task (SDMTL, eq. 8) is trained on the rows where its parent happened. Whoever counts the rows leaves the
+/// others out; here its loss is that of P(task | parent), where the backbone gives it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskLosses {
     /// By task; empty where no label is a number.
     pub numbers: Vec<Option<NumberObjective>>,
     /// Share of the negatives that is kept, by task; empty where all are.
     pub kept_negatives: Vec<f64>,
+    /// Whether it is local, by task; empty where none is.
+    pub local: Vec<bool>,
 }
 
 impl TaskLosses {
@@ -50,12 +55,17 @@ impl TaskLosses {
     ) -> Tensor<2> {
         let probabilities = &predictions.probabilities;
         let binary = self.binary(probabilities, predictions.log_odds(parents), labels);
-        if self.numbers.is_empty() {
+        let conditional = predictions.conditional.as_ref().filter(|_| self.local.contains(&true));
+        if self.numbers.is_empty() && conditional.is_none() {
             return binary;
         }
-        let of_task = |task: usize| match self.numbers[task] {
-            Some(ref objective) => number_loss(objective, column(probabilities, task), column(labels, task)),
-            None => column(&binary, task),
+        let local = conditional.map(|given| self.binary(given, predictions.logits.clone(), labels));
+        let of_task = |task: usize| match (self.numbers.get(task), &local) {
+            (Some(Some(objective)), _) => {
+                number_loss(objective, column(probabilities, task), column(labels, task))
+            }
+            (_, Some(local)) if self.local[task] => column(local, task),
+            _ => column(&binary, task),
         };
         Tensor::cat((0..parents.len()).map(of_task).collect(), 1)
     }
@@ -211,6 +221,23 @@ mod tests {
             let expected = -0.996 * (3 - task) as f32;
             assert!((gradient - expected).abs() < 1e-4, "{gradient}, expected {expected}");
         }
+    }
+
+    #[test]
+    fn a_local_task_of_a_chain_trains_its_conditional_alone() {
+        let local = TaskLosses { local: vec![false, true], ..TaskLosses::default() };
+        let parents = [None, Some(0)];
+        let sigma = |z: f32| 1.0 / (1.0 + (-z).exp());
+        let [(losses, gradient), _] = of_logits(&local, &[-1.0, 0.5], &parents);
+        let close =
+            |found: f32, expected: f32| assert!((found - expected).abs() < 1e-6, "{found}, {expected}");
+        close(losses[0], -sigma(-1.0).ln());
+        close(losses[1], -sigma(0.5).ln());
+        close(gradient[0], sigma(-1.0) - 1.0);
+        close(gradient[1], sigma(0.5) - 1.0);
+        // Tasks predicted independently have one prediction each.
+        let [independent, _] = of_logits(&local, &[-1.0, 0.5], &[None; 2]);
+        assert_eq!(independent, of_logits(&TaskLosses::default(), &[-1.0, 0.5], &[None; 2])[0]);
     }
 
     /// Among rows of which a tenth of the negatives is kept, the loss is least at the probability among ALL rows.
