@@ -2,7 +2,7 @@
 //! repository's root.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Debug;
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rmtl_agents::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions};
-use rmtl_agents::loss::{AgentInput, LossesConfig, TaskFacts, task_bce};
+use rmtl_agents::loss::{AgentInput, LossesConfig, TaskFacts};
 use rmtl_agents::parameter::{NamedTensor, NamedTensors, OptimizerConfig, collect, host, restore};
 use rmtl_agents::pass::Pass;
 use rmtl_agents::stream::Streams;
@@ -39,6 +39,8 @@ struct BackboneCase {
     #[serde(default)]
     masks: Vec<Golden>,
     probabilities: Golden,
+    conditional: Option<Golden>,
+    imputed: Option<Golden>,
     loss: f32,
     gradients: BTreeMap<String, Golden>,
     view_gradients: Vec<Golden>,
@@ -99,9 +101,10 @@ struct WeightingStep {
     weights: Vec<f32>,
 }
 
-/// Every case of a folder with its name.
+/// Every case of a folder with its name: those that the script has listed, no fewer and no more.
 fn cases<T: DeserializeOwned>(folder: &str) -> Vec<(String, T)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(folder);
+    let listed = std::fs::read_to_string(folder.with_extension("txt")).unwrap();
     let mut paths: Vec<PathBuf> =
         std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
@@ -111,7 +114,16 @@ fn cases<T: DeserializeOwned>(folder: &str) -> Vec<(String, T)> {
         let case = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         (name, case)
     };
-    paths.into_iter().map(read).collect()
+    let cases: Vec<(String, T)> = paths.into_iter().map(read).collect();
+    let names: Vec<&str> = cases.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, listed.lines().collect::<Vec<_>>(), "{}: found, and as listed", folder.display());
+    cases
+}
+
+/// The numbers of tasks of the cases of `what` must be 2 and 3, whatever else there is.
+fn assert_numbers_of_tasks(what: &str, found: impl Iterator<Item = usize>) {
+    let found: BTreeSet<usize> = found.collect();
+    assert!(found.is_superset(&BTreeSet::from([2, 3])), "{what} has golden numbers for {found:?} tasks");
 }
 
 impl Golden {
@@ -196,8 +208,8 @@ fn every_backbone_matches_pytorch() {
     let device = Device::default().autodiff();
     let cases = cases::<BackboneCase>("backbones");
     for config in BackboneConfig::all() {
-        let n_cases = cases.iter().filter(|(_, case)| case.backbone.name() == config.name()).count();
-        assert!(n_cases >= 2, "{} has golden numbers for {n_cases} numbers of tasks", config.name());
+        let of_config = cases.iter().filter(|(_, case)| case.backbone.name() == config.name());
+        assert_numbers_of_tasks(config.name(), of_config.map(|(_, case)| case.parents.len()));
         let has_masks = |(_, case): &(String, BackboneCase)| {
             case.backbone.name() == config.name() && !case.masks.is_empty()
         };
@@ -217,14 +229,25 @@ fn every_backbone_matches_pytorch() {
             |_| true,
             (&name, "probabilities"),
         );
+        let given = [
+            ("conditional", &case.conditional, &predictions.conditional),
+            ("imputed", &case.imputed, &predictions.imputed),
+        ];
+        for (what, golden, found) in given {
+            assert_eq!(golden.is_some(), found.is_some(), "{name}: {what}");
+            if let (Some(golden), Some(found)) = (golden, found) {
+                golden.assert_close(&host(found.clone()), |_| true, (&name, what));
+            }
+        }
 
         let tasks = TaskFacts {
             losses: Default::default(),
             parents: case.parents.clone(),
             positive_rates: vec![0.5; case.parents.len()],
         };
-        let losses = task_bce(predictions.probabilities.clone(), &labels);
-        let terms = case.losses.bind(tasks).values(&predictions, &labels, &losses, &views, None);
+        let terms = case.losses.bind(tasks);
+        let losses = terms.of_tasks(&predictions, &labels, None);
+        let terms = terms.values(&predictions, &labels, &losses, &views, None);
         let bce = losses.mean_dim(0).sum();
         let loss = terms.into_iter().fold(bce, |sum, (_, term)| sum + term);
         let expected = Golden { shape: vec![1], values: vec![case.loss] };
@@ -259,8 +282,8 @@ fn every_loss_term_matches_pytorch() {
     let device = Device::default().autodiff();
     let cases = cases::<LossCase>("losses");
     for (term, _) in LossesConfig::summaries() {
-        let n_cases = cases.iter().filter(|(_, case)| case.losses.terms()[0].0 == term).count();
-        assert!(n_cases >= 2, "{term} has golden numbers for {n_cases} numbers of tasks");
+        let of_term = cases.iter().filter(|(_, case)| case.losses.terms()[0].0 == term);
+        assert_numbers_of_tasks(term, of_term.map(|(_, case)| case.parents.len()));
     }
     for (name, case) in cases {
         let leaf = |golden: &Golden| golden.tensor::<2>(&device).require_grad();
@@ -278,7 +301,7 @@ fn every_loss_term_matches_pytorch() {
             positive_rates: case.positive_rates.clone(),
         };
         let terms = case.losses.bind(tasks);
-        let losses = task_bce(predictions.probabilities.clone(), &labels);
+        let losses = terms.of_tasks(&predictions, &labels, None);
         let agent =
             case.agent.as_ref().map(|agent| agent.input(&predictions.probabilities, &Device::default()));
         let (_, value) = terms.values(&predictions, &labels, &losses, &fields, agent.as_ref()).remove(0);
@@ -312,10 +335,12 @@ fn every_loss_term_matches_pytorch() {
 fn every_weighting_matches_numpy() {
     let cases = cases::<WeightingCase>("weightings");
     for (weighting, _) in WeightingConfig::summaries() {
-        let n_cases = cases.iter().filter(|(_, case)| case.weighting.name() == weighting).count();
-        // The first three are tested by hand, and by what they draw.
-        let by_hand = ["critic", "equal", "rlw"].contains(&weighting);
-        assert!(n_cases >= 2 || by_hand, "{weighting} has golden numbers for {n_cases} numbers of tasks");
+        // These are tested by hand, and by what they draw.
+        if ["critic", "equal", "rlw"].contains(&weighting) {
+            continue;
+        }
+        let of_weighting = cases.iter().filter(|(_, case)| case.weighting.name() == weighting);
+        assert_numbers_of_tasks(weighting, of_weighting.map(|(_, case)| case.epochs[0][0].losses.len()));
     }
     for (name, case) in cases {
         let n_tasks = case.epochs[0][0].losses.len();

@@ -20,9 +20,10 @@ from losses import (  # noqa: E402
     CHAIN_3,
     DIM,
     FIELDS,
+    FOREST,
+    TREE,
     Outputs,
     assert_derivative,
-    bce,
     detached,
     draw_labels,
     exact,
@@ -33,6 +34,7 @@ from losses import (  # noqa: E402
     rounded,
     three_decimals,
     write,
+    write_names,
 )
 
 INPUT = FIELDS * DIM
@@ -776,7 +778,7 @@ VIEWS = {"single_task": lambda n: n, "stem": lambda n: n + 1}
 
 
 def cases():
-    """name -> (backbone, losses, parents, gamma)."""
+    """name -> (backbone, losses, parents, gamma, what is added to the output biases)."""
     heads = {"bottom": [6, 5], "tower": [4, 3], "dropout": 0.0}
     tower = {"tower": [4, 3], "dropout": 0.0}
     counterfactual = {"counterfactual": {"weight": 0.1, "propensity_floor": 0.3}}
@@ -857,14 +859,24 @@ def cases():
     for kind in [kind for kind in kinds if kind in with_dropout]:
         (((name, settings),), *rest) = kinds[kind][0].items(), *kinds[kind][1:]
         kinds[f"{kind}_dropout"] = ({name: {**settings, "dropout": 0.5}}, *rest)
+    chains = [("2_tasks", CHAIN_2), ("3_tasks", CHAIN_3)]
+    trees = [("tree", TREE), ("forest", FOREST)]
     out = {}
     for kind, (backbone, losses, *gamma) in kinds.items():
-        for tag, parents in [("2_tasks", CHAIN_2), ("3_tasks", CHAIN_3)]:
-            out[f"{kind}_{tag}"] = (backbone, losses, parents, *(gamma or [10.0]))
+        has_trees = kind in ["esmm", "escm2_ips", "escm2_dr", "aitm", "bpcm"]
+        for tag, parents in chains + (trees if has_trees else []):
+            out[f"{kind}_{tag}"] = (backbone, losses, parents, *(gamma or [10.0]), 0.0)
+    # Positives that are all but excluded: probabilities near e^-20, and conditionals near .004.
+    for kind, backbone, bias in [
+        ("shared_bottom_rare", {"shared_bottom": heads}, -20.0),
+        ("esmm_rare", {"esmm": heads}, -5.517),
+    ]:
+        for tag, parents in chains:
+            out[f"{kind}_{tag}"] = (backbone, {}, parents, 10.0, bias)
     return out
 
 
-def build(rng, backbone, parents, gamma):
+def build(rng, backbone, parents, gamma, bias):
     ((name, settings),) = backbone.items()
     model = BACKBONES[name](parents, **settings).double()
     norms = {id(m.weight) for m in model.modules() if isinstance(m, nn.LayerNorm)}
@@ -875,6 +887,9 @@ def build(rng, backbone, parents, gamma):
         elif parameter_name.endswith("bias"):  # a little upwards: fewer dead units
             low, high = -0.2, 0.6
         parameter.data = three_decimals(rng.uniform(low, high, tuple(parameter.shape)))
+    if bias:
+        for tower in model.towers:
+            tower.output.bias.data = three_decimals(tower.output.bias.data.numpy() + bias)
     if name == "apem":
         model.gamma = torch.tensor([gamma]).double()
     for module in model.modules():
@@ -886,9 +901,13 @@ def build(rng, backbone, parents, gamma):
     return model, views
 
 
+def cross_entropy(p, y):
+    return -(y * torch.log(p) + (1 - y) * torch.log(1 - p))
+
+
 def total_loss(model, views, labels, parents, losses, constant=None):
     outputs = model(views)
-    tasks = sum(bce(outputs.probabilities[:, k], labels[:, k]).mean() for k in range(len(parents)))
+    tasks = sum(cross_entropy(outputs.probabilities[:, k], labels[:, k]).mean() for k in range(len(parents)))
     return tasks + loss_terms(losses, outputs, labels, parents, constant=constant), outputs
 
 
@@ -900,12 +919,16 @@ def differentiate(model, views, labels, parents, losses):
     return loss, outputs, dict(zip(map(id, parameters), found)), found[len(parameters) :]
 
 
-def acceptable(model, views, outputs, gradients, parents, losses):
+def acceptable(model, views, labels, outputs, gradients, parents, losses, bias):
     """Is the draw informative: nothing dead or saturated, no value close to a kink, every branch taken?"""
     if any(g.abs().max() < 3e-5 for g in gradients.values()):
         return False
     p = outputs.probabilities.detach()
-    if p.min() < 0.02 or p.max() > 0.98 or p.std(dim=0).min() < 0.015:
+    if bias:
+        # Below what a clamp at 1e-7 would leave a gradient.
+        if len(parents) > 2 and p[labels == 1].min() > 1e-7:
+            return False
+    elif p.min() < 0.02 or p.max() > 0.98 or p.std(dim=0).min() < 0.015:
         return False
     inputs = []
     hooks = []
@@ -948,14 +971,14 @@ def well_conditioned(model, views, labels, parents, losses, outputs, gradients, 
     return all(((a - b.double()).abs() <= 1e-6 + 1e-5 * a.abs()).all() for a, b in compared)
 
 
-def draw(case, backbone, losses, parents, gamma):
+def draw(case, backbone, losses, parents, gamma, bias):
     for attempt in range(10_000):
         rng = generator(case, attempt)
-        model, views = build(rng, backbone, parents, gamma)
+        model, views = build(rng, backbone, parents, gamma, bias)
         labels = draw_labels(rng, parents)
         loss, outputs, gradients, view_gradients = differentiate(model, views, labels, parents, losses)
         found = (outputs, gradients, view_gradients)
-        if acceptable(model, views, outputs, gradients, parents, losses) and well_conditioned(
+        if acceptable(model, views, labels, outputs, gradients, parents, losses, bias) and well_conditioned(
             model, views, labels, parents, losses, *found
         ):
             return model, views, labels, loss, *found
@@ -999,14 +1022,15 @@ def check(model, views, labels, parents, losses, outputs, gradients, view_gradie
         stop.held = False
 
 
-def write_case(folder, case, backbone, losses, parents, gamma):
-    drawn = draw(case, backbone, losses, parents, gamma)
+def write_case(folder, case, backbone, losses, parents, gamma, bias):
+    drawn = draw(case, backbone, losses, parents, gamma, bias)
     model, views, labels, loss, outputs, gradients, view_gradients = drawn
     check(model, views, labels, parents, losses, outputs, gradients, view_gradients)
     stepped = adam_step(model, gradients)
     weights = {name: exact(a) for name, a in model.layout(lambda p: p.data).items()}
     if isinstance(model, Apem):
         weights["gamma"] = exact(model.gamma)
+    given = {"conditional": outputs.conditional, "imputed": outputs.imputed}
     write(
         folder / f"{case}.json",
         {
@@ -1020,6 +1044,7 @@ def write_case(folder, case, backbone, losses, parents, gamma):
             "weights": weights,
             **({"masks": [exact(mask) for mask in found]} if (found := masks(model)) else {}),
             "probabilities": rounded(outputs.probabilities),
+            **{name: rounded(values) for name, values in given.items() if values is not None},
             "loss": number(loss.item()),
             "gradients": {name: rounded(a) for name, a in model.layout(lambda p: gradients[id(p)]).items()},
             "view_gradients": [rounded(g) for g in view_gradients],
@@ -1031,9 +1056,10 @@ def write_case(folder, case, backbone, losses, parents, gamma):
 def main():
     torch.set_num_threads(1)
     folder = Path(__file__).resolve().parent / "backbones"
-    for case, (backbone, losses, parents, gamma) in cases().items():
-        write_case(folder, case, backbone, losses, parents, gamma)
+    for case, settings in cases().items():
+        write_case(folder, case, *settings)
         print(case)
+    write_names(folder, cases())
 
 
 if __name__ == "__main__":

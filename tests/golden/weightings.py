@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 sys.dont_write_bytecode = True
-from losses import generator, write  # noqa: E402
+from losses import generator, write, write_names  # noqa: E402
 
 WIDTH = 6  # of the gradients
 EPOCHS = [2, 3, 2, 3]  # steps
@@ -1053,6 +1053,7 @@ def main():
     for case, settings in cases().items():
         write_case(folder, case, *settings)
         print(case)
+    write_names(folder, cases())
 
 
 if __name__ == "__main__":
