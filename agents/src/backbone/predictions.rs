@@ -82,7 +82,7 @@ impl From<Tensor<2>> for Predictions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoder::host;
+    use crate::parameter::host;
     use burn::tensor::Device;
 
     /// Two branches below the first task, and a chain of three.

@@ -22,7 +22,7 @@ pub enum NumericEncoding {
     #[default]
     Linear,
     /// Each column is a field of categories `sign(x) · round(ln(1 + |x|)²)` of the raw value x (APEM).
-    /// [`EncoderConfig::logarithms`](crate::encoder::EncoderConfig::logarithms) names columns that are that logarithm already.
+    /// [`EncoderConfig::logarithms`](crate::input::EncoderConfig::logarithms) names columns that are that logarithm already.
     LogRound,
 }
 

@@ -96,7 +96,7 @@ impl LossTerm for Config {
 mod tests {
     use super::*;
     use crate::backbone::Predictions;
-    use crate::encoder::host;
+    use crate::parameter::host;
     use crate::loss::TaskFacts;
     use crate::loss::tests::value;
     use burn::tensor::{Device, TensorData};

@@ -162,7 +162,7 @@ impl LossTerm for Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoder::host;
+    use crate::parameter::host;
     use crate::loss::TaskFacts;
     use crate::loss::tests::value_of;
     use burn::tensor::Device;
