@@ -364,6 +364,28 @@ fn an_epochs_mean_loss_is_that_of_its_rows() {
 }
 
 #[test]
+fn moments_of_other_gradients_train_and_repeat_themselves() {
+    let bench = Workbench::new();
+    let short = "schedule.two_stage.pretrain.max_epochs=2";
+    for (name, weighting) in
+        [("uw", "weighting.uw={}"), ("imtl", "weighting.imtl={}"), ("critic", "weighting.critic={}")]
+    {
+        bench.train(name, &[short, weighting]);
+        let plain = bench.read(&format!("{name}/metrics.jsonl"));
+        for moments in ["unweighted", "per_task"] {
+            let set = format!("optimizer.moments={moments}");
+            let runs = [1, 2].map(|run| {
+                let run = format!("{name}-{moments}-{run}");
+                bench.train(&run, &[short, weighting, &set]);
+                bench.read(&format!("{run}/metrics.jsonl"))
+            });
+            assert_eq!(runs[0], runs[1], "{name} {moments}");
+            assert_ne!(runs[0], plain, "{name} {moments} changes nothing");
+        }
+    }
+}
+
+#[test]
 fn every_loss_term_is_logged_under_its_own_tag_and_changes_the_training() {
     let bench = Workbench::new();
     for term in rmtl_agents::loss::LossesConfig::BUILT_IN.iter().copied() {

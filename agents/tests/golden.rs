@@ -14,7 +14,9 @@ use rmtl_agents::loss::{AgentInput, LossesConfig, TaskFacts};
 use rmtl_agents::parameter::{NamedTensor, NamedTensors, OptimizerConfig, collect, host, restore};
 use rmtl_agents::pass::Pass;
 use rmtl_agents::stream::Streams;
-use rmtl_agents::weighting::{Gram, Signal, WeightingConfig, WeightingInput};
+use rmtl_agents::weighting::{
+    Gram, LossWeighting, ParameterGradients, Signal, TaskGradients, WeightingConfig, WeightingInput,
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -99,6 +101,81 @@ struct WeightingStep {
     gram: Option<Vec<Vec<f64>>>,
     losses_after: Option<Vec<f64>>,
     weights: Vec<f32>,
+    gradients: Option<Entries>,
+    combined: Option<Combined>,
+    drawn: Option<Drawn>,
+}
+
+/// Every task's gradient, entry by entry.
+#[derive(Deserialize)]
+struct Entries {
+    dense: Vec<Vec<f32>>,
+    n_rows: usize,
+    rows: Vec<u32>,
+    table: Vec<Vec<f32>>,
+}
+
+impl Entries {
+    fn gradients(&self) -> TaskGradients {
+        let width = self.table[0].len() / self.rows.len();
+        let dense = ParameterGradients {
+            n_rows: 1,
+            rows: vec![0],
+            width: self.dense[0].len(),
+            tasks: self.dense.clone(),
+        };
+        let rows = self.rows.clone();
+        let table = ParameterGradients { n_rows: self.n_rows, rows, width, tasks: self.table.clone() };
+        TaskGradients { parameters: vec![dense, table] }
+    }
+}
+
+/// The combined gradient.
+#[derive(Deserialize)]
+struct Combined {
+    dense: Vec<f32>,
+    table: Vec<f32>,
+}
+
+/// What an entry of the combined gradient is for a share of the draws, and for the others.
+#[derive(Deserialize)]
+struct Drawn {
+    share: Vec<f64>,
+    positive: Vec<f32>,
+    negative: Vec<f32>,
+}
+
+/// `Σ w_k g_k`, dense entries and those of the table.
+fn combined(gradients: &TaskGradients, weights: &[f32]) -> Vec<f32> {
+    let of_parameter = |parameter: &ParameterGradients| {
+        let entry = |at: usize| parameter.tasks.iter().zip(weights).map(|(g, w)| w * g[at]).sum::<f32>();
+        (0..parameter.tasks[0].len()).map(entry).collect::<Vec<f32>>()
+    };
+    gradients.parameters.iter().flat_map(of_parameter).collect()
+}
+
+/// Every entry has one of its two values, at the share of draws that is its own.
+fn assert_drawn(weighting: &mut dyn LossWeighting, step: &WeightingStep, drawn: &Drawn, at: impl Debug) {
+    let entries = step.gradients.as_ref().unwrap();
+    let n_draws = 1000;
+    let mut n_positive = vec![0.0; drawn.share.len()];
+    for _ in 0..n_draws {
+        let mut gradients = entries.gradients();
+        weighting.adjust(&step.losses, &mut gradients);
+        for (index, found) in combined(&gradients, &step.weights).into_iter().enumerate() {
+            let is = |expected: f32| (found - expected).abs() <= 1e-6 + 1e-5 * expected.abs();
+            assert!(is(drawn.positive[index]) || is(drawn.negative[index]), "{at:?} entry {index}: {found}");
+            n_positive[index] += f64::from(u8::from(is(drawn.positive[index])));
+        }
+    }
+    for (n_positive, share) in n_positive.into_iter().zip(&drawn.share) {
+        // Five standard errors.
+        let error = 5.0 * (share * (1.0 - share) / f64::from(n_draws)).sqrt();
+        assert!(
+            (n_positive / f64::from(n_draws) - share).abs() <= error + 1e-12,
+            "{at:?}: {n_positive} {share}"
+        );
+    }
 }
 
 /// Every case of a folder with its name: those that the script has listed, no fewer and no more.
@@ -353,10 +430,29 @@ fn every_weighting_matches_numpy() {
                 let losses = Tensor::from_data(TensorData::new(losses, [1, n_tasks]), &Device::default());
                 let gram = step.gram.as_ref().map(|rows| Gram::new(n_tasks, rows.concat()));
                 assert_eq!(gram.is_some(), weighting.signal() == Signal::Gradients, "{name}");
+                assert_eq!(step.gradients.is_some(), weighting.signal() == Signal::Entries, "{name}");
+                let mut gradients = step.gradients.as_ref().map(Entries::gradients);
+                if let Some(gradients) = &mut gradients {
+                    weighting.adjust(&step.losses, gradients);
+                }
                 let input = WeightingInput { losses, q_values: None, gram };
                 let expected = Golden { shape: vec![n_tasks], values: step.weights.clone() };
                 let found = host(weighting.weights(&input));
                 expected.assert_close(&found, |_| true, (&name, "epoch", epoch, "step", index));
+                if let (Some(expected), Some(gradients)) = (&step.combined, &gradients) {
+                    let values = [&expected.dense[..], &expected.table].concat();
+                    let expected = Golden { shape: vec![values.len()], values };
+                    let found = combined(gradients, &found);
+                    expected.assert_close(&found, |_| true, (&name, "combined", epoch, "step", index));
+                }
+                if let Some(drawn) = &step.drawn {
+                    assert_drawn(weighting.as_mut(), step, drawn, (&name, epoch, index));
+                }
+                assert_eq!(
+                    step.combined.is_some() || step.drawn.is_some(),
+                    step.gradients.is_some(),
+                    "{name}: a combined gradient where there are gradients"
+                );
                 assert_eq!(step.losses_after.is_some(), weighting.needs_update(), "{name}");
                 if let Some(losses) = &step.losses_after {
                     weighting.update(losses);

@@ -2,8 +2,8 @@
 
 use rmtl_agents::backbone::ViewRole;
 use rmtl_agents::loss::Setting;
+use rmtl_agents::optimizer::Moments;
 use rmtl_agents::replay::CutRows;
-use rmtl_agents::weighting::Signal;
 use rmtl_envs::{Manifest, Schema, Split};
 
 use super::{ConfigError, RunFile, StartFrom, tasks};
@@ -28,9 +28,15 @@ impl RunFile {
                 "every weight is 0, so nothing would be learnt; weigh a task, or add `[losses.policy_gradient]`".into(),
             ));
         }
-        if self.weighting.signal() == Signal::Gradients
-            && !self.backbone.views(input.n_tasks()).contains(&ViewRole::Shared)
-        {
+        let shares_nothing = !self.backbone.views(input.n_tasks()).contains(&ViewRole::Shared);
+        if self.optimizer.moments == Moments::PerTask && shares_nothing {
+            return Err(section("optimizer")(format!(
+                "`moments = \"per_task\"` separates the tasks on what they share, and `{}` shares nothing; choose \
+                 another backbone, or leave `moments` out",
+                self.backbone.name()
+            )));
+        }
+        if self.weighting.signal().is_by_task() && shares_nothing {
             return Err(section(&weighting)(format!(
                 "it balances the tasks' gradients on what they share, and `{}` shares nothing; choose another backbone or \
                  another weighting",

@@ -184,6 +184,12 @@ fn values_that_cannot_work_are_refused_with_their_section() {
         ("schedule.two_stage.weighted.patience=0", "schedule"),
         ("critic.dim=0", "critic"),
         ("encoder.optimizer.adam.beta_1=1.5", "encoder.optimizer"),
+        ("optimizer={method={sgd={}}, moments=\"per_task\"}", "optimizer"),
+        ("optimizer={method=\"adagrad\", moments=\"unweighted\"}", "optimizer"),
+        ("weighting.graddrop.leak=1.5", "weighting.graddrop"),
+        ("weighting.moco.beta=0.0", "weighting.moco"),
+        ("weighting.moco.rho=-1.0", "weighting.moco"),
+        ("weighting.excess_mtl.epsilon=0.0", "weighting.excess_mtl"),
         ("critic.learning_rate=1e-60", "critic.learning_rate"),
         ("losses.dependence.sigma=nan", "losses.dependence"),
         ("log.every=0", "log"),
@@ -209,6 +215,8 @@ fn combinations_that_make_no_sense_are_refused_with_the_reason() {
     let prioritized = "replay.prioritized={}";
     for (overrides, reason) in [
         (&[prioritized, "replay.resample_actions=true"][..], "a redrawn action has another"),
+        (&["backbone.single_task={}", "optimizer.moments=per_task"], "`single_task` shares nothing"),
+        (&["backbone.single_task={}", "weighting.graddrop={}"], "`single_task` shares nothing"),
         (
             &[
                 "replay.resample_actions=true",

@@ -13,6 +13,14 @@ A file holds `weighting` ({name: settings}) and `epochs`: a list of epochs, each
 | `losses_after` | losses of the same batch after the step, or `null` where not read |
 | `weights` | expected weights: the step follows the gradient of Σ weights_k · losses_k, weights constant |
 
+Cases of weightings that see the gradients' entries have three more keys per step, and no `gram`
+
+| key | value |
+| --- | --- |
+| `gradients` | `dense` `[task][entry]`; `rows` of a table of `n_rows` rows that are in the batch; `table` `[task][row · width]` |
+| `combined` | the combined gradient, `dense` and `table` like one task's; or `null` where it is drawn |
+| `drawn` | by entry, dense then table: the `share` of draws for the value `positive`, the others give `negative`; or `null` |
+
 The state of a weighting moves after its weights are given. Inputs are exact (at most four decimals), weights have nine
 significant digits. They move by less than 1e-6 + 1e-5·|w| when all inputs are rounded to float32.
 """
@@ -1047,13 +1055,226 @@ def write_case(folder, case, k, method, settings, branches):
     write(folder / f"{case}.json", {"weighting": {method: settings}, "epochs": epochs})
 
 
+# ---------------------------------------------------------------- weightings of entries
+# Entry by entry in loops, and on whole vectors in PyTorch. A step gives (weights, combined gradient of dense and rows); the
+# vectors of a step hold the dense entries, then the rows of the batch; state is kept for all rows, by index.
+
+DENSE, ROWS, WIDTH_OF_ROW = 4, 4, 2
+
+
+def indices(rows):
+    """Where the entries of a step are among those of all parameters."""
+    return [*range(DENSE), *(DENSE + row * WIDTH_OF_ROW + j for row in rows for j in range(WIDTH_OF_ROW))]
+
+
+class Entries:
+    def __init__(self, k, settings):
+        self.k, self.t, self.margins, self.branches = k, 0, [], set()
+        vars(self).update(settings)
+        self.state = [[0.0] * (DENSE + ROWS * WIDTH_OF_ROW) for _ in range(k)]
+
+
+class MoCo(Entries):
+    """Fernando et al. 2023. The projection by bisection."""
+
+    def step(self, losses, rows, g):
+        if self.t == 0:
+            self.w = [1 / self.k] * self.k
+        self.t += 1
+        beta, gamma = self.beta / self.t**self.beta_decay, self.gamma / self.t**self.gamma_decay
+        y = []
+        for k in range(self.k):
+            scale = losses[k] / sum(x * x for x in g[k]) ** 0.5 if self.normalize else 1.0
+            for at, index in enumerate(indices(rows)):
+                self.state[k][index] -= beta * (self.state[k][index] - scale * g[k][at])
+            y.append([self.state[k][index] for index in indices(rows)])
+        moved = []
+        for k in range(self.k):
+            slope = sum(self.w[j] * sum(a * b for a, b in zip(y[k], y[j])) for j in range(self.k))
+            moved.append(self.w[k] - gamma * (slope + self.rho * self.w[k]))
+        low, high = min(moved) - 1, max(moved)
+        for _ in range(200):
+            middle = (low + high) / 2
+            low, high = (middle, high) if sum(max(x - middle, 0) for x in moved) > 1 else (low, middle)
+        self.margins += [abs(x - low) for x in moved]
+        self.w = [max(x - low, 0) for x in moved]
+        self.branches.add(sum(x > 0 for x in self.w))
+        return self.w, [sum(self.w[k] * y[k][at] for k in range(self.k)) for at in range(len(y[0]))]
+
+
+class DirectMoCo(Entries):
+    def step(self, losses, rows, g):
+        if self.t == 0:
+            self.w = torch.full((self.k,), 1 / self.k, dtype=torch.float64)
+            self.state = torch.tensor(self.state, dtype=torch.float64)
+        self.t += 1
+        losses, g, at = torch.tensor(losses), torch.tensor(g), torch.tensor(indices(rows))
+        if self.normalize:
+            g = torch.nn.functional.normalize(g, dim=1) * losses[:, None]
+        self.state[:, at] = torch.lerp(self.state[:, at], g, self.beta / self.t**self.beta_decay)
+        y = self.state[:, at]
+        w = self.w.clone().requires_grad_()
+        objective = (w @ y).square().sum() / 2 + self.rho * w.square().sum() / 2
+        self.w = to_simplex(self.w - self.gamma / self.t**self.gamma_decay * gradient(objective, w))
+        return self.w, self.w @ y
+
+
+class ExcessMtl(Entries):
+    """He et al. 2024, the first step's excess as the scale, weights that sum to K."""
+
+    def step(self, losses, rows, g):
+        if self.t == 0:
+            self.w = [1.0] * self.k
+        excess = [0.0] * self.k
+        for k in range(self.k):
+            for at, index in enumerate(indices(rows)):
+                self.state[k][index] += g[k][at] ** 2
+                excess[k] += g[k][at] ** 2 / (self.state[k][index] + self.epsilon) ** 0.5
+        if self.t == 0:
+            self.first = excess
+        else:
+            w = [w * np.exp(self.learning_rate * e / f) for w, e, f in zip(self.w, excess, self.first)]
+            self.w = [self.k * x / sum(w) for x in w]
+        self.t += 1
+        return self.w, [sum(self.w[k] * g[k][at] for k in range(self.k)) for at in range(len(g[0]))]
+
+
+class DirectExcessMtl(Entries):
+    def step(self, losses, rows, g):
+        if self.t == 0:
+            self.sum = torch.zeros(self.k, dtype=torch.float64)
+            self.state = torch.tensor(self.state, dtype=torch.float64)
+        g, at = torch.tensor(g), torch.tensor(indices(rows))
+        self.state[:, at] += g**2
+        h = torch.stack([torch.diag((x + self.epsilon) ** -0.5) for x in self.state[:, at]])
+        excess = torch.einsum("ki,kij,kj->k", g, h, g)
+        self.first = excess if self.t == 0 else self.first
+        self.sum = self.sum + (excess / self.first if self.t > 0 else 0)
+        self.t += 1
+        w = self.k * torch.softmax(self.learning_rate * self.sum, 0)
+        return w, w @ g
+
+
+class GradDrop(Entries):
+    """Chen et al. 2020. Both outcomes of an entry, and the probability of the positive one."""
+
+    def step(self, losses, rows, g):
+        drawn = {"share": [], "positive": [], "negative": []}
+        for at in range(len(g[0])):
+            values = [x[at] for x in g]
+            drawn["share"].append((1 + sum(values) / sum(abs(x) for x in values)) / 2)
+            drawn["positive"].append(sum(x if x > 0 else self.leak * x for x in values))
+            drawn["negative"].append(sum(x if x < 0 else self.leak * x for x in values))
+            self.branches.add(len({x > 0 for x in values}))
+        return [1.0] * self.k, drawn
+
+
+class DirectGradDrop(Entries):
+    """The masks of the paper, for a draw on either side of the purity."""
+
+    def step(self, losses, rows, g):
+        g = torch.tensor(g)
+        purity = (1 + g.sum(0) / g.abs().sum(0)) / 2
+
+        def masked(draw):
+            mask = (purity > draw) * (g > 0) + (purity < draw) * (g < 0)
+            return (g * (self.leak + (1 - self.leak) * mask.double())).sum(0)
+
+        positive, negative = masked(purity - 1e-3), masked(purity + 1e-3)
+        drawn = {"share": purity, "positive": positive, "negative": negative}
+        return torch.ones(self.k), {key: value.tolist() for key, value in drawn.items()}
+
+
+def entry_cases():
+    """name -> (tasks, method, settings, loops, PyTorch, branches that have to be taken)."""
+    out = {}
+    moco = {"beta": 0.5, "beta_decay": 0.5, "gamma": 0.1, "gamma_decay": 0.5, "rho": 0.0, "normalize": True}
+    as_written = moco | {"beta": 0.8, "gamma": 2.0, "gamma_decay": 0.25, "rho": 0.1, "normalize": False}
+    excess = {"learning_rate": 0.01, "epsilon": 1e-7}
+    for k in [2, 3]:
+        for name, method, settings, loops, direct, branches in [
+            ("moco", "moco", moco, MoCo, DirectMoCo, {k}),
+            ("moco_as_written", "moco", as_written, MoCo, DirectMoCo, {k - 1, k}),
+            ("excess_mtl", "excess_mtl", excess, ExcessMtl, DirectExcessMtl, set()),
+            (
+                "excess_mtl_fast",
+                "excess_mtl",
+                excess | {"learning_rate": 0.5, "epsilon": 1e-2},
+                ExcessMtl,
+                DirectExcessMtl,
+                set(),
+            ),
+            ("graddrop", "graddrop", {"leak": 0.0}, GradDrop, DirectGradDrop, {1, 2}),
+            ("graddrop_leak", "graddrop", {"leak": 0.3}, GradDrop, DirectGradDrop, {1, 2}),
+        ]:
+            out[f"{name}_{k}_tasks"] = (k, method, settings, loops, direct, branches)
+    return out
+
+
+def draw_entries(rng, k):
+    """[(epoch, losses, rows, gradients)], two decimals, none of them 0."""
+    steps = []
+    for epoch, count in enumerate(EPOCHS):
+        for _ in range(count):
+            rows = sorted(rng.choice(ROWS, size=rng.integers(1, ROWS), replace=False).tolist())
+            g = rng.normal(size=(k, len(indices(rows)))) * rng.uniform(0.2, 1.0, (k, 1))
+            g = np.round(np.where(abs(g) < 0.02, 0.02, g), 2)
+            steps.append((epoch, np.round(rng.uniform(0.2, 1.6, k), 3), rows, g))
+    return steps
+
+
+def halves(values):
+    """Dense entries, and those of the table."""
+    nine = [float(f"{x:.9g}") for x in np.asarray(values)]
+    return {"dense": nine[:DENSE], "table": nine[DENSE:]}
+
+
+def write_entry_case(folder, case, k, method, settings, loops, direct, branches):
+    for attempt in range(100_000):
+        steps = draw_entries(generator(f"weighting {case}", attempt), k)
+        weighting = loops(k, settings)
+        results = [weighting.step(losses.tolist(), rows, g.tolist()) for _, losses, rows, g in steps]
+        if branches <= weighting.branches and min(weighting.margins, default=1) > 4e-3:
+            break
+    else:
+        raise RuntimeError(f"{case}: no acceptable draw")
+    reference = direct(k, settings)
+    epochs = [[] for _ in EPOCHS]
+    for (epoch, losses, rows, g), (weights, combined) in zip(steps, results):
+        expected = reference.step(losses, rows, g)
+        small(np.asarray(weights) - np.asarray(expected[0]))
+        is_drawn = isinstance(combined, dict)
+        for key in combined if is_drawn else [slice(None)]:
+            small(np.asarray(combined[key]) - np.asarray(expected[1][key]))
+        epochs[epoch].append(
+            {
+                "losses": losses.tolist(),
+                "gram": None,
+                "losses_after": None,
+                "weights": [float(f"{x:.9g}") for x in weights],
+                "gradients": {
+                    "dense": g[:, :DENSE].tolist(),
+                    "n_rows": ROWS,
+                    "rows": rows,
+                    "table": g[:, DENSE:].tolist(),
+                },
+                "combined": None if is_drawn else halves(combined),
+                "drawn": {key: [float(f"{x:.9g}") for x in v] for key, v in combined.items()} if is_drawn else None,
+            }
+        )
+    write(folder / f"{case}.json", {"weighting": {method: settings}, "epochs": epochs})
+
+
 def main():
     torch.set_num_threads(1)
     folder = Path(__file__).resolve().parent / "weightings"
     for case, settings in cases().items():
         write_case(folder, case, *settings)
         print(case)
-    write_names(folder, cases())
+    for case, settings in entry_cases().items():
+        write_entry_case(folder, case, *settings)
+        print(case)
+    write_names(folder, {**cases(), **entry_cases()})
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
 //! The actor: a state encoder, a backbone, and their optimisers.
 
+mod entries;
 mod follower;
 mod step;
 mod target;
 mod task_gradients;
+mod unweighted;
 mod update;
 
 use burn::module::Module;
-use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor};
 use rmtl_envs::Schema;
 
 use crate::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions, ViewRole};
 use crate::input::{EncoderConfig, NumericField, StateBatch, StateEncoder};
+use crate::moments::{DenseOptimizers, Moments};
 use crate::parameter::{self, LearningRates, NamedTensors, OptimizerConfig, ParameterError, host};
 use crate::pass::Pass;
 use crate::progress::Annealed;
@@ -94,7 +96,7 @@ pub struct Actor {
     /// Whose every view of the encoder is.
     views: Vec<ViewRole>,
     network: Network,
-    optimizer: ModuleOptimizer,
+    optimizers: DenseOptimizers,
     config: OptimizerConfig,
     followers: Followers,
     collected: Collected,
@@ -110,7 +112,7 @@ impl Actor {
         let device = device.clone().autodiff();
         let views = config.backbone.views(schema.n_tasks());
         let mut stream = streams.named("init/encoder");
-        let encoder = StateEncoder::new(schema, &config.encoder, views.len(), &mut stream, &device);
+        let mut encoder = StateEncoder::new(schema, &config.encoder, views.len(), &mut stream, &device);
         let encoded = config.encoder.numeric.schema(schema);
         let numeric = views
             .iter()
@@ -119,12 +121,16 @@ impl Actor {
         let backbone =
             config.backbone.init(&config.input(schema), &mut streams.named("init/backbone"), &device);
         let network = Network { numeric, backbone };
-        let optimizer = config.optimizer.init();
+        let n_tasks = schema.n_tasks();
+        if config.optimizer.moments == Moments::PerTask {
+            encoder.add_optimizers(n_tasks - 1, |view| views[view] == ViewRole::Shared);
+        }
+        let optimizers = DenseOptimizers::new(&config.optimizer, n_tasks);
         Self {
             encoder,
             views,
             network,
-            optimizer,
+            optimizers,
             config: config.optimizer,
             followers: Followers::default(),
             collected: Collected::default(),
@@ -164,7 +170,7 @@ impl Actor {
 
     /// The same parameters with fresh optimisers.
     pub fn with_fresh_optimizers(mut self) -> Self {
-        self.optimizer = self.config.init();
+        self.optimizers = DenseOptimizers::new(&self.config, self.optimizers.n_tasks());
         self.collected = Collected::default();
         self.encoder.reset_optimizers();
         self

@@ -4,13 +4,14 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::update::Gradients;
+use super::update::{Gradients, clip};
 use super::{Actor, Network};
 use crate::backbone::{Backbone, Predictions};
 use crate::critic::Values;
 use crate::embedding::{SparseGradient, norm};
 use crate::input::StateBatch;
 use crate::loss::{AgentInput, AtFloor, FloorRows, Losses};
+use crate::moments::Moments;
 use crate::parameter::{gradient_norm, host};
 use crate::pass::Pass;
 use crate::progress::Progress;
@@ -73,6 +74,10 @@ pub(super) struct Losing {
     pub(super) dense: GradientsParams,
     /// The tables' gradients, where they have not stepped along them yet.
     pub(super) held: Option<Vec<SparseGradient>>,
+    /// What else the optimisers take: with [`Moments::Unweighted`] the gradient of the unweighted loss, with
+    /// [`Moments::PerTask`] those of the tasks after the first, on what the tasks share; the first one's is in
+    /// `dense` and `held`.
+    pub(super) beside: Vec<Gradients>,
     pub(super) embedding_gradient_norm: f64,
 }
 
@@ -85,7 +90,7 @@ impl ActorBatch<'_> {
         })
     }
 
-    fn critic(&self) -> &Values<'_> {
+    pub(super) fn critic(&self) -> &Values<'_> {
         self.critic.as_ref().expect("critics, for a weighting or a loss term that needs them")
     }
 }
@@ -93,8 +98,8 @@ impl ActorBatch<'_> {
 impl Actor {
     /// One update along `Σ_k mean_i w_ik · BCE_ik + Σ terms`, the weights taken as constants.
     ///
-    /// A weighting that asks for [`Signal::Gradients`] acts on the shared parameters alone; a task's own layers keep
-    /// the gradient of its unweighted loss.
+    /// A weighting that looks at the tasks' gradients ([`Signal::is_by_task`]) acts on the shared parameters alone; a
+    /// task's own layers keep the gradient of its unweighted loss.
     pub fn step(
         &mut self,
         batch: ActorBatch<'_>,
@@ -106,12 +111,12 @@ impl Actor {
         // π as it is before the update.
         let policy = (weighting.signal() == Signal::QValues).then(|| self.network.valid().for_prediction());
         let masks = pass.mark();
-        let losing = match weighting.signal() {
-            Signal::Losses | Signal::QValues => self.descend(&batch, policy, weighting, extra, pass),
-            Signal::Gradients => self.descend_by_task(&batch, weighting, extra, pass),
+        let losing = match weighting.signal().is_by_task() || self.config.moments == Moments::PerTask {
+            true => self.descend_by_task(&batch, policy, weighting, extra, pass),
+            false => self.descend(&batch, policy, weighting, extra, pass),
         };
-        let dense_gradient_norm = with_diagnostics.then(|| gradient_norm(&self.network, &losing.dense));
-        let (has_stepped, clip_factor) = self.update(losing.dense, losing.held);
+        let dense_gradient_norm = with_diagnostics.then(|| self.dense_gradient_norm(&losing));
+        let (has_stepped, clip_factor) = self.update(losing.dense, losing.held, losing.beside);
         if has_stepped && weighting.needs_update() {
             pass.rewind(&masks);
             weighting.update(&self.task_losses(&batch, extra, pass));
@@ -137,24 +142,38 @@ impl Actor {
         }
     }
 
+    /// Euclidean norm of the gradient that parameters move along.
+    fn dense_gradient_norm(&self, losing: &Losing) -> f64 {
+        let further = losing.beside.iter().filter(|_| self.config.moments == Moments::PerTask);
+        let gradients: Vec<_> =
+            std::iter::once(&losing.dense).chain(further.map(|task| &task.dense)).collect();
+        gradient_norm(&self.network, &gradients)
+    }
+
     /// Lets the optimisers step, as soon as there are enough batches; says whether they have, and by how much the gradient
     /// was clipped.
-    fn update(&mut self, dense: GradientsParams, held: Option<Vec<SparseGradient>>) -> (bool, Option<f64>) {
+    fn update(
+        &mut self,
+        dense: GradientsParams,
+        held: Option<Vec<SparseGradient>>,
+        beside: Vec<Gradients>,
+    ) -> (bool, Option<f64>) {
         let mut clip_factor = None;
         let dense = match held {
-            None => dense,
+            None => vec![dense],
             Some(sparse) => {
-                let batch = Gradients { dense, sparse };
+                let batch = std::iter::once(Gradients { dense, sparse }).chain(beside).collect();
                 let Some(mut mean) = self.collected.add(&self.network, batch, self.config.accumulate) else {
                     return (false, None);
                 };
-                clip_factor = self.config.clip.map(|clip| mean.clip(&self.network, clip));
-                self.apply(&mean.sparse);
-                mean.dense
+                let moments = self.config.moments;
+                clip_factor = self.config.clip.map(|bound| clip(&mut mean, &self.network, bound, moments));
+                self.apply(&mean);
+                mean.into_iter().map(|gradients| gradients.dense).collect()
             }
         };
         let network = self.network.clone();
-        self.network = self.optimizer.step(self.config.learning_rate, network, dense);
+        self.network = self.optimizers.step(self.config.learning_rate, network, dense);
         (true, clip_factor)
     }
 
@@ -166,10 +185,23 @@ impl Actor {
         }
     }
 
-    /// Lets the tables step.
-    pub(super) fn apply(&mut self, sparse: &[SparseGradient]) -> f64 {
+    /// Lets the tables step; gives the norm of the first of these gradients.
+    pub(super) fn apply(&mut self, gradients: &[Gradients]) -> f64 {
+        let Some((first, beside)) = gradients.split_first() else { return 0.0 };
         let (rate, followers) = (self.config.embedding_learning_rate, &mut self.followers);
-        self.encoder.apply(sparse, rate, |view, online, rows| followers.before_write(view, online, rows))
+        let scales = match (self.config.moments, beside) {
+            (Moments::Unweighted, [unweighted]) => &unweighted.sparse,
+            _ => &first.sparse,
+        };
+        let norm = self.encoder.apply_scaled(&first.sparse, scales, rate, |view, online, rows| {
+            followers.before_write(view, online, rows);
+        });
+        if self.config.moments == Moments::PerTask {
+            for (index, task) in beside.iter().enumerate() {
+                self.encoder.apply_further(index, &task.sparse, rate);
+            }
+        }
+        norm
     }
 
     /// One backward pass through the weighted sum; unless gradients are held the tables have stepped afterwards, the dense
@@ -182,6 +214,7 @@ impl Actor {
         extra: &Losses,
         pass: &mut Pass<'_>,
     ) -> Losing {
+        let masks = pass.mark();
         let leaves = self.encoder.leaves(batch.states);
         let fields = leaves.fields.clone();
         let (states, network, encoder) = (batch.states, &self.network, &self.encoder);
@@ -210,6 +243,14 @@ impl Actor {
             });
             (stepped, None)
         };
+        let dense = GradientsParams::from_grads(gradients, &self.network);
+        let beside = match self.config.moments {
+            Moments::Unweighted => {
+                pass.rewind(&masks);
+                vec![self.unweighted_gradients(batch, extra, pass)]
+            }
+            _ => Vec::new(),
+        };
         Losing {
             losses: input.losses,
             terms: values(terms),
@@ -217,8 +258,9 @@ impl Actor {
             weighted_losses: numbers(weighted),
             diagnostics: predictions.diagnostics,
             at_floor,
-            dense: GradientsParams::from_grads(gradients, &self.network),
+            dense,
             held,
+            beside,
             embedding_gradient_norm,
         }
     }

@@ -45,12 +45,12 @@ impl Actor {
 
     /// A snapshot without target and average, optimisers included.
     pub fn without_followers(&self) -> Self {
-        let Self { encoder, views, network, optimizer, config, n_steps, planned_steps, .. } = self;
+        let Self { encoder, views, network, optimizers, config, n_steps, planned_steps, .. } = self;
         Self {
             encoder: encoder.clone(),
             views: views.clone(),
             network: network.clone(),
-            optimizer: optimizer.clone(),
+            optimizers: optimizers.clone(),
             config: *config,
             followers: Followers::default(),
             collected: Collected::default(),

@@ -10,28 +10,26 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
+use super::entries::change_entries;
 use super::step::{ActorBatch, Losing, numbers, values};
+use super::update::Gradients;
 use super::{Actor, Network};
 use crate::backbone::{Backbone, ViewRole};
 use crate::embedding::{SparseGradient, inner_product, norm};
 use crate::loss::Losses;
+use crate::moments::Moments;
 use crate::parameter::host;
 use crate::pass::Pass;
-use crate::weighting::{Gram, LossWeighting, WeightingInput};
-
-/// The gradient of one loss.
-struct Gradient {
-    dense: GradientsParams,
-    /// One per view.
-    sparse: Vec<SparseGradient>,
-}
+use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput};
 
 impl Actor {
-    /// As [`Actor::step`] says of [`crate::weighting::Signal::Gradients`]; unless gradients are held the tables have stepped
-    /// afterwards, the dense parameters not yet.
+    /// As [`Actor::step`] says of [`Signal::is_by_task`]; unless gradients are held the tables have stepped
+    /// afterwards, the dense parameters not yet. Other weightings come here where every task has its own moments:
+    /// their weights are in the losses.
     pub(super) fn descend_by_task(
         &mut self,
         batch: &ActorBatch<'_>,
+        policy: Option<Network>,
         weighting: &mut dyn LossWeighting,
         extra: &Losses,
         pass: &mut Pass<'_>,
@@ -42,6 +40,7 @@ impl Actor {
         let mut terms = Vec::new();
         let mut diagnostics = Vec::new();
         let mut at_floor = Vec::new();
+        let mut in_losses = None;
         let mut losses = Tensor::zeros([n_rows, n_tasks], &batch.labels.device());
         // One more pass where there is more than the tasks' losses; whether the backbone adds any is known after the first.
         let mut has_more = !extra.is_empty();
@@ -54,8 +53,19 @@ impl Actor {
             let predictions = self.network.forward(leaves.fields.clone(), batch.states, pass);
             has_more |= !predictions.auxiliary.is_empty();
             let all = extra.of_tasks(&predictions, &batch.labels, batch.counts.as_ref());
+            if task == 0 && !weighting.signal().is_by_task() {
+                let (states, encoder) = (batch.states, &self.encoder);
+                let q_values =
+                    policy.as_ref().map(|policy| batch.critic().at(states, policy.predict(encoder, states)));
+                let input = WeightingInput { losses: all.clone().inner(), q_values, gram: None };
+                in_losses = Some(weighting.weights(&input));
+            }
             let loss = if task < n_tasks {
-                all.clone().narrow(1, task, 1).mean()
+                let of_rows = all.clone().narrow(1, task, 1);
+                match &in_losses {
+                    Some(weights) => (of_rows * weights.clone().narrow(1, task, 1)).mean(),
+                    None => of_rows.mean(),
+                }
             } else {
                 let agent = batch.agent(extra, &predictions);
                 let values = extra.values(&predictions, &batch.labels, &all, &leaves.fields, agent.as_ref());
@@ -69,38 +79,88 @@ impl Actor {
             };
             let mut graph = loss.backward();
             let sparse = self.encoder.gradients(&leaves, &mut graph);
-            gradients.push(Gradient { dense: GradientsParams::from_grads(graph, &self.network), sparse });
+            gradients.push(Gradients { dense: GradientsParams::from_grads(graph, &self.network), sparse });
             losses = all.inner();
             diagnostics = predictions.diagnostics;
         }
         let shared = self.shared();
-        let gram = gram(&self.network, &gradients[..n_tasks], &shared);
-        let input = WeightingInput { losses, q_values: None, gram: Some(gram) };
-        let weights = weighting.weights(&input);
-        let of_task = host(weights.clone().narrow(0, 0, 1));
-        let scale = |is_shared: bool, index: usize| match of_task.get(index) {
-            Some(&weight) if is_shared => weight,
-            // A task's own layers, and the extra terms.
-            _ => 1.0,
+        let mut beside = Vec::new();
+        if self.config.moments == Moments::Unweighted {
+            beside.push(combine(&self.network, &gradients, &shared, |_, _| Some(1.0)));
+        }
+        let weights = match in_losses {
+            Some(weights) => weights,
+            None => self.weigh(&losses, &mut gradients[..n_tasks], &shared, weighting),
         };
-        let sparse = combine_sparse(&gradients, |view, index| scale(shared.views[view], index));
-        let (embedding_gradient_norm, held) = match self.config.holds_gradients() {
-            true => (norm(&sparse), Some(sparse)),
-            false => (self.apply(&sparse), None),
+        let of_task = match weighting.signal().is_by_task() {
+            true => host(weights.clone().narrow(0, 0, 1)),
+            false => vec![1.0; n_tasks],
+        };
+        // A task's own layers, and the extra terms, count 1.
+        let scale = |is_shared: bool, index: usize| match of_task.get(index) {
+            Some(&weight) if is_shared => Some(weight),
+            _ => Some(1.0),
+        };
+        let (sum, embedding_gradient_norm) = if self.config.moments == Moments::PerTask {
+            let norm = norm(&combine_sparse(&gradients, |view, index| scale(shared.views[view], index)));
+            // A task's share of the terms, and of others nothing.
+            let of_one = |task: usize, index: usize| match of_task.get(index) {
+                Some(&weight) => (index == task).then_some(weight),
+                None => Some(1.0 / n_tasks as f32),
+            };
+            beside.extend((1..n_tasks).map(|task| {
+                combine(&self.network, &gradients, &shared, |is_shared, index| {
+                    if is_shared { of_one(task, index) } else { None }
+                })
+            }));
+            let first = combine(&self.network, &gradients, &shared, |is_shared, index| {
+                if is_shared { of_one(0, index) } else { Some(1.0) }
+            });
+            (first, norm)
+        } else {
+            let sum = combine(&self.network, &gradients, &shared, scale);
+            let norm = norm(&sum.sparse);
+            (sum, norm)
+        };
+        let (dense, held) = match self.config.holds_gradients() {
+            true => (sum.dense, Some(sum.sparse)),
+            false => {
+                self.apply(std::slice::from_ref(&sum));
+                (sum.dense, None)
+            }
         };
         Losing {
-            weighted_losses: numbers((input.losses.clone() * weights.clone()).mean_dim(0)),
-            losses: input.losses,
+            weighted_losses: numbers((losses.clone() * weights.clone()).mean_dim(0)),
+            losses,
             terms: values(terms),
             weights,
             diagnostics,
             at_floor,
-            dense: combine_dense(&self.network, &gradients, |id, index| {
-                scale(shared.layers.contains(&id), index)
-            }),
+            dense,
             held,
+            beside,
             embedding_gradient_norm,
         }
+    }
+
+    /// The weights of the tasks' gradients, which a weighting of entries changes first.
+    fn weigh(
+        &self,
+        losses: &Tensor<2>,
+        gradients: &mut [Gradients],
+        shared: &Shared,
+        weighting: &mut dyn LossWeighting,
+    ) -> Tensor<2> {
+        let gram = match weighting.signal() {
+            Signal::Entries => {
+                let means = numbers(losses.clone().mean_dim(0));
+                let parameters = (&self.network, &self.encoder);
+                change_entries(parameters, gradients, shared, |entries| weighting.adjust(&means, entries));
+                None
+            }
+            _ => Some(gram(&self.network, gradients, shared)),
+        };
+        weighting.weights(&WeightingInput { losses: losses.clone(), q_values: None, gram })
     }
 
     fn shared(&self) -> Shared {
@@ -113,22 +173,22 @@ impl Actor {
 }
 
 /// What the tasks share.
-struct Shared {
-    layers: HashSet<ParamId>,
+pub(super) struct Shared {
+    pub(super) layers: HashSet<ParamId>,
     /// For every view of the encoder, whether its tables are.
-    views: Vec<bool>,
+    pub(super) views: Vec<bool>,
 }
 
 /// Inner products of the gradients on the shared parameters.
-fn gram(network: &Network, gradients: &[Gradient], shared: &Shared) -> Gram {
-    struct Products<'a>(&'a [Gradient], &'a Shared, Vec<f64>);
+fn gram(network: &Network, gradients: &[Gradients], shared: &Shared) -> Gram {
+    struct Products<'a>(&'a [Gradients], &'a Shared, Vec<f64>);
     impl ModuleVisitor for Products<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if !self.1.layers.contains(&param.id) {
                 return;
             }
             // On the host: sums in single precision would blur the angles of long gradients.
-            let flat = |gradient: &Gradient| gradient.dense.get::<D>(param.id).map(host);
+            let flat = |gradient: &Gradients| gradient.dense.get::<D>(param.id).map(host);
             let rows: Vec<Option<Vec<f32>>> = self.0.iter().map(flat).collect();
             for (index, sum) in self.2.iter_mut().enumerate() {
                 if let [Some(a), Some(b)] = [&rows[index / rows.len()], &rows[index % rows.len()]] {
@@ -149,38 +209,49 @@ fn gram(network: &Network, gradients: &[Gradient], shared: &Shared) -> Gram {
     Gram::new(n, values)
 }
 
-/// `Σ scale(parameter, i) · g_i`
-fn combine_dense(
+/// `Σ scale(is shared, i) · g_i`, parameter by parameter, over the i that have a scale.
+fn combine(
     network: &Network,
-    gradients: &[Gradient],
-    scale: impl Fn(ParamId, usize) -> f32,
-) -> GradientsParams {
-    struct Sum<'a, F>(&'a [Gradient], F, GradientsParams);
-    impl<F: Fn(ParamId, usize) -> f32> ModuleVisitor for Sum<'_, F> {
+    gradients: &[Gradients],
+    shared: &Shared,
+    scale: impl Fn(bool, usize) -> Option<f32>,
+) -> Gradients {
+    struct Sum<'a, F>(&'a [Gradients], F, GradientsParams);
+    impl<F: Fn(ParamId, usize) -> Option<f32>> ModuleVisitor for Sum<'_, F> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let scaled = self.0.iter().enumerate().filter_map(|(index, gradient)| {
-                Some(gradient.dense.get::<D>(param.id)? * self.1(param.id, index))
+                let scale = self.1(param.id, index)?;
+                Some(gradient.dense.get::<D>(param.id)? * scale)
             });
             if let Some(sum) = scaled.reduce(|a, b| a + b) {
                 self.2.register(param.id, sum);
             }
         }
     }
-    let mut sum = Sum(gradients, scale, GradientsParams::new());
+    let of_param = |id, index| scale(shared.layers.contains(&id), index);
+    let mut sum = Sum(gradients, of_param, GradientsParams::new());
     network.visit(&mut sum);
-    sum.2
+    let sparse = combine_sparse(gradients, |view, index| scale(shared.views[view], index));
+    Gradients { dense: sum.2, sparse }
 }
 
-/// The same of the tables, view by view. All tasks look up the same rows.
-fn combine_sparse(gradients: &[Gradient], scale: impl Fn(usize, usize) -> f32) -> Vec<SparseGradient> {
-    let mut sums: Vec<SparseGradient> = gradients[0].sparse.clone();
-    for (view, sum) in sums.iter_mut().enumerate() {
-        sum.values.iter_mut().for_each(|value| *value *= scale(view, 0));
-        for (index, gradient) in gradients.iter().enumerate().skip(1) {
-            let scale = scale(view, index);
-            let values = &gradient.sparse[view].values;
-            sum.values.iter_mut().zip(values).for_each(|(sum, value)| *sum += scale * value);
+/// The same of the tables, view by view: no rows where nothing has a scale. All tasks look up the same rows.
+fn combine_sparse(
+    gradients: &[Gradients],
+    scale: impl Fn(usize, usize) -> Option<f32>,
+) -> Vec<SparseGradient> {
+    let of_view = |view: usize| {
+        let mut scaled = gradients
+            .iter()
+            .enumerate()
+            .filter_map(|(index, gradient)| Some((scale(view, index)?, &gradient.sparse[view])));
+        let Some((scale, first)) = scaled.next() else { return SparseGradient::default() };
+        let mut sum = first.clone();
+        sum.values.iter_mut().for_each(|value| *value *= scale);
+        for (scale, gradient) in scaled {
+            sum.values.iter_mut().zip(&gradient.values).for_each(|(sum, value)| *sum += scale * value);
         }
-    }
-    sums
+        sum
+    };
+    (0..gradients[0].sparse.len()).map(of_view).collect()
 }

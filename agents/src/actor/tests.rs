@@ -10,6 +10,7 @@ use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput, equal, famo}
 use rmtl_envs::{CategoricalField, LogTable, Row, RowValues, SessionEnd, Task};
 
 mod annealing;
+mod moments;
 mod update;
 mod views;
 

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 
 use super::Network;
 use crate::embedding::{SparseGradient, norm};
+use crate::moments::Moments;
 use crate::parameter::{Clip, gradient_norm};
 
 /// The gradients of an update, of the network and of the tables, view by view.
@@ -14,10 +15,15 @@ pub(super) struct Gradients {
     pub(super) sparse: Vec<SparseGradient>,
 }
 
-/// The gradients of batches since the last step. A snapshot of an actor has none.
+/// The gradients of batches since the last step, each of those that one step takes. A snapshot of an actor has none.
 #[derive(Default)]
 pub(super) struct Collected {
     n_batches: u32,
+    sums: Vec<Sum>,
+}
+
+#[derive(Default)]
+struct Sum {
     dense: GradientsAccumulator<Network>,
     sparse: Vec<SparseGradient>,
 }
@@ -29,25 +35,54 @@ impl Clone for Collected {
 }
 
 impl Collected {
-    /// Adds a batch; gives the mean over the batches once there are `n`.
-    pub(super) fn add(&mut self, network: &Network, batch: Gradients, n: u32) -> Option<Gradients> {
+    /// Adds a batch; gives the means over the batches once there are `n`.
+    pub(super) fn add(&mut self, network: &Network, batch: Vec<Gradients>, n: u32) -> Option<Vec<Gradients>> {
         if n == 1 {
             return Some(batch);
         }
         self.n_batches += 1;
-        self.dense.accumulate(network, batch.dense);
-        if self.sparse.is_empty() {
-            self.sparse = batch.sparse;
-        } else {
-            self.sparse.iter_mut().zip(&batch.sparse).for_each(|(sum, more)| sum.add(more));
+        self.sums.resize_with(batch.len(), Sum::default);
+        for (sum, batch) in self.sums.iter_mut().zip(batch) {
+            sum.dense.accumulate(network, batch.dense);
+            if sum.sparse.is_empty() {
+                sum.sparse = batch.sparse;
+            } else {
+                sum.sparse.iter_mut().zip(&batch.sparse).for_each(|(sum, more)| sum.add(more));
+            }
         }
         if self.n_batches < n {
             return None;
         }
         self.n_batches = 0;
-        let mut mean = Gradients { dense: self.dense.grads(), sparse: std::mem::take(&mut self.sparse) };
-        mean.change(network, Change::Scale(1.0 / n as f32));
-        Some(mean)
+        let mean = |mut sum: Sum| {
+            let mut mean = Gradients { dense: sum.dense.grads(), sparse: sum.sparse };
+            mean.change(network, Change::Scale(1.0 / n as f32));
+            mean
+        };
+        Some(std::mem::take(&mut self.sums).into_iter().map(mean).collect())
+    }
+}
+
+/// Clips the gradients of one step; gives the factor of what moves parameters, 1 where nothing was clipped. A norm is
+/// that of all tasks' gradients side by side where each has its own moments, and otherwise of the first, along which
+/// parameters move.
+pub(super) fn clip(gradients: &mut [Gradients], network: &Network, clip: Clip, moments: Moments) -> f64 {
+    let n_measured = if moments == Moments::PerTask { gradients.len() } else { 1 };
+    let norm = |gradients: &[Gradients]| {
+        gradients[..n_measured].iter().map(|gradient| gradient.norm(network)).fold(0.0, f64::hypot)
+    };
+    let before = norm(gradients);
+    match clip {
+        Clip::Norm(most) if before > most => {
+            let change = Change::Scale((most / before) as f32);
+            gradients.iter_mut().for_each(|gradient| gradient.change(network, change));
+            most / before
+        }
+        Clip::Norm(_) => 1.0,
+        Clip::Value(most) => {
+            gradients.iter_mut().for_each(|gradient| gradient.change(network, Change::Clamp(most as f32)));
+            if before > 0.0 { norm(gradients) / before } else { 1.0 }
+        }
     }
 }
 
@@ -58,25 +93,9 @@ enum Change {
 }
 
 impl Gradients {
-    /// Clips them; gives their norm afterwards over that before, 1 where nothing was clipped.
-    pub(super) fn clip(&mut self, network: &Network, clip: Clip) -> f64 {
-        let before = self.norm(network);
-        match clip {
-            Clip::Norm(most) if before > most => {
-                self.change(network, Change::Scale((most / before) as f32));
-                most / before
-            }
-            Clip::Norm(_) => 1.0,
-            Clip::Value(most) => {
-                self.change(network, Change::Clamp(most as f32));
-                if before > 0.0 { self.norm(network) / before } else { 1.0 }
-            }
-        }
-    }
-
     /// Euclidean norm over all of them.
     fn norm(&self, network: &Network) -> f64 {
-        gradient_norm(network, &self.dense).hypot(norm(&self.sparse))
+        gradient_norm(network, &[&self.dense]).hypot(norm(&self.sparse))
     }
 
     fn change(&mut self, network: &Network, change: Change) {

@@ -151,7 +151,7 @@ impl Twin {
                 target_table.before_write(online, rows);
             });
         let gradients = GradientsParams::from_grads(gradients, &self.network);
-        let dense_gradient_norm = with_gradient_norm.then(|| gradient_norm(&self.network, &gradients));
+        let dense_gradient_norm = with_gradient_norm.then(|| gradient_norm(&self.network, &[&gradients]));
         self.network = self.optimizer.step(config.learning_rate, self.network.clone(), gradients);
         TwinStep { loss: loss_value, q: q.inner(), dense_gradient_norm, embedding_gradient_norm }
     }

@@ -11,6 +11,10 @@ use super::table::EmbeddingTable;
 ///
 /// Both rules leave a row that is not in the batch bit for bit as it was, which
 /// [`TargetTable`](super::TargetTable) relies on.
+///
+/// m and √v scale alike, and so do Adagrad's gradient and the root of its accumulator: a loss weight that all rows of
+/// an id have in common, at all steps, cancels in the id's updates (ε aside). [`SparseOptimizer::step_scaled`] leaves
+/// it in.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SparseOptimizerConfig {
@@ -123,7 +127,20 @@ impl SparseOptimizer {
 
     /// Descends along `gradient` in the rows it has.
     pub fn step(&mut self, table: &mut EmbeddingTable, gradient: &SparseGradient, learning_rate: f64) {
+        self.step_scaled(table, gradient, gradient, learning_rate);
+    }
+
+    /// The same, but what steps are divided by (second moments, the accumulator) is that of the gradient `scale`,
+    /// which has the same rows.
+    pub fn step_scaled(
+        &mut self,
+        table: &mut EmbeddingTable,
+        gradient: &SparseGradient,
+        scale: &SparseGradient,
+        learning_rate: f64,
+    ) {
         let dim = self.dim;
+        assert_eq!(gradient.rows, scale.rows, "rows of the two gradients of one step");
         assert_eq!(table.dim(), dim, "dimension of the table, and of the optimiser");
         assert_eq!(
             gradient.values.len(),
@@ -132,6 +149,7 @@ impl SparseOptimizer {
             gradient.rows.len()
         );
         let of_row = |index: usize| &gradient.values[index * dim..][..dim];
+        let scale_of_row = |index: usize| &scale.values[index * dim..][..dim];
         let weights = Block::new(table.weights_mut(), dim);
         match (self.config, &mut self.state) {
             (
@@ -142,7 +160,8 @@ impl SparseOptimizer {
                 let rule = AdamRule::new(beta_1, beta_2, epsilon, *step, learning_rate);
                 let blocks = (weights, (Block::new(first_moment, dim), Block::new(second_moment, dim)));
                 update_rows(&gradient.rows, blocks, &|index, (weights, (first, second)), row| {
-                    rule.apply(weights.row(row), first.row(row), second.row(row), of_row(index));
+                    let gradients = (of_row(index), scale_of_row(index));
+                    rule.apply(weights.row(row), first.row(row), second.row(row), gradients);
                 });
             }
             (
@@ -152,7 +171,7 @@ impl SparseOptimizer {
                 let blocks = (weights, Block::new(accumulator, 1));
                 update_rows(&gradient.rows, blocks, &|index, (weights, accumulator), row| {
                     let (accumulator, gradient) = (&mut accumulator.row(row)[0], of_row(index));
-                    *accumulator += sum_of_squares(gradient) / dim as f32;
+                    *accumulator += sum_of_squares(scale_of_row(index)) / dim as f32;
                     let rate = (learning_rate / (f64::from(*accumulator).sqrt() + epsilon)) as f32;
                     for (weight, gradient) in weights.row(row).iter_mut().zip(gradient) {
                         *weight -= rate * gradient;
@@ -188,7 +207,8 @@ fn shape(state: &SparseOptimizerState) -> (&'static str, [usize; 2]) {
     }
 }
 
-/// One step of Adam: `m += (1−β₁)(g − m)`, `v += (1−β₂)(g² − v)`, `w −= η √(1−β₂ᵗ)/(1−β₁ᵗ) · m / (√v + ε)`.
+/// One step of Adam: `m += (1−β₁)(g − m)`, `v += (1−β₂)(g² − v)`, `w −= η √(1−β₂ᵗ)/(1−β₁ᵗ) · m / (√v + ε)`. The g of
+/// v may be another one.
 struct AdamRule {
     keep_1: f32,
     keep_2: f32,
@@ -207,10 +227,19 @@ impl AdamRule {
         }
     }
 
-    fn apply(&self, weights: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32]) {
-        for (((weight, first), second), gradient) in weights.iter_mut().zip(first).zip(second).zip(gradient) {
+    fn apply(
+        &self,
+        weights: &mut [f32],
+        first: &mut [f32],
+        second: &mut [f32],
+        (gradient, scale): (&[f32], &[f32]),
+    ) {
+        let gradients = gradient.iter().zip(scale);
+        for (((weight, first), second), (gradient, scale)) in
+            weights.iter_mut().zip(first).zip(second).zip(gradients)
+        {
             *first += self.keep_1 * (gradient - *first);
-            *second += self.keep_2 * (gradient * gradient - *second);
+            *second += self.keep_2 * (scale * scale - *second);
             *weight -= self.rate * *first / (second.sqrt() + self.epsilon);
         }
     }
@@ -273,6 +302,38 @@ mod tests {
         // step 0.1 √0.002997001 / 0.271 · 0.08 / √0.004996 = 0.0228640.
         optimizer.step(&mut table, &gradient(&[0], &[-1.0]), 0.1);
         assert_close(table.weights(), &[0.877_136_0, 4.925_586_3]);
+    }
+
+    /// A row at a weight of its own, and another at weight 1, that have the same gradients: how far each is after
+    /// `weights`.
+    fn moved(config: SparseOptimizerConfig, weights: &[f32], is_scaled: bool) -> [f64; 2] {
+        let mut table = table(2, 1);
+        table.weights_mut().fill(0.0);
+        let mut optimizer = SparseOptimizer::new(config, 2, 1);
+        for (step, weight) in weights.iter().enumerate() {
+            let value = (0.5 + step as f32 * 0.9).sin();
+            let plain = gradient(&[0, 1], &[value, value]);
+            let weighted = gradient(&[0, 1], &[weight * value, value]);
+            let scale = if is_scaled { &plain } else { &weighted };
+            optimizer.step_scaled(&mut table, &weighted, scale, 0.01);
+        }
+        [table.weights()[0].into(), table.weights()[1].into()]
+    }
+
+    #[test]
+    fn a_weight_common_to_all_rows_and_steps_of_an_id_cancels_unless_the_second_moment_is_unweighted() {
+        for config in [SparseOptimizerConfig::default(), ADAGRAD] {
+            for weight in [0.1, 7.0] {
+                let [weighted, plain] = moved(config, &[weight; 8], false);
+                assert!((weighted / plain - 1.0).abs() < 1e-4, "{config:?} {weight}: {weighted} {plain}");
+                let [weighted, plain] = moved(config, &[weight; 8], true);
+                let ratio = weighted / plain / f64::from(weight);
+                assert!((ratio - 1.0).abs() < 1e-4, "{config:?} {weight}: {weighted} {plain}");
+            }
+            // One that changes from step to step does not.
+            let [weighted, plain] = moved(config, &[3.0, 1.0, 0.2, 1.0, 3.0, 0.2, 1.0, 3.0], false);
+            assert!((weighted / plain - 1.0).abs() > 0.02, "{config:?}: {weighted} {plain}");
+        }
     }
 
     #[test]

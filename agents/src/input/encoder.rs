@@ -84,7 +84,16 @@ pub struct TableView {
     pub table: EmbeddingTable,
     /// Their optimiser.
     pub optimizer: SparseOptimizer,
+    /// Optimisers of further losses, where moments are kept loss by loss.
+    further: Vec<SparseOptimizer>,
     coalescer: GradientCoalescer,
+}
+
+impl TableView {
+    /// An optimiser that has taken no step.
+    fn first_step(&self, config: SparseOptimizerConfig) -> SparseOptimizer {
+        SparseOptimizer::new(config, self.table.n_rows(), self.table.dim())
+    }
 }
 
 /// Looked-up fields that collect a gradient.
@@ -108,7 +117,7 @@ impl StateEncoder {
         let view = |stream: &mut Stream| {
             let table = EmbeddingTable::new(&encoded, config.dim, stream);
             let optimizer = SparseOptimizer::new(config.optimizer, table.n_rows(), table.dim());
-            TableView { table, optimizer, coalescer: GradientCoalescer::default() }
+            TableView { table, optimizer, further: Vec::new(), coalescer: GradientCoalescer::default() }
         };
         let views = (0..n_views).map(|_| view(stream)).collect();
         let log_round = || LogRound::new(schema, &config.logarithms);
@@ -193,19 +202,50 @@ impl StateEncoder {
         &mut self,
         gradients: &[SparseGradient],
         learning_rate: f64,
+        before_write: impl FnMut(usize, &EmbeddingTable, &[u32]),
+    ) -> f64 {
+        self.apply_scaled(gradients, gradients, learning_rate, before_write)
+    }
+
+    /// The same with the second moments of other gradients on the same rows, as [`SparseOptimizer::step_scaled`].
+    pub fn apply_scaled(
+        &mut self,
+        gradients: &[SparseGradient],
+        scales: &[SparseGradient],
+        learning_rate: f64,
         mut before_write: impl FnMut(usize, &EmbeddingTable, &[u32]),
     ) -> f64 {
-        for (index, (view, gradient)) in self.views.iter_mut().zip(gradients).enumerate() {
+        for (index, (view, (gradient, scale))) in
+            self.views.iter_mut().zip(gradients.iter().zip(scales)).enumerate()
+        {
             before_write(index, &view.table, &gradient.rows);
-            view.optimizer.step(&mut view.table, gradient, learning_rate);
+            view.optimizer.step_scaled(&mut view.table, gradient, scale, learning_rate);
         }
         norm(gradients)
+    }
+
+    /// Gives the views chosen optimisers of `n` further losses.
+    pub fn add_optimizers(&mut self, n: usize, is_chosen: impl Fn(usize) -> bool) {
+        for (_, view) in self.views.iter_mut().enumerate().filter(|(index, _)| is_chosen(*index)) {
+            view.further = (0..n).map(|_| view.first_step(self.optimizer)).collect();
+        }
+    }
+
+    /// Lets the optimisers of further loss `index` step along its gradients. Their rows are among those
+    /// [`StateEncoder::apply`] has just written.
+    pub fn apply_further(&mut self, index: usize, gradients: &[SparseGradient], learning_rate: f64) {
+        for (view, gradient) in self.views.iter_mut().zip(gradients) {
+            if let Some(optimizer) = view.further.get_mut(index) {
+                optimizer.step(&mut view.table, gradient, learning_rate);
+            }
+        }
     }
 
     /// Puts the tables' optimisers back to their first step.
     pub fn reset_optimizers(&mut self) {
         for view in &mut self.views {
-            view.optimizer = SparseOptimizer::new(self.optimizer, view.table.n_rows(), view.table.dim());
+            view.optimizer = view.first_step(self.optimizer);
+            view.further = view.further.iter().map(|_| view.first_step(self.optimizer)).collect();
         }
     }
 

@@ -7,6 +7,8 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::moments::Moments;
+
 /// `[optimizer]` of a run file: how the actor's parameters move.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -24,6 +26,8 @@ pub struct OptimizerConfig {
     pub clip: Option<Clip>,
     /// Batches whose mean gradient makes one step: a larger batch in less memory, its weights batch by batch.
     pub accumulate: u32,
+    /// Whose gradient the moments of all optimisers are of, those of the tables included.
+    pub moments: Moments,
 }
 
 /// An optimiser of dense parameters, burn's.
@@ -130,6 +134,7 @@ impl Default for OptimizerConfig {
             epsilon: 1e-8,
             clip: None,
             accumulate: 1,
+            moments: Moments::default(),
         }
     }
 }
@@ -159,12 +164,13 @@ impl OptimizerConfig {
 
     /// Whether gradients are looked at, or kept, before the optimisers step.
     pub(crate) fn holds_gradients(&self) -> bool {
-        self.clip.is_some() || self.accumulate > 1
+        self.clip.is_some() || self.accumulate > 1 || self.moments != Moments::Weighted
     }
 
     /// Why these settings cannot work, in words for the author of the run file.
     pub fn check(&self) -> Result<(), String> {
         self.method.check()?;
+        self.moments.check(self.method)?;
         if self.accumulate == 0 {
             return Err("`accumulate` must be at least 1; found 0".into());
         }
@@ -177,16 +183,17 @@ impl OptimizerConfig {
     }
 }
 
-/// Euclidean norm of the gradients of `module`'s parameters.
-pub(crate) fn gradient_norm<M: Module>(module: &M, gradients: &GradientsParams) -> f64 {
+/// Euclidean norm of the sum of `gradients` of `module`'s parameters.
+pub(crate) fn gradient_norm<M: Module>(module: &M, gradients: &[&GradientsParams]) -> f64 {
     struct Squares<'a> {
-        gradients: &'a GradientsParams,
+        gradients: &'a [&'a GradientsParams],
         total: f64,
     }
     impl ModuleVisitor for Squares<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(gradient) = self.gradients.get::<D>(param.id) {
-                self.total += gradient.square().sum().into_scalar::<f32>() as f64;
+            let gradients = self.gradients.iter().filter_map(|gradients| gradients.get::<D>(param.id));
+            if let Some(sum) = gradients.reduce(|sum, gradient| sum + gradient) {
+                self.total += sum.square().sum().into_scalar::<f32>() as f64;
             }
         }
     }

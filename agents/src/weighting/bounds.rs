@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LossWeighting, Signal, WeightingInput};
+use super::{LossWeighting, Signal, TaskGradients, WeightingInput};
 
 /// Means nearer to 0 than this are not divided by.
 const LEAST_MEAN: f64 = 1e-6;
@@ -86,6 +86,10 @@ struct Bounded {
 impl LossWeighting for Bounded {
     fn signal(&self) -> Signal {
         self.weighting.signal()
+    }
+
+    fn adjust(&mut self, losses: &[f64], gradients: &mut TaskGradients) {
+        self.weighting.adjust(losses, gradients);
     }
 
     fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {

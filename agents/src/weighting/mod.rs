@@ -15,10 +15,12 @@ use crate::stream::{Stream, Streams};
 
 mod adam;
 mod bounds;
+mod entries;
 mod gram;
 mod quadratic;
 
 pub use bounds::{Normalize, WeightBounds};
+pub use entries::{ParameterGradients, TaskGradients};
 pub use gram::Gram;
 
 /// What a weighting sees of a batch, all without a graph.
@@ -44,6 +46,15 @@ pub enum Signal {
     /// The tasks' gradients. The weights then act on the parameters the backbone declares shared, all others get the plain
     /// sum of the tasks' gradients. Such a weighting gives every row of a batch the same weights.
     Gradients,
+    /// The same, entry by entry, by [`LossWeighting::adjust`].
+    Entries,
+}
+
+impl Signal {
+    /// Whether every task's gradient is computed by itself, and the weights act on what the tasks share alone.
+    pub fn is_by_task(self) -> bool {
+        matches!(self, Self::Gradients | Self::Entries)
+    }
 }
 
 /// Per-sample, per-task weights of the loss `Σ_k mean_i w_ik · L_ik`.
@@ -52,6 +63,10 @@ pub trait LossWeighting: Send {
     fn signal(&self) -> Signal {
         Signal::default()
     }
+
+    /// With [`Signal::Entries`]: changes the tasks' gradients on what they share, given their mean losses. The
+    /// weights, which are taken next, act on what it leaves.
+    fn adjust(&mut self, _losses: &[f64], _gradients: &mut TaskGradients) {}
 
     /// # Shapes
     /// - output: `[batch, task]`
@@ -76,6 +91,9 @@ pub trait TaskWeighting: Send {
         Signal::default()
     }
 
+    /// As [`LossWeighting::adjust`].
+    fn adjust(&mut self, _losses: &[f64], _gradients: &mut TaskGradients) {}
+
     /// One weight per task, from the tasks' mean losses.
     fn weights(&mut self, losses: &[f64], gram: Option<&Gram>) -> Vec<f64>;
 
@@ -94,6 +112,10 @@ pub trait TaskWeighting: Send {
 impl<W: TaskWeighting> LossWeighting for W {
     fn signal(&self) -> Signal {
         TaskWeighting::signal(self)
+    }
+
+    fn adjust(&mut self, losses: &[f64], gradients: &mut TaskGradients) {
+        TaskWeighting::adjust(self, losses, gradients);
     }
 
     fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
@@ -186,6 +208,9 @@ choice! {
         multibalance => Multibalance: "the shortest combination, lengths evened out by their moving means",
         sdmgrad => Sdmgrad: "SDMGrad: the shortest combination, drawn towards the mean gradient",
         modo => Modo: "MoDo: the shortest combination, followed by a step of descent per batch",
+        graddrop => Graddrop: "GradDrop: where tasks disagree about an entry's sign, one sign is drawn",
+        moco => Moco: "MoCo: the shortest combination of gradients tracked from batch to batch",
+        excess_mtl => ExcessMtl: "ExcessMTL: tasks far from the best they can do count more",
     }
 }
 

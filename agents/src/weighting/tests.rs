@@ -68,3 +68,40 @@ fn dependent_gradients_are_weighted_equally_by_imtl() {
     let mut weighting = imtl::Config::default().init(2, Streams::new(1).named("weighting"));
     assert_eq!(host(weighting.weights(&input)), [0.5, 0.5]);
 }
+
+#[test]
+fn weightings_of_entries_stay_finite_whatever_the_gradients() {
+    let cases: [&[[f32; 2]]; 6] = [
+        &[[1.0, 2.0], [0.0, 0.0]],
+        &[[0.0, 0.0], [0.0, 0.0]],
+        &[[1.0, 2.0], [-1.0, -2.0]],
+        &[[1e-20, -1e-20], [1e-20, 1e-20]],
+        &[[1e6, 1.0], [-1e6, 3.0], [1.0, 1e-6]],
+        &[[1.0, -2.0]],
+    ];
+    let of_entries =
+        WeightingConfig::variants().into_iter().filter(|config| config.signal() == Signal::Entries);
+    let configs: Vec<WeightingConfig> = of_entries.collect();
+    assert!(configs.len() >= 4);
+    for config in configs {
+        for gradients in cases {
+            let n_tasks = gradients.len();
+            let mut weighting = config.init(n_tasks, Streams::new(1).named("weighting"));
+            for step in 0..5 {
+                // A table of two rows of one entry; the second one comes and goes.
+                let rows: Vec<u32> = if step % 2 == 0 { vec![0, 1] } else { vec![0] };
+                let tasks = gradients.iter().map(|g| g[..rows.len()].to_vec()).collect();
+                let table = ParameterGradients { n_rows: 2, rows, width: 1, tasks };
+                let mut entries = TaskGradients { parameters: vec![table] };
+                weighting.adjust(&vec![0.5; n_tasks], &mut entries);
+                let losses = Tensor::full([2, n_tasks], 0.5, &Device::default());
+                let weights = host(weighting.weights(&WeightingInput { losses, q_values: None, gram: None }));
+                let values = entries.parameters[0].tasks.concat();
+                assert!(
+                    weights.iter().chain(&values).all(|value| value.abs() < 1e7),
+                    "{config:?} {gradients:?}: {weights:?} {values:?}"
+                );
+            }
+        }
+    }
+}
