@@ -45,7 +45,6 @@ pub mod embedding;
 pub mod input;
 pub mod layer;
 pub mod loss;
-mod moments;
 pub mod parameter;
 pub mod pass;
 pub mod policy;

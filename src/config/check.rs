@@ -2,7 +2,7 @@
 
 use rmtl_agents::backbone::ViewRole;
 use rmtl_agents::loss::Setting;
-use rmtl_agents::optimizer::Moments;
+use rmtl_agents::parameter::Moments;
 use rmtl_agents::replay::CutRows;
 use rmtl_envs::{Manifest, Schema, Split};
 

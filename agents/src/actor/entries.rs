@@ -6,7 +6,8 @@ use burn::tensor::{Tensor, TensorData};
 use super::Network;
 use super::task_gradients::Shared;
 use super::update::Gradients;
-use crate::encoder::{StateEncoder, host};
+use crate::input::StateEncoder;
+use crate::parameter::host;
 use crate::weighting::{ParameterGradients, TaskGradients};
 
 /// Lets `change` have the tasks' gradients on what they share, and takes back what it leaves.

@@ -14,7 +14,7 @@ use rmtl_envs::Schema;
 
 use crate::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions, ViewRole};
 use crate::input::{EncoderConfig, NumericField, StateBatch, StateEncoder};
-use crate::moments::{DenseOptimizers, Moments};
+use crate::parameter::moments::{DenseOptimizers, Moments};
 use crate::parameter::{self, LearningRates, NamedTensors, OptimizerConfig, ParameterError, host};
 use crate::pass::Pass;
 use crate::progress::Annealed;

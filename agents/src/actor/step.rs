@@ -11,7 +11,7 @@ use crate::critic::Values;
 use crate::embedding::{SparseGradient, norm};
 use crate::input::StateBatch;
 use crate::loss::{AgentInput, AtFloor, FloorRows, Losses};
-use crate::moments::Moments;
+use crate::parameter::moments::Moments;
 use crate::parameter::{gradient_norm, host};
 use crate::pass::Pass;
 use crate::progress::Progress;

@@ -17,8 +17,8 @@ use super::{Actor, Network};
 use crate::backbone::{Backbone, ViewRole};
 use crate::embedding::{SparseGradient, inner_product, norm};
 use crate::loss::Losses;
-use crate::moments::Moments;
 use crate::parameter::host;
+use crate::parameter::moments::Moments;
 use crate::pass::Pass;
 use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput};
 

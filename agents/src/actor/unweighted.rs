@@ -19,7 +19,7 @@ impl Actor {
     ) -> Gradients {
         let leaves = self.encoder.leaves(batch.states);
         let predictions = self.network.forward(leaves.fields.clone(), batch.states, pass);
-        let losses = extra.of_tasks(predictions.probabilities.clone(), &batch.labels, batch.counts.as_ref());
+        let losses = extra.of_tasks(&predictions, &batch.labels, batch.counts.as_ref());
         let agent = batch.agent(extra, &predictions);
         let terms = extra.values(&predictions, &batch.labels, &losses, &leaves.fields, agent.as_ref());
         let total = terms.into_iter().fold(losses.mean_dim(0).sum(), |sum, (_, term)| sum + term);

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::Network;
 use crate::embedding::{SparseGradient, norm};
-use crate::moments::Moments;
+use crate::parameter::moments::Moments;
 use crate::parameter::{Clip, gradient_norm};
 
 /// The gradients of an update, of the network and of the tables, view by view.

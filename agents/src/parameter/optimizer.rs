@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use crate::moments::Moments;
+pub use crate::parameter::moments::Moments;
 
 /// `[optimizer]` of a run file: how the actor's parameters move.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,7 +1,7 @@
 //! The entries of the tasks' gradients, for weightings that need more of them than inner products.
 
 use super::Gram;
-use crate::state::inner_product;
+use crate::embedding::inner_product;
 
 /// Every task's gradient on the parameters that the tasks share.
 #[derive(Clone, Debug, Default, PartialEq)]

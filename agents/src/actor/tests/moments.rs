@@ -1,7 +1,7 @@
 //! Weightings of entries, and optimisers with moments of other gradients.
 
 use super::*;
-use crate::optimizer::{Clip, Moments};
+use crate::parameter::{Clip, Moments};
 use crate::weighting::{ParameterGradients, TaskGradients};
 
 /// Multiplies the tasks' gradients, and remembers them.
@@ -38,7 +38,7 @@ const NONE: fn() -> LossesConfig = LossesConfig::default;
 fn moved(actor: &mut Actor, update: impl FnOnce(&mut Actor)) -> Vec<(String, Vec<f64>)> {
     let before = actor.weights();
     update(actor);
-    let of = |(name, tensor): (&String, &crate::weights::NamedTensor)| {
+    let of = |(name, tensor): (&String, &crate::parameter::NamedTensor)| {
         let pairs = tensor.values.iter().zip(&before[name].values);
         (name.clone(), pairs.map(|(new, old)| f64::from(*new) - f64::from(*old)).collect())
     };

@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::optimizer::{DenseOptimizer, OptimizerConfig};
+use crate::parameter::{DenseOptimizer, OptimizerConfig};
 
 /// Whose gradient the moments of the optimisers are of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

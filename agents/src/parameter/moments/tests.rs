@@ -5,9 +5,9 @@ use burn::tensor::TensorData;
 use serde::Deserialize;
 
 use super::*;
-use crate::encoder::host;
-use crate::state::testing::schema;
-use crate::state::{EmbeddingTable, SparseGradient, SparseOptimizer, SparseOptimizerConfig};
+use crate::embedding::testing::schema;
+use crate::embedding::{EmbeddingTable, SparseGradient, SparseOptimizer, SparseOptimizerConfig};
+use crate::parameter::host;
 use crate::stream::Streams;
 
 /// A file of `tests/golden/moments`.
