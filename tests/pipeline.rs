@@ -342,7 +342,7 @@ fn an_epochs_mean_loss_is_that_of_its_rows() {
     // DWA's weights in the third epoch, given how much the last batch counts beside a whole one.
     let weights = |share: f64| -> Vec<f64> {
         let powers = ["click", "cart", "buy"].map(|task| {
-            let losses = values(&format!("pretrain/task_loss/{task}"));
+            let losses = values(&format!("pretrain/loss/{task}"));
             let sum = |epoch: usize| -> f64 {
                 let losses = &losses[epoch * batches..(epoch + 1) * batches];
                 losses[..batches - 1].iter().sum::<f64>() + share * losses[batches - 1]

@@ -208,7 +208,7 @@ mod tests {
     fn a_bare_key_finds_the_full_one() {
         assert_eq!(likely("gamma"), ["critic.gamma", "backbone.apem.gamma"]);
         assert_eq!(likely("learning_rate")[..2], ["optimizer.learning_rate", "critic.learning_rate"]);
-        assert_eq!(likely("lambda"), ["weighting.critic.lambda"]);
+        assert_eq!(likely("lambda"), ["weighting.critic.lambda", "weighting.sdmgrad.lambda"]);
         assert_eq!(likely("optimizer.learning_rat"), ["optimizer.learning_rate"]);
         assert_eq!(likely("sed"), ["seed"]);
         assert_eq!(likely("number_loss.watch"), ["number_losses.watch"]);

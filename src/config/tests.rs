@@ -1,5 +1,5 @@
 use super::*;
-use rmtl_envs::{CategoricalField, Task};
+use rmtl_envs::{CategoricalField, NumericField, Task};
 
 const MINIMAL: &str = "
 [data]
@@ -264,6 +264,12 @@ fn every_shipped_run_file_can_be_used() {
         if n_tasks == 3 {
             schema.tasks.push(Task { name: "return".into(), after: Some("buy".into()), number: None });
         }
+        let dataset = rmtl_ingest::DatasetFile::read(&file.data.dataset).unwrap();
+        schema.numeric.extend(dataset.numeric.into_iter().map(|name| NumericField {
+            name,
+            mean: 0.0,
+            standard_deviation: 1.0,
+        }));
         file.check(&schema).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         assert!(file.data.dataset.is_file(), "{}: {}", path.display(), file.data.dataset.display());
         n_files += 1;
