@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::config::ConfigError;
+use crate::log::tags::Phase;
 use crate::metric::MetricError;
 
 /// Why a training or an evaluation failed. Messages say where, what was expected, what was found and what to do.
@@ -41,22 +42,8 @@ pub enum Error {
     #[error("{0}")]
     Device(String),
     /// A loss that is not a number.
-    #[error(
-        "{phase}, step {step}: the loss is {loss} because of the {part}, training stopped; {kept}. \
-         Try a lower `{}`, or look at the losses and gradient norms in TensorBoard", part.rate()
-    )]
-    Diverged {
-        /// The phase.
-        phase: &'static str,
-        /// Its step.
-        step: u64,
-        /// Who has made it so.
-        part: Learner,
-        /// The loss.
-        loss: f64,
-        /// Where the last good parameters are.
-        kept: String,
-    },
+    #[error(transparent)]
+    Diverged(#[from] Diverged),
     /// Ctrl-C or another signal.
     #[error("interrupted in phase {phase}, step {step}")]
     Interrupted {
@@ -68,6 +55,36 @@ pub enum Error {
     /// Parts of the command line or the data that contradict one another.
     #[error("{0}")]
     Usage(String),
+}
+
+/// A training whose loss is not a number.
+#[derive(Debug, Error)]
+#[error(
+    "{phase}, step {step}: the loss is {loss} because of the {part}, training stopped{}. \
+     Try a lower `{}`, or look at the losses and gradient norms in TensorBoard",
+    models.iter().map(|models| format!("; {models}")).collect::<String>(), part.rate()
+)]
+pub struct Diverged {
+    /// The phase.
+    pub phase: &'static str,
+    /// Its step.
+    pub step: u64,
+    /// Who has made it so.
+    pub part: Learner,
+    /// The loss.
+    pub loss: f64,
+    /// Where the last good parameters are, once whoever has the run folder has said so.
+    pub models: Option<String>,
+}
+
+impl Diverged {
+    /// Fails where `loss`, which `part` has in a step of a phase, is not a number.
+    pub fn check(part: Learner, (phase, step): (Phase, u64), loss: f64) -> std::result::Result<(), Self> {
+        if loss.is_finite() {
+            return Ok(());
+        }
+        Err(Self { phase: phase.name(), step, part, loss, models: None })
+    }
 }
 
 /// Who learns.

@@ -33,4 +33,5 @@ pub mod phase;
 pub mod run;
 pub mod schedule;
 pub mod statistics;
+pub mod streams;
 pub mod trainer;

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use rmtl_agents::input::BatchReader;
+use rmtl_agents::parameter::NamedTensors;
 use rmtl_agents::stream::Streams;
 use rmtl_agents::weighting::{LossWeighting, WeightingConfig};
 use rmtl_envs::{Dataset, Schema, Split};
 
 use crate::config::{Criterion, RunFile};
-use crate::error::{Error, Learner, Result};
 use crate::interrupt::Interrupt;
 use crate::log::Logger;
 use crate::log::tags::{self, Phase};
@@ -18,6 +18,7 @@ use crate::memory;
 use crate::observer::Observer;
 use crate::output::folder::RunFolder;
 use crate::output::report::PhaseTiming;
+use crate::streams;
 
 /// A run: its settings, its data, and where its numbers go.
 pub struct Run<'a> {
@@ -41,6 +42,8 @@ pub struct Run<'a> {
     pub timings: Vec<(Phase, PhaseTiming)>,
     /// What a reader of the report must know.
     pub warnings: Vec<String>,
+    /// The best parameters of a training that could not go on.
+    pub last_good: Option<NamedTensors>,
 }
 
 impl<'a> Run<'a> {
@@ -64,7 +67,9 @@ impl<'a> Run<'a> {
 
     /// A weighting at its first step, within the bounds of the run file.
     pub fn weighting(&self, config: &WeightingConfig) -> Box<dyn LossWeighting> {
-        self.config.weights.around(config.init(self.schema().n_tasks(), self.streams.named("weighting")))
+        self.config
+            .weights
+            .around(config.init(self.schema().n_tasks(), self.streams.named(streams::WEIGHTING)))
     }
 
     /// What the early stop looks at.
@@ -103,20 +108,6 @@ impl<'a> Run<'a> {
         if !self.warnings.contains(&message) {
             self.warn(message);
         }
-    }
-
-    /// Fails where a loss is not a number.
-    pub fn check_loss(
-        &self,
-        part: Learner,
-        (phase, step): (Phase, u64),
-        loss: f64,
-        keep: impl FnOnce() -> String,
-    ) -> Result<()> {
-        if loss.is_finite() {
-            return Ok(());
-        }
-        Err(Error::Diverged { phase: phase.name(), step, part, loss, kept: keep() })
     }
 
     /// Whether this step (counted from 1) is logged.

@@ -8,11 +8,11 @@ use rmtl_envs::Dataset;
 
 use crate::config::RunFile;
 use crate::device::device;
-use crate::error::{Error, Result};
+use crate::error::{Diverged, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::log::{JsonlSink, Logger, Sink, TensorBoardSink};
 use crate::observer::{Observer, Unobserved};
-use crate::output::folder::{REPORT_FILE, REPORT_PAGE, RunFolder, TENSORBOARD};
+use crate::output::folder::{Model, REPORT_FILE, REPORT_PAGE, RunFolder, TENSORBOARD};
 use crate::output::report::Report;
 use crate::run::Run;
 use crate::schedule;
@@ -72,9 +72,19 @@ impl<'a> Trainer<'a> {
         let Self { config, dataset, device, observer, interrupt, mut warnings } = self;
         let logger = logger(config, dataset, folder, &observer)?;
         warnings.extend(dataset.manifest.warnings.iter().map(|warning| warning.message.clone()));
-        let streams = Streams::new(config.seed);
-        let timings = Vec::new();
-        Ok(Run { config, dataset, device, streams, folder, logger, observer, interrupt, timings, warnings })
+        Ok(Run {
+            config,
+            dataset,
+            device,
+            streams: Streams::new(config.seed),
+            folder,
+            logger,
+            observer,
+            interrupt,
+            timings: Vec::new(),
+            warnings,
+            last_good: None,
+        })
     }
 }
 
@@ -85,11 +95,34 @@ impl<'a> Trainer<'a> {
 pub fn run(mut run: Run<'_>) -> Result<Report> {
     let result = schedule::run(&mut run);
     run.logger.flush();
-    if matches!(result, Err(Error::Interrupted { .. })) && run.folder.has_models() {
-        let models = run.folder.path().join("model");
-        run.observer.warn(&format!("the models trained so far are in {}", models.display()));
+    result.map_err(|error| match error {
+        Error::Diverged(diverged) => Diverged { models: Some(keep_last_good(&run)), ..diverged }.into(),
+        Error::Interrupted { .. } | Error::Metric(_) => {
+            run.observer.warn(&keep_last_good(&run));
+            error
+        }
+        error => error,
+    })
+}
+
+/// Saves the best parameters of a training that could not go on; tells where they and the models before them are.
+fn keep_last_good(run: &Run<'_>) -> String {
+    if let Some(weights) = &run.last_good {
+        return match run.folder.save(Model::LastGood, weights) {
+            Ok(()) => {
+                let path = run.folder.model_path(Model::LastGood);
+                format!("the best parameters so far are in {}", path.display())
+            }
+            Err(error) => error.to_string(),
+        };
     }
-    result
+    match run.folder.has_models() {
+        true => {
+            let models = run.folder.path().join("model");
+            format!("the models of the phases before are in {}", models.display())
+        }
+        false => "nothing was validated yet".into(),
+    }
 }
 
 /// Writes `report.json` and `report.md`.

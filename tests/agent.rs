@@ -248,10 +248,16 @@ fn a_joint_run_that_no_number_comes_out_of_keeps_the_best_actor() {
     let error = bench.try_train("run", &joint(&set)).unwrap_err();
     let critics = Learner::Critics;
     assert!(
-        matches!(error, LaunchError::Run(Error::Diverged { phase: "joint", part, .. }) if part == critics),
+        matches!(&error, LaunchError::Run(Error::Diverged(of)) if of.phase == "joint" && of.part == critics),
         "{error}"
     );
     assert!(error.to_string().contains("`critic.learning_rate`"), "{error}");
+    let kept = bench.path("run/model/last_good.safetensors");
+    assert!(
+        error.to_string().contains(&format!("; the best parameters so far are in {}.", kept.display())),
+        "{error}"
+    );
+    assert!(kept.is_file());
     assert!(bench.path("run/model/baseline.safetensors").is_file());
 }
 

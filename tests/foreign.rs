@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use burn::module::{Module, ParamId, list_param_ids};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
+use rand::RngExt;
 use rmtl::config::RunFile;
 use rmtl::log::{self, Sink, SinkSettings};
 use rmtl_agents::backbone::heads::flatten;
@@ -14,8 +15,10 @@ use rmtl_agents::backbone::{self, Backbone, Input, Predictions, ViewRole};
 use rmtl_agents::layer::linear;
 use rmtl_agents::loss::{self, LossInput, LossTerm, Setting};
 use rmtl_agents::pass::Pass;
+use rmtl_agents::policy::exploration::{self, Exploration, Explore};
 use rmtl_agents::stream::Stream;
 use rmtl_agents::weighting::{self, Gram, LossWeighting, TaskWeighting};
+use rmtl_envs::Row;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +88,33 @@ impl weighting::Settings for LastTwice {
     }
 }
 
+/// Now and then the opposite of what the actor predicts.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+struct Contrary {
+    share: f64,
+}
+
+impl exploration::Settings for Contrary {
+    fn check(&self) -> Result<(), String> {
+        if (0.0..=1.0).contains(&self.share) { Ok(()) } else { Err("`share` is no share".into()) }
+    }
+
+    fn init(&self, _n_tasks: usize, stream: Stream) -> Box<dyn Explore> {
+        struct Draws(f64, Stream);
+        impl Explore for Draws {
+            fn explore(&mut self, _rows: &[Row], actions: &mut [f32]) {
+                for action in actions {
+                    if self.1.random_bool(self.0) {
+                        *action = 1.0 - *action;
+                    }
+                }
+            }
+        }
+        Box::new(Draws(self.share, stream))
+    }
+}
+
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Confidence {
@@ -148,6 +178,7 @@ fn run_file() -> String {
     backbone::register::<Split>("split", "a layer on shared tables and one on a task's own");
     weighting::register::<LastTwice>("last_twice", "the last task counts twice");
     loss::register::<Confidence>("confidence", "predictions stay near one half");
+    exploration::register::<Contrary>("contrary", "now and then the opposite of the prediction");
     log::register::<Remember>("remember", "keeps tags");
     let parts = "[log.sinks.remember]\n[losses.confidence]\nstrength = 0.1\n";
     RUN.replace("[backbone.esmm]\nbottom = [32, 16]\ntower = [8]\n", "[backbone.split]\npenalty = 0.01\n")
@@ -200,6 +231,41 @@ fn a_weighting_of_another_crate_weighs() {
 }
 
 #[test]
+fn an_exploration_of_another_crate_acts_under_both_schedules_and_is_written_down() {
+    let bench = Workbench::with(DATASET, &run_file());
+    assert!(Exploration::summaries().iter().any(|(name, _)| *name == "contrary"));
+    let joint = "schedule.joint={pretrain={max_epochs=1}, training={max_epochs=1}}";
+    let policy =
+        |schedule: &str, share: f64| format!("schedule.{schedule}.collect.policy.contrary.share={share}");
+    let two_stage = |share| policy("two_stage", share);
+    for (name, set) in [
+        ("contrary", vec![two_stage(0.5)]),
+        ("contrary-again", vec![two_stage(0.5)]),
+        ("contrary-redrawn", vec![two_stage(0.5), "replay.resample_actions=true".into()]),
+        ("contrary-never", vec![two_stage(0.0)]),
+        ("contrary-joint", vec![joint.into(), policy("joint", 0.5)]),
+        ("contrary-joint-never", vec![joint.into(), policy("joint", 0.0)]),
+    ] {
+        bench.train(name, &set.iter().map(String::as_str).collect::<Vec<_>>());
+        let written = RunFile::read(&bench.path(&format!("{name}/run.toml")), &[]).unwrap();
+        assert_eq!(written.schedule.collect().policy.name(), "contrary");
+        let share = if name.ends_with("never") { "share = 0.0" } else { "share = 0.5" };
+        assert!(written.to_toml().unwrap().contains(&format!("collect.policy.contrary]\n{share}")), "{name}");
+    }
+    let metrics = |name: &str| bench.read(&format!("{name}/metrics.jsonl"));
+    assert_eq!(metrics("contrary"), metrics("contrary-again"));
+    let reward = |name: &str| {
+        let metrics = metrics(name);
+        let line = metrics.lines().find(|line| line.contains("collect/reward_mean/click")).unwrap();
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["value"].as_f64().unwrap()
+    };
+    for (acts, never) in [("contrary", "contrary-never"), ("contrary-joint", "contrary-joint-never")] {
+        assert!(reward(acts) < reward(never), "{} {}", reward(acts), reward(never));
+    }
+    assert_ne!(metrics("contrary"), metrics("contrary-redrawn"));
+}
+
+#[test]
 fn a_log_destination_that_cannot_be_had_leaves_no_folder() {
     let bench = Workbench::with(DATASET, &(run_file().replace("remember]\n", "remember]\nis_full = true\n")));
     let error = bench.try_train("run", &[]).unwrap_err().to_string();
@@ -215,6 +281,17 @@ fn mistakes_in_their_settings_are_found_where_they_are() {
         ("[backbone.split]", "[backbone.splitt]", "did you mean `split`?"),
         ("[log.sinks.remember]", "[log.sinks.remembr]", "did you mean `remember`?"),
         ("strength = 0.1", "strength = -1.0", "[losses.confidence]: `strength` is negative"),
+        ("[log.sinks.remember]", "[schedule.two_stage.collect.policy.contary]", "did you mean `contrary`?"),
+        (
+            "[log.sinks.remember]",
+            "[schedule.two_stage.collect.policy.contrary]\nshar = 0.1",
+            "did you mean `share`?",
+        ),
+        (
+            "[log.sinks.remember]",
+            "[schedule.two_stage.collect.policy.contrary]\nshare = 2.0",
+            "`collect.policy.contrary`: `share` is no share",
+        ),
     ] {
         let bench = Workbench::with(DATASET, &run_file().replace(from, to));
         let error = bench.try_train("run", &[]).unwrap_err().to_string();

@@ -8,12 +8,8 @@
 //! # use rmtl_agents::{actor::*, backbone::BackboneConfig, input::BatchReader, input::EncoderConfig, loss::*, parameter::OptimizerConfig};
 //! # use rmtl_agents::{pass::Pass, stream::Streams, weighting::WeightingConfig};
 //! # use rmtl_envs::*;
-//! # let schema = Schema {
-//! #     categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 3, n_values: 1 }],
-//! #     numeric: vec![],
-//! #     tasks: vec![Task { name: "click".into(), after: None, number: None }],
-//! # };
-//! # let row = |user, label| RowValues { categorical: user, numeric: &[], labels: label, time: 0, end: SessionEnd::Terminated, oracle: &[], targets: &[], weight: &[] };
+//! # let schema = Schema::of_ids(&[("user", 3)], &[("click", None)]);
+//! # let row = |user, label| RowValues { categorical: user, labels: label, end: SessionEnd::Terminated, ..RowValues::default() };
 //! # let table = LogTable::from_rows(&schema, [row(&[1], &[1]), row(&[2], &[0])]);
 //! # let device = burn::tensor::Device::default();
 //! # let backbone: BackboneConfig = serde_json::from_str(r#"{"shared_bottom":{"bottom":[4],"tower":[4]}}"#)?;

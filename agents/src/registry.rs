@@ -220,26 +220,54 @@ impl Visitor<'_> for NameOf {
     }
 }
 
-/// The schema of a choice: exactly one of the tables `name = settings`.
-pub(crate) fn choice_schema(kinds: Vec<(&'static str, Schema)>) -> Schema {
-    let tables = kinds.into_iter().map(|(name, settings)| {
-        json_schema!({
+/// The schema of a choice: exactly one of the tables `name = settings`, or the name alone of a kind without settings.
+pub(crate) fn choice_schema(kinds: impl IntoIterator<Item = (&'static str, Option<Schema>)>) -> Schema {
+    let alternative = |(name, settings): (&'static str, Option<Schema>)| match settings {
+        None => json_schema!({ "type": "string", "const": name }).to_value(),
+        Some(settings) => json_schema!({
             "type": "object",
             "properties": { name: settings },
             "additionalProperties": false,
             "required": [name],
         })
-        .to_value()
-    });
-    let tables: Vec<Value> = tables.collect();
-    json_schema!({ "oneOf": tables })
+        .to_value(),
+    };
+    let alternatives: Vec<Value> = kinds.into_iter().map(alternative).collect();
+    json_schema!({ "oneOf": alternatives })
 }
 
+/// How a built-in kind of a [`choice!`] is read, written and published: as a table of its settings, or by its name alone
+/// where it is listed `as bare`.
+macro_rules! kind {
+    (read $variant:ident) => {
+        $variant.newtype_variant()
+    };
+    (read bare $variant:ident) => {
+        $variant.unit_variant().map(|()| Default::default())
+    };
+    (write $config:ident as $name:ident of $choice:ident to $serializer:ident) => {
+        $serializer.serialize_newtype_variant(stringify!($choice), 0, $name, $config)
+    };
+    (write bare $config:ident as $name:ident of $choice:ident to $serializer:ident) => {{
+        let _ = $config;
+        $serializer.serialize_unit_variant(stringify!($choice), 0, $name)
+    }};
+    (schema $config:ty, $generator:ident) => {
+        Some($generator.subschema_for::<$config>())
+    };
+    (schema bare $config:ty, $generator:ident) => {
+        None
+    };
+}
+
+pub(crate) use kind;
+
 /// A choice of a run file, `[<sort>.<name>]`: an enum over the built-in files, each of which exports `Config`, and over what
-/// is in a [`Registry`]; with its names, and read, written and published as one table `name = settings`.
+/// is in a [`Registry`]; with its names, and read, written and published as one table `name = settings`. A kind without
+/// settings that is listed `as bare` is its name alone.
 macro_rules! choice {
     ($(#[$doc:meta])* $choice:ident in $registry:ident of $trait:ty {
-        $($file:ident => $name:ident: $summary:literal),+ $(,)?
+        $($file:ident => $name:ident $(as $form:ident)?: $summary:literal),+ $(,)?
     }) => {
         $(pub mod $file;)+
 
@@ -294,7 +322,7 @@ macro_rules! choice {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let name = self.name();
                 match self {
-                    $(Self::$name(config) => serializer.serialize_newtype_variant(stringify!($choice), 0, name, config),)+
+                    $(Self::$name(config) => $crate::registry::kind!(write $($form)? config as name of $choice to serializer),)+
                     Self::External(external) => serializer.serialize_newtype_variant(stringify!($choice), 0, name, external),
                 }
             }
@@ -314,7 +342,7 @@ macro_rules! choice {
                         use serde::de::VariantAccess;
                         let (name, variant) = data.variant_seed($crate::registry::NameOf::variant($registry.names()))?;
                         match name {
-                            $(stringify!($file) => variant.newtype_variant().map($choice::$name),)+
+                            $(stringify!($file) => $crate::registry::kind!(read $($form)? variant).map($choice::$name),)+
                             name => $registry.read(name, variant.newtype_variant()?).map($choice::External),
                         }
                     }
@@ -329,8 +357,9 @@ macro_rules! choice {
             }
 
             fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                let mut kinds = vec![$((stringify!($file), generator.subschema_for::<$file::Config>())),+];
-                kinds.extend($registry.schemas(generator));
+                let mut kinds = vec![$((stringify!($file), $crate::registry::kind!(schema $($form)? $file::Config, generator))),+];
+                let external = $registry.schemas(generator).into_iter();
+                kinds.extend(external.map(|(name, schema)| (name, Some(schema))));
                 $crate::registry::choice_schema(kinds)
             }
         }

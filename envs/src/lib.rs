@@ -8,12 +8,8 @@
 //! ```
 //! # use rmtl_envs::*;
 //! # fn actor(_: &[Row]) -> Vec<f32> { vec![0.3] }
-//! # let schema = Schema {
-//! #     categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 3, n_values: 1 }],
-//! #     numeric: vec![],
-//! #     tasks: vec![Task { name: "click".into(), after: None, number: None }],
-//! # };
-//! # let row = |user, end| RowValues { categorical: user, numeric: &[], labels: &[1], time: 0, end, oracle: &[], targets: &[], weight: &[] };
+//! # let schema = Schema::of_ids(&[("user", 3)], &[("click", None)]);
+//! # let row = |user, end| RowValues { categorical: user, labels: &[1], end, ..RowValues::default() };
 //! # let table = LogTable::from_rows(
 //! #     &schema, [row(&[1], SessionEnd::Continues), row(&[1], SessionEnd::Terminated)]);
 //! let sessions = Sessions::of(&table);

@@ -78,6 +78,23 @@ pub struct NumberScale {
 }
 
 impl Schema {
+    /// Of fields with one id a row, by name and vocabulary size, and of tasks whose label is 0 or 1, by name and the task it
+    /// comes after: what a log in memory, an example or a test begins with.
+    pub fn of_ids(fields: &[(&str, u32)], tasks: &[(&str, Option<&str>)]) -> Self {
+        let field = |&(name, vocabulary_size): &(&str, u32)| CategoricalField {
+            name: name.into(),
+            vocabulary_size,
+            n_values: 1,
+        };
+        let task = |&(name, after): &(&str, Option<&str>)| Task {
+            name: name.into(),
+            after: after.map(Into::into),
+            number: None,
+        };
+        let (categorical, tasks) = (fields.iter().map(field).collect(), tasks.iter().map(task).collect());
+        Self { categorical, numeric: Vec::new(), tasks }
+    }
+
     /// Whether the label of any task is a number: its rows have targets beside labels.
     pub fn has_numbers(&self) -> bool {
         self.tasks.iter().any(|task| task.number.is_some())

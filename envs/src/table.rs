@@ -31,10 +31,11 @@ pub const MAX_ROWS: u32 = u32::MAX - 1;
 pub struct Row(pub u32);
 
 /// What comes after a row.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[repr(u8)]
 pub enum SessionEnd {
     /// The next row belongs to the same session.
+    #[default]
     Continues = 0,
     /// The session is over.
     Terminated = 1,
@@ -42,8 +43,8 @@ pub enum SessionEnd {
     Cut = 2,
 }
 
-/// The values of one row, on their way into a table.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The values of one row, on their way into a table; by default none, in a session that goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RowValues<'a> {
     /// Ids: `[slot]`, each below its field's vocabulary size, or [`PADDING`](crate::PADDING).
     pub categorical: &'a [u32],

@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use rmtl_agents::backbone::BackboneConfig;
 use rmtl_agents::loss::LossesConfig;
+use rmtl_agents::policy::exploration::Exploration;
 use rmtl_agents::weighting::WeightingConfig;
 use rmtl_ingest::DatasetFile;
 use serde::Serialize;
@@ -24,6 +25,8 @@ pub(super) enum Kind {
     Weightings,
     /// `[losses.<name>]`
     Losses,
+    /// `collect.policy.<name>` of a schedule
+    Explorations,
     /// `[log.sinks.<name>]`, of other crates alone
     Sinks,
     /// Every key of a run file; with `--json` its JSON Schema, for editors
@@ -62,6 +65,7 @@ pub(super) fn command(kind: Kind, json: bool) -> Result<()> {
         Kind::Backbones => named(BackboneConfig::summaries()),
         Kind::Weightings => named(WeightingConfig::summaries()),
         Kind::Losses => named(LossesConfig::summaries()),
+        Kind::Explorations => named(Exploration::summaries()),
         Kind::Sinks => named(Sinks::summaries()),
         Kind::Keys => keys::all().iter().map(|(key, summary)| Entry::new(key, summary)).collect(),
         Kind::Datasets => datasets(Path::new("configs/datasets"))?,

@@ -100,12 +100,13 @@ impl RunFile {
         self.critic.check().map_err(section("critic"))?;
         self.schedule.check().map_err(section(&format!("schedule.{}", self.schedule.name())))?;
         self.replay.check().map_err(section("replay"))?;
-        if self.replay.resample_actions && !self.schedule.collect().policy.is_memoryless() {
-            return Err(section("replay")(
-                "`resample_actions` draws every action by itself, and the noise of `ornstein_uhlenbeck` wanders along a \
-                 session; use `actor_noise` or `uniform`, or leave `resample_actions` out"
-                    .into(),
-            ));
+        let policy = &self.schedule.collect().policy;
+        if self.replay.resample_actions && !policy.is_memoryless() {
+            return Err(section("replay")(format!(
+                "`resample_actions` draws every action by itself, and the noise of `{}` wanders along a session; use \
+                 `actor_noise` or `uniform`, or leave `resample_actions` out",
+                policy.name()
+            )));
         }
         if self.log.every == 0 {
             return Err(section("log")("`every` must be at least 1; found 0".into()));

@@ -75,7 +75,8 @@ impl Schedule {
         if self.collect().n_lanes == 0 {
             return Err("`collect.n_lanes` must be at least 1; found 0".into());
         }
-        self.collect().policy.check().map_err(|message| format!("`collect.policy`: {message}"))?;
+        let policy = &self.collect().policy;
+        policy.check().map_err(|message| format!("`collect.policy.{}`: {message}", policy.name()))?;
         match self {
             Self::TwoStage(two_stage) => {
                 two_stage.weighted.check("weighted", &two_stage.pretrain)?;
@@ -162,7 +163,7 @@ impl Joint {
 }
 
 /// Filling the replay by walking the training sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CollectConfig {
     /// Which actions are taken.

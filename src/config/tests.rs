@@ -1,5 +1,7 @@
 use super::*;
-use rmtl_envs::{CategoricalField, NumericField, Task};
+use rmtl_agents::policy::Exploration;
+use rmtl_agents::policy::exploration::actor_noise;
+use rmtl_envs::{NumericField, Task};
 
 const MINIMAL: &str = "
 [data]
@@ -21,16 +23,7 @@ fn message(text: &str, overrides: &[&str]) -> String {
 }
 
 fn schema(chain: bool) -> Schema {
-    let task = |name: &str, after: Option<&str>| Task {
-        name: name.into(),
-        after: after.map(Into::into),
-        number: None,
-    };
-    Schema {
-        categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 4, n_values: 1 }],
-        numeric: vec![],
-        tasks: vec![task("click", None), task("buy", chain.then_some("click"))],
-    }
+    Schema::of_ids(&[("user", 4)], &[("click", None), ("buy", chain.then_some("click"))])
 }
 
 #[test]
@@ -88,9 +81,15 @@ fn an_override_replaces_whatever_choice_was_made() {
     assert_eq!(stop(&resolved, "early_stop.weighted=[1,2]"), EarlyStop::Weighted(vec![1.0, 2.0]));
     assert_eq!(stop(&resolved, "early_stop=minimum"), EarlyStop::Minimum);
     let uniform = read(MINIMAL, &["schedule.two_stage.collect.policy=uniform"]).unwrap().to_toml().unwrap();
+    assert!(uniform.contains("policy = \"uniform\"\n"), "{uniform}");
     let policy = "schedule.two_stage.collect.policy.actor_noise.standard_deviation=0.2";
-    let expected = rmtl_agents::policy::Exploration::ActorNoise { standard_deviation: 0.2 };
-    assert_eq!(read(&uniform, &[policy]).unwrap().schedule.collect().policy, expected);
+    let expected = actor_noise::Config { standard_deviation: 0.2 };
+    assert_eq!(
+        read(&uniform, &[policy]).unwrap().schedule.collect().policy,
+        Exploration::ActorNoise(expected)
+    );
+    let found = message(MINIMAL, &["schedule.two_stage.collect.policy=unifrm"]);
+    assert!(found.contains("`unifrm` (did you mean `uniform`?)"), "{found}");
 }
 
 #[test]

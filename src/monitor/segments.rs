@@ -96,29 +96,19 @@ impl Segments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rmtl_envs::{CategoricalField, RowValues, Schema, Task};
+    use rmtl_envs::{RowValues, Schema};
 
     #[test]
     fn means_by_hand() {
-        let field = |name: &str| CategoricalField { name: name.into(), vocabulary_size: 4, n_values: 1 };
-        let task = |name: &str| Task { name: name.into(), after: None, number: None };
-        let schema = Schema {
-            categorical: vec![field("item"), field("user")],
-            numeric: vec![],
-            tasks: vec![task("click"), task("buy")],
-        };
+        let schema = Schema::of_ids(&[("item", 4), ("user", 4)], &[("click", None), ("buy", None)]);
         use SessionEnd::{Continues, Cut, Terminated};
         // A known user whose session ends after two rows, an unknown one whose session of one row is cut.
         let rows = [([1, 2], Continues), ([0, 2], Terminated), ([1, 0], Cut)];
         let values = rows.iter().map(|(ids, end)| RowValues {
             categorical: ids,
-            numeric: &[],
             labels: &[0, 0],
-            time: 0,
             end: *end,
-            oracle: &[],
-            targets: &[],
-            weight: &[],
+            ..RowValues::default()
         });
         let table = LogTable::from_rows(&schema, values);
         let means = |key_slot| {

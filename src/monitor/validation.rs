@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use rmtl_agents::actor::Actor;
 use rmtl_agents::critic::Critic;
+use rmtl_agents::parameter::NamedTensors;
 use rmtl_envs::Split;
 
 use super::critic_health::CriticHealth;
@@ -12,7 +13,6 @@ use crate::config::Criterion;
 use crate::error::Result;
 use crate::log::tags::{self, Phase};
 use crate::metric::NumberMetrics;
-use crate::output::folder::Model;
 use crate::phase::evaluate::{Evaluator, Scores};
 use crate::run::Run;
 
@@ -110,8 +110,7 @@ impl<'a> Validation<'a> {
         }
         let predictions = self.split.predict(averaged.as_ref().unwrap_or(actor));
         // Fails where predictions are no numbers: the model has diverged since the last validation.
-        let scores =
-            self.split.score(&predictions).inspect_err(|_| run.observer.warn(&self.keep_best(run)))?;
+        let scores = self.split.score(&predictions)?;
         log(run, phase, step, &scores);
         if let Some(critic) = critic {
             self.critics = self.diagnosis.measure(run, (phase, step), critic, &self.split, &predictions);
@@ -143,21 +142,9 @@ impl<'a> Validation<'a> {
         self.best_value().map(|value| format!("best {} {value:.4}", self.criterion.name()))
     }
 
-    /// Saves the best actor of a training that cannot go on; tells where it is.
-    pub(crate) fn keep_best(&self, run: &Run<'_>) -> String {
-        let Some(best) = &self.best else {
-            return match run.folder.has_models() {
-                true => "nothing was validated yet, the models of the phases before are in the run folder's model/".into(),
-                false => "nothing was validated yet".into(),
-            };
-        };
-        match run.folder.save(Model::LastGood, &best.actor.weights()) {
-            Ok(()) => format!(
-                "the best parameters so far are in {}",
-                run.folder.model_path(Model::LastGood).display()
-            ),
-            Err(error) => error.to_string(),
-        }
+    /// The best parameters so far.
+    pub(crate) fn best_weights(&self) -> Option<NamedTensors> {
+        self.best.as_ref().map(|best| best.actor.weights())
     }
 
     /// What the training gave.

@@ -10,6 +10,7 @@ use super::rollout::{Rollout, Tally};
 use crate::error::{Error, Result};
 use crate::log::tags::{self, Phase};
 use crate::run::{PhaseClock, Run};
+use crate::streams;
 
 /// What the critics learn from.
 pub struct Collected {
@@ -34,7 +35,7 @@ pub fn collect(run: &mut Run<'_>, actor: &Actor) -> Result<Collected> {
     let reader = run.reader(Split::Train);
     let mut policy = FrozenPolicy::new(predict(&reader, actor), n_tasks);
     let sessions = Sessions::of(&run.dataset.train);
-    let mut walk = Rollout::new(run, &sessions, run.config.schedule.collect().n_lanes, "collect");
+    let mut walk = Rollout::new(run, &sessions, run.config.schedule.collect().n_lanes, streams::COLLECT);
     let mut replay = Replay::new(&run.config.replay, n_rows, n_tasks);
     let mut tally = Tally::new(n_tasks);
     let mut step = 0;

@@ -69,9 +69,7 @@ pub fn critics(
         td.redraw(&mut policy);
         step += 1;
         let is_logged = run.is_logged(step);
-        let done = td.learn(run, (phase, step, is_logged), &mut policy, |_| {
-            "the pretrained actor is in the run folder's model/".into()
-        })?;
+        let done = td.learn(run, (phase, step, is_logged), &mut policy)?;
         if step % config.soft_update_every == 0 {
             td.critic.soft_update();
         }

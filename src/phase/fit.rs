@@ -16,12 +16,12 @@ use rmtl_envs::{Row, Split, Task};
 use super::joint::OnlineCritics;
 use super::row_counts::RowCounts;
 use crate::config::FitConfig;
-use crate::error::{Learner, Result};
+use crate::error::{Diverged, Learner, Result};
 use crate::log::tags::{self, Part, Phase};
 use crate::metric::correlation;
 use crate::monitor::floor::FloorShares;
 use crate::monitor::negative::NegativeWeights;
-use crate::monitor::segments::Segments;
+use crate::monitor::segments::{Segments, WeightsBySegment};
 use crate::monitor::validation::{Fitted, Kept, Validation};
 use crate::run::{PhaseClock, Run};
 
@@ -29,7 +29,7 @@ use crate::run::{PhaseClock, Run};
 pub struct Fit<'a, 'b> {
     /// The phase it is logged as.
     pub phase: Phase,
-    /// Prefix of its random streams. Phases that are to be compared share one, and so see the same batches and masks.
+    /// Prefix of its random [`streams`](crate::streams).
     pub streams: &'static str,
     /// Epochs, early stop and learning rates.
     pub config: FitConfig,
@@ -75,11 +75,34 @@ impl Assembled {
 }
 
 /// Trains `actor` and gives the parameters that did best on the validation split.
-pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<Fitted> {
+///
+/// # Errors
+/// The training cannot go on; `run` has the parameters that did best so far.
+pub fn fit(run: &mut Run<'_>, actor: Actor, fit: Fit<'_, '_>) -> Result<Fitted> {
+    let mut validation = Validation::new(run, fit.config.patience);
+    match train(run, actor, fit, &mut validation) {
+        Ok(weights) => {
+            let fitted = Fitted { weights, ..validation.into_fitted() };
+            warn_of_unfinished_annealing(run, &fitted.best);
+            Ok(fitted)
+        }
+        Err(error) => {
+            run.last_good = validation.best_weights();
+            Err(error)
+        }
+    }
+}
+
+/// Gives the mean loss weights by segment, where there are critics.
+fn train(
+    run: &mut Run<'_>,
+    mut actor: Actor,
+    mut fit: Fit<'_, '_>,
+    validation: &mut Validation<'_>,
+) -> Result<Option<WeightsBySegment>> {
     let phase = fit.phase;
     let schema = run.schema();
     let train = run.reader(Split::Train);
-    let mut validation = Validation::new(run, fit.config.patience);
     let losses = bind_losses(run, &fit.critics);
     let mut segments = fit.critics.get().map(|_| Segments::new(train.table, run.key_slot()));
     let mut shuffle = run.streams.named(&format!("{}/shuffle", fit.streams));
@@ -116,15 +139,11 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
         let mut assembled = batches.first().map(|rows| read(rows));
         for (index, &rows) in batches.iter().enumerate() {
             let Some(current) = assembled.take() else { break };
-            run.interrupt
-                .check(phase, step)
-                .inspect_err(|_| run.observer.warn(&validation.keep_best(run)))?;
+            run.interrupt.check(phase, step)?;
             step += 1;
             let is_logged = run.is_logged(step);
             if let Critics::Learning(online) = &mut fit.critics {
-                online.before_actor(run, &mut actor, (phase, step, planned_steps), |run| {
-                    validation.keep_best(run)
-                })?;
+                online.before_actor(run, &mut actor, (phase, step, planned_steps))?;
             }
             let batch = current.for_actor(fit.critics.get().filter(|_| asks_critics).map(Critic::values));
             let rates = fit.config.learning_rates(&run.config.optimizer, step, planned_steps);
@@ -158,7 +177,7 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
             // Weights are no numbers where the critics' values are none.
             let part =
                 if done.weights.iter().all(|w| w.is_finite()) { Learner::Actor } else { Learner::Critics };
-            run.check_loss(part, (phase, step), done.loss, || validation.keep_best(run))?;
+            Diverged::check(part, (phase, step), done.loss)?;
             let is_validated = is_validated(index as u64 + 1, n_batches, fit.config.evaluations_per_epoch);
             if is_validated {
                 validation.record(run, (phase, step), &actor, fit.critics.get())?;
@@ -176,11 +195,8 @@ pub fn fit(run: &mut Run<'_>, mut actor: Actor, mut fit: Fit<'_, '_>) -> Result<
     negative.report(run, phase);
     floors.report(run, phase);
     run.finish_phase(phase, clock, step);
-    let fitted = validation.into_fitted();
-    warn_of_unfinished_annealing(run, &fitted.best);
     let tasks = run.schema().tasks.iter().map(|task| task.name.clone());
-    let weights = segments.map(|segments| segments.means(tasks));
-    Ok(Fitted { weights, ..fitted })
+    Ok(segments.map(|segments| segments.means(tasks)))
 }
 
 /// Where parameters could not be chosen, for lack of final ones.

@@ -16,6 +16,7 @@ use crate::log::tags::Phase;
 use crate::monitor::diagnosis::log_calibration;
 use crate::monitor::validation::Kept;
 use crate::run::{PhaseClock, Run};
+use crate::streams;
 
 /// Updates of the critics whose mean TD loss is reported.
 const WINDOW: u64 = 50;
@@ -51,9 +52,7 @@ impl OnlineCritics<'_> {
             self.td.sample(0.0);
             self.td.redraw(policy);
             let is_logged = run.is_logged(step);
-            let done = self.td.learn(run, (phase, step, is_logged), policy, |_| {
-                "the actor has not moved yet; a pretrained one is in the run folder's model/".into()
-            })?;
+            let done = self.td.learn(run, (phase, step, is_logged), policy)?;
             self.td.critic.soft_update();
             clock.advance(rows);
             progress.advance(rows as u64);
@@ -72,7 +71,6 @@ impl OnlineCritics<'_> {
         run: &mut Run<'_>,
         actor: &mut Actor,
         (phase, step, planned): (Phase, u64, u64),
-        kept: impl Fn(&Run<'_>) -> String,
     ) -> Result<()> {
         let reader = run.reader(Split::Train);
         for critic_step in 0..self.critic_steps {
@@ -84,7 +82,7 @@ impl OnlineCritics<'_> {
             self.td.sample((step - 1) as f64 / planned as f64);
             self.td.redraw(&mut OnlinePolicy(actor));
             let is_logged = critic_step + 1 == self.critic_steps && run.is_logged(step);
-            self.td.learn(run, (phase, step, is_logged), &mut TargetPolicy(actor), &kept)?;
+            self.td.learn(run, (phase, step, is_logged), &mut TargetPolicy(actor))?;
         }
         Ok(())
     }
@@ -109,7 +107,7 @@ pub fn joint(
     let transitions = replay.len() as u64;
     let sessions = Sessions::of(&run.dataset.train);
     let td = TdLearner::new(run, actor.encoder(), replay, &mean_returns, WINDOW);
-    let walk = Rollout::new(run, &sessions, n_lanes, "joint");
+    let walk = Rollout::new(run, &sessions, n_lanes, streams::JOINT);
     let mut online = OnlineCritics { td, walk, critic_steps, n_actor_updates: 0 };
     online.warm_up(run, &mut policy, critic_warmup_steps)?;
     let weighting = run.weighting(&run.config.weighting);
@@ -119,7 +117,7 @@ pub fn joint(
         actor.with_target(tau),
         Fit {
             phase: Phase::Joint,
-            streams: "weighted",
+            streams: streams::WEIGHTED,
             config: schedule.training.fit(&schedule.pretrain),
             start_counts: true,
             weighting,

@@ -30,15 +30,15 @@ impl<'a> Rollout<'a> {
     /// At the start of the training sessions; `streams` is the prefix of its random streams.
     pub(super) fn new(run: &Run<'a>, sessions: &'a Sessions, n_lanes: usize, streams: &str) -> Self {
         let schedule = &run.config.schedule;
-        let collect = schedule.collect();
+        let (collect, n_tasks) = (schedule.collect(), run.schema().n_tasks());
         let config = EnvironmentConfig { n_lanes, reward: schedule.reward(), max_session_rows: None };
         let mut walk = Self {
             environment: SessionEnv::new(&run.dataset.train, sessions, config)
                 .paid_by(run.config.rewards(run.schema())),
             n_sessions: sessions.len() as u32,
             order: run.streams.named(&format!("{streams}/order")),
-            explorer: Explorer::new(collect.policy, run.streams.named(&format!("{streams}/actions"))),
-            n_tasks: run.schema().n_tasks(),
+            explorer: collect.policy.init(n_tasks, run.streams.named(&format!("{streams}/actions"))),
+            n_tasks,
             cut_rows: run.config.replay.cut_rows,
         };
         walk.restart();
@@ -65,8 +65,7 @@ impl<'a> Rollout<'a> {
         replay: &mut Replay,
         tally: &mut Tally,
     ) -> usize {
-        let mut actions = self.explorer.starting_from(policy, reader, self.environment.rows());
-        self.explorer.explore(self.environment.rows(), &mut actions);
+        let actions = self.explorer.actions(policy, reader, self.environment.rows());
         let walked = self.environment.step(&actions);
         for (lane, action) in actions.chunks_exact(self.n_tasks).enumerate() {
             let is_cut = walked.next[lane] == Some(walked.rows[lane]);

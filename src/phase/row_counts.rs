@@ -8,6 +8,7 @@ use rmtl_envs::Row;
 
 use crate::error::{Error, Result};
 use crate::run::Run;
+use crate::streams::NEGATIVES;
 
 /// The training rows of a run. Drawn from a stream of its own, they are the same in all its phases.
 pub(super) struct RowCounts {
@@ -35,7 +36,7 @@ impl RowCounts {
         if rates.is_empty() && local.is_empty() && !table.has_weight() {
             return Ok((Self { tasks: Vec::new() }, table.rows().collect()));
         }
-        let mut stream = run.streams.named("negatives");
+        let mut stream = run.streams.named(NEGATIVES);
         let mut kept: Vec<Option<Vec<bool>>> = vec![None; table.n_tasks()];
         for (task, &rate) in rates.iter().enumerate().filter(|(_, rate)| **rate < 1.0) {
             let mut counts = |row: Row| table.labels(row)[task] == 1 || stream.random::<f64>() < rate;

@@ -8,10 +8,11 @@ use rmtl_agents::replay::{Replay, TransitionBatch, TransitionRule};
 use rmtl_agents::stream::Stream;
 use rmtl_envs::Split;
 
-use crate::error::{Learner, Result};
+use crate::error::{Diverged, Learner, Result};
 use crate::log::tags::{self, Part, Phase};
 use crate::monitor::alarm::CriticAlarms;
 use crate::run::Run;
+use crate::streams::CRITICS;
 
 /// Critics that learn, and what they learn from.
 pub(super) struct TdLearner<'a> {
@@ -42,13 +43,14 @@ impl<'a> TdLearner<'a> {
     ) -> Self {
         let (config, schedule) = (&run.config.critic, &run.config.schedule);
         let CriticConfig { gamma, n_steps, smoothing, .. } = *config;
-        let stream = |name: &str| run.streams.named(&format!("critics/{name}"));
+        let stream = |name: &str| run.streams.named(&format!("{CRITICS}/{name}"));
         let redraws = run.config.replay.resample_actions;
         Self {
             critic: Critic::new(config, run.schema(), encoder, mean_returns, &run.streams, &run.device),
             n_updates: 0,
             rule: TransitionRule { rewards: run.config.rewards(run.schema()), gamma, n_steps, smoothing },
-            redraws: redraws.then(|| Explorer::new(schedule.collect().policy, stream("actions"))),
+            redraws: redraws
+                .then(|| schedule.collect().policy.init(run.schema().n_tasks(), stream("actions"))),
             draws: stream("replay"),
             masks: stream("dropout"),
             smoothing: stream("smoothing"),
@@ -75,8 +77,7 @@ impl<'a> TdLearner<'a> {
     /// Draws their actions anew, where the run file asks for it: those of `policy`, with exploration.
     pub(super) fn redraw(&mut self, policy: &mut dyn Policy) {
         if let Some(explorer) = &mut self.redraws {
-            self.sampled.actions = explorer.starting_from(policy, &self.reader, &self.sampled.rows);
-            explorer.explore(&self.sampled.rows, &mut self.sampled.actions);
+            self.sampled.actions = explorer.actions(policy, &self.reader, &self.sampled.rows);
         }
     }
 
@@ -87,7 +88,6 @@ impl<'a> TdLearner<'a> {
         run: &mut Run<'_>,
         (phase, step, is_logged): (Phase, u64, bool),
         policy: &mut dyn Policy,
-        kept: impl FnOnce(&Run<'_>) -> String,
     ) -> Result<CriticStep> {
         let transitions = self.rule.read(&self.reader, &self.sampled, policy, &mut self.smoothing);
         let done = self.critic.step(&transitions, &mut Pass::training(&mut self.masks), is_logged);
@@ -98,7 +98,7 @@ impl<'a> TdLearner<'a> {
         if is_logged {
             self.log(run, phase, step, &done);
         }
-        run.check_loss(Learner::Critics, (phase, step), done.loss, || kept(run))?;
+        Diverged::check(Learner::Critics, (phase, step), done.loss)?;
         Ok(done)
     }
 

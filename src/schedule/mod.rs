@@ -16,6 +16,7 @@ use crate::output::folder::Model;
 use crate::output::report::Report;
 use crate::phase::{CriticSummary, Critics, Fit, fit};
 use crate::run::Run;
+use crate::streams;
 
 use joint::side_by_side;
 use results::report;
@@ -60,7 +61,7 @@ fn untrained(run: &Run<'_>) -> Actor {
 fn pretrain(run: &mut Run<'_>, weighting: &WeightingConfig) -> Result<Kept> {
     let pretrain = Fit {
         phase: Phase::Pretrain,
-        streams: "pretrain",
+        streams: streams::PRETRAIN,
         config: run.config.schedule.pretrain(),
         start_counts: false,
         weighting: run.weighting(weighting),
@@ -75,7 +76,7 @@ fn pretrain(run: &mut Run<'_>, weighting: &WeightingConfig) -> Result<Kept> {
 fn equal_budget(run: &mut Run<'_>, start: Actor, config: FitConfig) -> Result<Kept> {
     let fit_of_budget = Fit {
         phase: Phase::EqualBudget,
-        streams: "weighted",
+        streams: streams::WEIGHTED,
         config,
         start_counts: true,
         weighting: run.weighting(&equal_weights()),

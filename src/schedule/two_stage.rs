@@ -8,6 +8,7 @@ use crate::monitor::Fitted;
 use crate::output::folder::Model;
 use crate::phase::{Critics, Fit, collect, critics, fit};
 use crate::run::Run;
+use crate::streams;
 
 /// Pretrain → collect → critics → weighted, and weighted once more with all weights 1.
 pub(super) fn two_stage(run: &mut Run<'_>, schedule: &TwoStage) -> Result<Trained> {
@@ -20,7 +21,7 @@ pub(super) fn two_stage(run: &mut Run<'_>, schedule: &TwoStage) -> Result<Traine
     let config = schedule.weighted.fit(&schedule.pretrain);
     let weighted = Fit {
         phase: Phase::Weighted,
-        streams: "weighted",
+        streams: streams::WEIGHTED,
         config,
         start_counts: true,
         weighting: run.weighting(&run.config.weighting),

@@ -7,7 +7,7 @@ use crate::parameter::host;
 use crate::pass::Pass;
 use crate::weighting::Settings as _;
 use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput, equal, famo};
-use rmtl_envs::{CategoricalField, LogTable, Row, RowValues, SessionEnd, Task};
+use rmtl_envs::{LogTable, Row, RowValues, SessionEnd};
 
 mod annealing;
 mod moments;
@@ -24,28 +24,16 @@ impl LossWeighting for Given {
 }
 
 fn schema() -> Schema {
-    let task = |name: &str, after: Option<&str>| Task {
-        name: name.into(),
-        after: after.map(Into::into),
-        number: None,
-    };
-    Schema {
-        categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 3, n_values: 1 }],
-        numeric: vec![],
-        tasks: vec![task("click", None), task("buy", Some("click"))],
-    }
+    Schema::of_ids(&[("user", 3)], &[("click", None), ("buy", Some("click"))])
 }
 
 fn table(schema: &Schema) -> LogTable {
     let row = |id: &'static u32, labels: &'static [u8], time| RowValues {
         categorical: std::slice::from_ref(id),
-        numeric: &[],
         labels,
         time,
         end: SessionEnd::Terminated,
-        oracle: &[],
-        targets: &[],
-        weight: &[],
+        ..RowValues::default()
     };
     LogTable::from_rows(schema, [row(&1, &[1, 0], 0), row(&2, &[0, 0], 1)])
 }

@@ -3,7 +3,7 @@
 mod updates;
 
 use burn::tensor::{Device, Tensor};
-use rmtl_envs::{CategoricalField, LogTable, Reward, Rewards, Row, RowValues, Schema, SessionEnd, Task};
+use rmtl_envs::{LogTable, Reward, Rewards, Row, RowValues, Schema, SessionEnd};
 
 use super::{Critic, CriticConfig};
 use crate::input::{BatchReader, EncoderConfig, StateEncoder};
@@ -16,29 +16,17 @@ use crate::stream::Streams;
 pub(super) const GAMMA: f64 = 0.5;
 
 pub(super) fn schema(vocabulary_size: u32) -> Schema {
-    let task = |name: &str, after: Option<&str>| Task {
-        name: name.into(),
-        after: after.map(Into::into),
-        number: None,
-    };
-    Schema {
-        categorical: vec![CategoricalField { name: "position".into(), vocabulary_size, n_values: 1 }],
-        numeric: vec![],
-        tasks: vec![task("click", None), task("buy", Some("click"))],
-    }
+    Schema::of_ids(&[("position", vocabulary_size)], &[("click", None), ("buy", Some("click"))])
 }
 
 /// Rows of `(id, labels, end)`.
 pub(super) fn table(schema: &Schema, rows: &[(u32, [u8; 2], SessionEnd)]) -> LogTable {
     let values = rows.iter().zip(0..).map(|((id, labels, end), time)| RowValues {
         categorical: std::slice::from_ref(id),
-        numeric: &[],
         labels,
         time,
         end: *end,
-        oracle: &[],
-        targets: &[],
-        weight: &[],
+        ..RowValues::default()
     });
     LogTable::from_rows(schema, values)
 }

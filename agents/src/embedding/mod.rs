@@ -6,12 +6,7 @@
 //!
 //! ```
 //! # use rmtl_agents::{embedding::*, stream::Streams};
-//! # use rmtl_envs::{CategoricalField, Schema, Task};
-//! # let schema = Schema {
-//! #     categorical: vec![CategoricalField { name: "user".into(), vocabulary_size: 9, n_values: 1 }],
-//! #     numeric: vec![],
-//! #     tasks: vec![Task { name: "click".into(), after: None, number: None }],
-//! # };
+//! # let schema = rmtl_envs::Schema::of_ids(&[("user", 9)], &[("click", None)]);
 //! let mut table = EmbeddingTable::new(&schema, 4, &mut Streams::new(7).named("init"));
 //! let mut optimizer = SparseOptimizer::new(SparseOptimizerConfig::default(), table.n_rows(), table.dim());
 //! let mut coalescer = GradientCoalescer::default();

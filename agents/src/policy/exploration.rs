@@ -1,143 +1,156 @@
 //! Exploration: from the policy's actions to those that are taken.
+//!
+//! A kind is one file with a `Config` that implements [`Settings`], and one line in the list below; one of another crate
+//! is the same and a call of [`register`].
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use rand::RngExt;
-use rand_distr::{Distribution, Normal, StandardNormal};
 use rmtl_envs::Row;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::Policy;
 use crate::input::BatchReader;
+use crate::registry::{Written, choice};
 use crate::stream::Stream;
 
-/// Which actions are taken while the replay is filled. All are clipped to [0, 1].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Exploration {
-    /// The actor's prediction plus independent normal noise.
-    ActorNoise {
-        /// Standard deviation of the noise.
-        #[serde(default = "small")]
-        standard_deviation: f64,
-    },
-    /// The actor's prediction plus noise that wanders along a session, `x ← (1 − θ) x + σ ε`, 0 before its first row: the
-    /// Ornstein–Uhlenbeck process of DDPG (Lillicrap et al., ICLR 2016) at unit time steps. DDPG's values are θ 0.15 and σ 0.2, for
-    /// actions in [−1, 1]; the default σ is the same share of [0, 1].
-    OrnsteinUhlenbeck {
-        /// θ, the share of the noise that is lost from row to row.
-        #[serde(default = "reversion")]
-        reversion: f64,
-        /// σ, the standard deviation of what is added at a row.
-        #[serde(default = "small")]
-        standard_deviation: f64,
-    },
-    /// Uniform in [0, 1], whatever the state.
-    Uniform,
+/// Explores on its way through sessions.
+pub trait Explore: Send {
+    /// Whether the policy's actions count. Where they do not, the policy is not evaluated and zeros stand for them.
+    fn needs_policy(&self) -> bool {
+        true
+    }
+
+    /// Turns the policy's actions in `rows` into those that are taken; [`Explorer`] then clips them to [0, 1].
+    ///
+    /// # Shapes
+    /// - actions: `[row, task]`, row-major
+    fn explore(&mut self, rows: &[Row], actions: &mut [f32]);
+
+    /// Takes in where the sessions of the rows explored last go on; `None`, or the row itself, = no further row is
+    /// walked.
+    fn go_on(&mut self, _rows: &[Row], _next: &[Option<Row>]) {}
+}
+
+/// The settings of an exploration: `collect.policy.<name>` of a schedule.
+pub trait Settings: Send + Sync {
+    /// Settings that between them turn every switch, for the tests that every exploration passes.
+    fn variants() -> Vec<Self>
+    where
+        Self: Sized + Default,
+    {
+        vec![Self::default()]
+    }
+
+    /// Why these settings cannot work, in words for the author of the run file.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Whether an action can be drawn by itself, without those before it in the session.
+    fn is_memoryless(&self) -> bool {
+        true
+    }
+
+    /// The exploration at the start of every session, its draws from `stream`.
+    fn init(&self, n_tasks: usize, stream: Stream) -> Box<dyn Explore>;
+}
+
+choice! {
+    /// Which actions are taken while the replay is filled. All are clipped to [0, 1].
+    Exploration in EXPLORATIONS of dyn Settings {
+        actor_noise => ActorNoise: "the actor's prediction plus independent normal noise",
+        ornstein_uhlenbeck => OrnsteinUhlenbeck: "the actor's prediction plus noise that wanders along a session",
+        uniform => Uniform as bare: "uniform in [0, 1], whatever the state",
+    }
 }
 
 impl Default for Exploration {
     fn default() -> Self {
-        Self::ActorNoise { standard_deviation: small() }
+        Self::ActorNoise(actor_noise::Config::default())
     }
 }
 
-fn small() -> f64 {
-    0.1
-}
-
-fn reversion() -> f64 {
-    0.15
+/// Makes an exploration of another crate known to run files as `collect.policy.<name>` of a schedule. Called before a
+/// run file is read.
+///
+/// ```
+/// # use rmtl_agents::{policy::{self, Explore, Settings}, stream::Stream};
+/// # use rmtl_envs::Row;
+/// # use serde::{Deserialize, Serialize};
+/// /// The policy's actions, a share of the way towards one half.
+/// #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
+/// #[serde(deny_unknown_fields, default)]
+/// struct Cautious { share: f32 }
+///
+/// impl Settings for Cautious {
+///     fn init(&self, _n_tasks: usize, _stream: Stream) -> Box<dyn Explore> {
+///         Box::new(self.clone())
+///     }
+/// }
+///
+/// impl Explore for Cautious {
+///     fn explore(&mut self, _rows: &[Row], actions: &mut [f32]) {
+///         actions.iter_mut().for_each(|action| *action += self.share * (0.5 - *action));
+///     }
+/// }
+///
+/// exploration::register::<Cautious>("cautious", "predictions drawn towards one half");
+/// ```
+///
+/// # Panics
+/// If the name stands for something else already.
+pub fn register<S: Settings + Written>(name: &'static str, summary: &'static str) {
+    EXPLORATIONS.register::<S>(name, summary, |settings| Arc::new(settings));
 }
 
 impl Exploration {
-    /// Why these settings cannot work, in words for the author of the run file.
+    /// See [`Settings::check`].
     pub fn check(&self) -> Result<(), String> {
-        let (name, deviation) = match *self {
-            Self::ActorNoise { standard_deviation } => ("actor_noise", standard_deviation),
-            Self::OrnsteinUhlenbeck { reversion, .. } if !(0.0..=1.0).contains(&reversion) => {
-                return Err(format!(
-                    "`ornstein_uhlenbeck.reversion` is a share in [0, 1]; found {reversion}"
-                ));
-            }
-            Self::OrnsteinUhlenbeck { standard_deviation, .. } => ("ornstein_uhlenbeck", standard_deviation),
-            Self::Uniform => return Ok(()),
-        };
-        if (0.0..=1e6).contains(&deviation) {
-            return Ok(());
-        }
-        Err(format!("`{name}.standard_deviation` must be a number from 0 to 1e6; found {deviation}"))
+        self.settings().check()
     }
 
-    /// Whether an action can be drawn by itself, without those before it in the session.
+    /// See [`Settings::is_memoryless`].
     pub fn is_memoryless(&self) -> bool {
-        !matches!(self, Self::OrnsteinUhlenbeck { .. })
+        self.settings().is_memoryless()
+    }
+
+    /// See [`Settings::init`].
+    pub fn init(&self, n_tasks: usize, stream: Stream) -> Explorer {
+        Explorer(self.settings().init(n_tasks, stream))
     }
 }
 
 /// An [`Exploration`] on its way through sessions.
-pub struct Explorer {
-    exploration: Exploration,
-    stream: Stream,
-    /// Where a session is, and its noise there.
-    noise: HashMap<Row, Vec<f32>>,
-}
+pub struct Explorer(Box<dyn Explore>);
 
 impl Explorer {
-    /// At the start of every session.
-    pub fn new(exploration: Exploration, stream: Stream) -> Self {
-        Self { exploration, stream, noise: HashMap::new() }
+    /// The actions that are taken in `rows`, `[row, task]` row-major: those of `policy`, explored.
+    pub fn actions(&mut self, policy: &mut dyn Policy, reader: &BatchReader<'_>, rows: &[Row]) -> Vec<f32> {
+        let mut actions = match self.0.needs_policy() {
+            true => policy.actions(reader, rows),
+            false => vec![0.0; rows.len() * reader.table.n_tasks()],
+        };
+        self.explore(rows, &mut actions);
+        actions
     }
 
-    /// What [`Explorer::explore`] starts from: the policy's actions in `rows`, or anything where they do not count.
-    pub fn starting_from(&self, policy: &mut dyn Policy, reader: &BatchReader<'_>, rows: &[Row]) -> Vec<f32> {
-        match self.exploration {
-            Exploration::Uniform => vec![0.0; rows.len() * reader.table.n_tasks()],
-            _ => policy.actions(reader, rows),
-        }
-    }
-
-    /// Turns the policy's actions in `rows` into those that are taken.
-    ///
-    /// # Shapes
-    /// - actions: `[row, task]`, row-major
+    /// Turns the policy's actions in `rows`, `[row, task]` row-major, into those that are taken.
     pub fn explore(&mut self, rows: &[Row], actions: &mut [f32]) {
-        let stream = &mut self.stream;
-        match self.exploration {
-            Exploration::Uniform => actions.iter_mut().for_each(|action| *action = stream.random()),
-            Exploration::ActorNoise { standard_deviation } => {
-                let noise =
-                    Normal::new(0.0, standard_deviation as f32).expect("checked: finite, not negative");
-                actions
-                    .iter_mut()
-                    .for_each(|action| *action = (*action + noise.sample(stream)).clamp(0.0, 1.0));
-            }
-            Exploration::OrnsteinUhlenbeck { reversion, standard_deviation } => {
-                let (kept, deviation) = (1.0 - reversion as f32, standard_deviation as f32);
-                let n_tasks = actions.len() / rows.len().max(1);
-                for (&row, actions) in rows.iter().zip(actions.chunks_exact_mut(n_tasks.max(1))) {
-                    let mut noise = self.noise.remove(&row).unwrap_or_else(|| vec![0.0; n_tasks]);
-                    for (x, action) in noise.iter_mut().zip(actions) {
-                        let draw: f32 = StandardNormal.sample(stream);
-                        *x = kept * *x + deviation * draw;
-                        *action = (*action + *x).clamp(0.0, 1.0);
-                    }
-                    self.noise.insert(row, noise);
-                }
-            }
-        }
+        self.0.explore(rows, actions);
+        actions.iter_mut().for_each(|action| *action = action.clamp(0.0, 1.0));
     }
 
-    /// Where the sessions of the rows explored last go on; `None`, or the row itself, = no further row is walked.
+    /// See [`Explore::go_on`].
     pub fn go_on(&mut self, rows: &[Row], next: &[Option<Row>]) {
-        for (row, next) in rows.iter().zip(next) {
-            let noise = self.noise.remove(row);
-            if let (Some(noise), Some(next)) = (noise, next.filter(|next| next != row)) {
-                self.noise.insert(next, noise);
-            }
-        }
+        self.0.go_on(rows, next);
     }
+}
+
+/// Refuses a standard deviation that is not from 0 to 1e6.
+fn check_deviation(deviation: f64) -> Result<(), String> {
+    if (0.0..=1e6).contains(&deviation) {
+        return Ok(());
+    }
+    Err(format!("`standard_deviation` must be a number from 0 to 1e6; found {deviation}"))
 }
 
 #[cfg(test)]
@@ -145,79 +158,75 @@ mod tests {
     use super::*;
     use crate::stream::Streams;
 
-    fn explorer(exploration: Exploration) -> Explorer {
-        Explorer::new(exploration, Streams::new(1).named("actions"))
+    fn explorer(exploration: &Exploration) -> Explorer {
+        exploration.init(2, Streams::new(1).named("actions"))
     }
 
-    const WANDERING: Exploration =
-        Exploration::OrnsteinUhlenbeck { reversion: 0.25, standard_deviation: 0.01 };
-
     #[test]
-    fn explored_actions_stay_probabilities() {
-        for exploration in [
-            Exploration::Uniform,
-            Exploration::ActorNoise { standard_deviation: 0.5 },
-            Exploration::OrnsteinUhlenbeck { reversion: 0.15, standard_deviation: 0.5 },
-        ] {
-            let mut actions = vec![0.9; 1000];
-            let rows: Vec<Row> = (0..500).map(Row).collect();
-            explorer(exploration).explore(&rows, &mut actions);
+    fn explored_actions_stay_probabilities_and_come_from_the_stream_alone() {
+        let wide = |text: &str| serde_json::from_str(text).unwrap();
+        let mut explorations = Exploration::variants();
+        explorations.push(wide(r#"{"actor_noise":{"standard_deviation":0.5}}"#));
+        explorations.push(wide(r#"{"ornstein_uhlenbeck":{"standard_deviation":0.5}}"#));
+        let rows: Vec<Row> = (0..500).map(Row).collect();
+        for exploration in explorations {
+            let explored = || {
+                let mut actions = vec![0.9; 1000];
+                explorer(&exploration).explore(&rows, &mut actions);
+                actions
+            };
+            let actions = explored();
             assert!(actions.iter().all(|action| (0.0..=1.0).contains(action)), "{exploration:?}");
             assert!(actions.iter().any(|action| *action != 0.9), "{exploration:?}");
+            assert_eq!(actions, explored(), "{exploration:?}");
         }
-        let mut still = vec![0.25; 4];
-        let quiet = Exploration::ActorNoise { standard_deviation: 0.0 };
-        explorer(quiet).explore(&[Row(0), Row(1)], &mut still);
-        assert_eq!(still, [0.25; 4]);
     }
 
     #[test]
-    fn noise_wanders_along_a_session_and_starts_anew_with_the_next() {
-        let mut explorer = explorer(WANDERING);
-        let mut draws = explorer.stream.clone();
-        let mut draw = || -> f32 { StandardNormal.sample(&mut draws) };
-        let mut step = |rows: [u32; 2], next: [Option<u32>; 2]| {
-            let mut actions = [0.5; 2];
-            explorer.explore(&rows.map(Row), &mut actions);
-            explorer.go_on(&rows.map(Row), &next.map(|row| row.map(Row)));
-            actions.map(|action| action - 0.5)
-        };
-        let close = |found: [f32; 2], expected: [f32; 2]| {
-            assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}, {expected:?}");
-        };
-        // Two lanes of one task: the session of row 0 goes on to row 1, that of row 7 is over and row 8 starts one.
-        let first = step([0, 7], [Some(1), None]);
-        let noise = [0.01 * draw(), 0.01 * draw()];
-        close(first, noise);
-        let second = step([1, 8], [Some(1), None]);
-        close(second, [0.75 * noise[0] + 0.01 * draw(), 0.01 * draw()]);
-        // Row 1 was its session's last in the split: when it is met again, another walk begins.
-        close(step([1, 8], [None, None]), [0.01 * draw(), 0.01 * draw()]);
+    fn they_do_what_they_say_of_the_policy_and_of_the_session() {
+        let rows = [Row(0), Row(1)];
+        for exploration in Exploration::all() {
+            let explored = |action: f32| {
+                let mut actions = [action; 4];
+                explorer(&exploration).explore(&rows, &mut actions);
+                actions
+            };
+            assert_eq!(
+                explored(0.25) != explored(0.75),
+                explorer(&exploration).0.needs_policy(),
+                "{exploration:?}"
+            );
+            // The second of two steps, after the first or after the end of a session.
+            let second = |next: [Option<Row>; 2]| {
+                let (mut explorer, mut actions) = (explorer(&exploration), [0.5; 4]);
+                explorer.explore(&rows, &mut actions);
+                explorer.go_on(&rows, &next);
+                actions = [0.5; 4];
+                explorer.explore(&[Row(1), Row(2)], &mut actions);
+                actions
+            };
+            let forgets = second([Some(Row(1)), Some(Row(2))]) == second([None, None]);
+            assert_eq!(forgets, exploration.is_memoryless(), "{exploration:?}");
+        }
     }
 
     #[test]
-    fn wandering_noise_has_the_correlation_it_promises() {
-        let mut explorer = explorer(WANDERING);
-        let mut noise = Vec::new();
-        for row in 0..20_000 {
-            let mut action = [0.5];
-            explorer.explore(&[Row(row)], &mut action);
-            explorer.go_on(&[Row(row)], &[Some(Row(row + 1))]);
-            noise.push(f64::from(action[0]) - 0.5);
-        }
-        let product = |lag: usize| noise.iter().zip(&noise[lag..]).map(|(a, b)| a * b).sum::<f64>();
-        assert!((product(1) / product(0) - 0.75).abs() < 0.02, "{}", product(1) / product(0));
-        // σ² / (1 − (1 − θ)²)
-        let variance = product(0) / noise.len() as f64;
-        assert!((variance / (1e-4 / (1.0 - 0.5625)) - 1.0).abs() < 0.1, "{variance}");
+    fn a_name_alone_stands_for_what_has_no_settings() {
+        let uniform = Exploration::Uniform(uniform::Config {});
+        assert_eq!(serde_json::to_string(&uniform).unwrap(), "\"uniform\"");
+        assert_eq!(serde_json::from_str::<Exploration>("\"uniform\"").unwrap(), uniform);
+        let error = serde_json::from_str::<Exploration>("\"unifrm\"").unwrap_err().to_string();
+        assert!(error.contains("unknown variant `unifrm`") && error.contains("`uniform`"), "{error}");
     }
 
     #[test]
     fn settings_that_cannot_work_are_refused_by_name() {
-        let error =
-            Exploration::OrnsteinUhlenbeck { reversion: 1.5, standard_deviation: 0.1 }.check().unwrap_err();
-        assert!(error.contains("`ornstein_uhlenbeck.reversion`"), "{error}");
-        let error = Exploration::ActorNoise { standard_deviation: f64::NAN }.check().unwrap_err();
-        assert!(error.contains("`actor_noise.standard_deviation`"), "{error}");
+        let refused = |text: &str, key: &str| {
+            let error = serde_json::from_str::<Exploration>(text).unwrap().check().unwrap_err();
+            assert!(error.contains(key), "{error}");
+        };
+        refused(r#"{"ornstein_uhlenbeck":{"reversion":1.5}}"#, "`reversion`");
+        refused(r#"{"ornstein_uhlenbeck":{"standard_deviation":-0.5}}"#, "`standard_deviation`");
+        refused(r#"{"actor_noise":{"standard_deviation":1e7}}"#, "`standard_deviation`");
     }
 }

@@ -1,6 +1,6 @@
 //! Policies: who acts in a state, and what is added to the actions, to explore and to smooth targets.
 
-mod exploration;
+pub mod exploration;
 mod smoothing;
 
 pub use exploration::{Exploration, Explorer};
