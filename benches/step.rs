@@ -86,6 +86,7 @@ fn steps(criterion: &mut Criterion) {
         let config = ActorConfig {
             backbone: backbone.clone(),
             encoder: EncoderConfig { dim: DIM, ..EncoderConfig::default() },
+            interaction: Default::default(),
             optimizer: Default::default(),
             base_rates: None,
         };
@@ -109,6 +110,7 @@ fn steps(criterion: &mut Criterion) {
     let config = ActorConfig {
         backbone: BackboneConfig::all().remove(0),
         encoder: EncoderConfig { dim: DIM, ..EncoderConfig::default() },
+        interaction: Default::default(),
         optimizer: Default::default(),
         base_rates: None,
     };

@@ -12,6 +12,7 @@ use rmtl::config::RunFile;
 use rmtl::log::{self, Sink, SinkSettings};
 use rmtl_agents::backbone::heads::flatten;
 use rmtl_agents::backbone::{self, Backbone, Input, Predictions, ViewRole};
+use rmtl_agents::interaction::InteractionConfig;
 use rmtl_agents::layer::linear;
 use rmtl_agents::loss::{self, LossInput, LossTerm, Setting};
 use rmtl_agents::pass::Pass;
@@ -213,6 +214,32 @@ fn parts_of_another_crate_train_under_every_schedule_and_are_written_down() {
         assert!(written.to_toml().unwrap().contains("penalty = 0.01"));
     }
     assert_eq!(bench.read("foreign-critic/metrics.jsonl"), bench.read("foreign-again/metrics.jsonl"));
+}
+
+#[test]
+fn an_interaction_stands_below_any_backbone_under_every_schedule() {
+    let bench = Workbench::with(DATASET, &run_file());
+    let joint = "schedule.joint={pretrain={max_epochs=1}, training={max_epochs=1}}";
+    // Five categorical fields and the numeric one, of 8; a view that all share and one per task.
+    let (width, n_views) = (6 * 8, 4);
+    let without = bench.train("interaction-none", &[]).parameters.dense;
+    for (name, set, more) in [
+        // A layer of three outputs and three of one read a field more.
+        ("interaction-fm", &["interaction=fm", "ema=0.9"][..], 8 * 3 + 3 * 8),
+        ("interaction-joint", &["interaction=cross", joint], n_views * 2 * (width * width + width)),
+        (
+            "interaction-gradients",
+            &["interaction.cross={n_layers=1, rank=2}", "weighting.imtl={}"],
+            n_views * (2 * width * 2 + width),
+        ),
+    ] {
+        let report = bench.train(name, set);
+        assert_eq!(report.parameters.dense, without + more, "{name}");
+        let auc = report.actors.tasks["click"].auc.unwrap();
+        assert!(auc > 0.55, "{name}: {auc}");
+        let written = RunFile::read(&bench.path(&format!("{name}/run.toml")), &[]).unwrap();
+        assert_ne!(written.interaction, InteractionConfig::None, "{name}");
+    }
 }
 
 #[test]

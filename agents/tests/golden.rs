@@ -10,6 +10,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rmtl_agents::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions};
+use rmtl_agents::interaction::{Cross, Interaction, InteractionConfig};
 use rmtl_agents::loss::{AgentInput, LossesConfig, TaskFacts};
 use rmtl_agents::parameter::{NamedTensor, NamedTensors, OptimizerConfig, collect, host, restore};
 use rmtl_agents::pass::Pass;
@@ -30,6 +31,8 @@ struct Golden {
 #[derive(Deserialize)]
 struct BackboneCase {
     backbone: BackboneConfig,
+    #[serde(default)]
+    interaction: InteractionConfig,
     losses: LossesConfig,
     parents: Vec<Option<usize>>,
     n_fields: usize,
@@ -178,6 +181,22 @@ fn assert_drawn(weighting: &mut dyn LossWeighting, step: &WeightingStep, drawn: 
     }
 }
 
+/// What an actor has between its tables and its predictions.
+#[derive(Module, Debug)]
+struct Network {
+    /// One per view.
+    interaction: Vec<Interaction>,
+    backbone: AnyBackbone,
+}
+
+impl Network {
+    fn forward(&self, views: &[Tensor<3>], pass: &mut Pass<'_>) -> Predictions {
+        let views = views.iter().zip(&self.interaction);
+        let seen: Vec<_> = views.map(|(view, interaction)| interaction.forward(view.clone())).collect();
+        self.backbone.forward(&seen, pass)
+    }
+}
+
 /// Every case of a folder with its name: those that the script has listed, no fewer and no more.
 fn cases<T: DeserializeOwned>(folder: &str) -> Vec<(String, T)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(folder);
@@ -225,7 +244,7 @@ impl Golden {
 }
 
 /// The gradient of every parameter by its name in the golden files.
-fn gradients_of(model: &AnyBackbone, gradients: &Gradients) -> NamedTensors {
+fn gradients_of(model: &Network, gradients: &Gradients) -> NamedTensors {
     struct Visitor<'a>(Vec<String>, &'a Gradients, NamedTensors);
     impl ModuleVisitor for Visitor<'_> {
         fn enter_module(&mut self, name: &str, _container_type: &str) {
@@ -243,46 +262,52 @@ fn gradients_of(model: &AnyBackbone, gradients: &Gradients) -> NamedTensors {
     }
     let mut visitor = Visitor(Vec::new(), gradients, NamedTensors::new());
     model.visit(&mut visitor);
-    unprefixed(visitor.2)
+    visitor.2.into_iter().map(|(path, tensor)| (golden_name(&path), tensor)).collect()
 }
 
-/// Paths below the backbone's own name.
-fn unprefixed(tensors: NamedTensors) -> NamedTensors {
-    tensors.into_iter().map(|(name, tensor)| (name.split_once('.').unwrap().1.to_owned(), tensor)).collect()
+/// A backbone's parameters are called by their paths below its own name, those of an interaction by the whole path.
+fn golden_name(path: &str) -> String {
+    match path.strip_prefix("backbone.") {
+        Some(path) => path.split_once('.').unwrap().1.to_owned(),
+        None => path.to_owned(),
+    }
 }
 
-fn parameters_of(model: &AnyBackbone) -> NamedTensors {
+/// Every parameter by its path, and its name in the golden files.
+fn parameters_of(model: &Network) -> Vec<(String, String, NamedTensor)> {
     let mut tensors = NamedTensors::new();
     collect(model, "network", &mut tensors);
-    unprefixed(unprefixed(tensors))
+    let named = |(path, tensor): (String, NamedTensor)| {
+        let name = golden_name(path.split_once('.').unwrap().1);
+        (path, name, tensor)
+    };
+    tensors.into_iter().map(named).collect()
 }
 
 /// The case's model with the case's weights; both have the same parameters.
-fn model(name: &str, case: &BackboneCase, device: &Device) -> AnyBackbone {
-    let input = Input::unnamed(case.n_fields, case.dim, &case.parents);
+fn model(name: &str, case: &BackboneCase, device: &Device) -> Network {
+    let fields = Input::unnamed(case.n_fields, case.dim, &case.parents);
+    let (width, input) = (fields.width(), case.interaction.seen(fields));
+    case.interaction.check(width).unwrap_or_else(|error| panic!("{name}: {error}"));
     case.backbone.check(&input).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let model = case.backbone.init(&input, &mut Streams::new(1).named("init"), device);
-    let mut variant = NamedTensors::new();
-    collect(&model, "network", &mut variant);
-    let prefix = variant.keys().next().unwrap().splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
-    let weights: NamedTensors = case
-        .weights
-        .iter()
-        .map(|(name, golden)| {
-            (
-                format!("{prefix}.{name}"),
-                NamedTensor { shape: golden.shape.clone(), values: golden.values.clone() },
-            )
-        })
-        .collect();
-    let names = |tensors: &NamedTensors| tensors.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&weights), names(&variant), "{name}");
-    restore(model, "network", &weights).unwrap_or_else(|error| panic!("{name}: {error}"))
+    let mut stream = Streams::new(1).named("init");
+    let model = Network {
+        interaction: case.views.iter().map(|_| case.interaction.init(width, &mut stream, device)).collect(),
+        backbone: case.backbone.init(&input, &mut stream, device),
+    };
+    let parameters = parameters_of(&model);
+    let mut names: Vec<&String> = parameters.iter().map(|(_, name, _)| name).collect();
+    names.sort();
+    assert!(names.into_iter().eq(case.weights.keys()), "{name}");
+    let weights = parameters.into_iter().map(|(path, name, _)| {
+        let Golden { shape, values } = case.weights[&name].clone();
+        (path, NamedTensor { shape, values })
+    });
+    restore(model, "network", &weights.collect()).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 #[test]
 fn every_backbone_matches_pytorch() {
-    let device = Device::default().autodiff();
     let cases = cases::<BackboneCase>("backbones");
     for config in BackboneConfig::all() {
         let of_config = cases.iter().filter(|(_, case)| case.backbone.name() == config.name());
@@ -292,65 +317,81 @@ fn every_backbone_matches_pytorch() {
         };
         assert!(cases.iter().any(has_masks), "{} has golden numbers with dropout", config.name());
     }
-    for (name, case) in cases {
-        let model = model(&name, &case, &device);
-        let views: Vec<Tensor<3>> =
-            case.views.iter().map(|view| view.tensor(&device).require_grad()).collect();
-        let labels: Tensor<2> = case.labels.tensor(&Device::default());
-        let mut masks: VecDeque<Vec<f32>> = case.masks.iter().map(|mask| mask.values.clone()).collect();
-        let mut pass = if masks.is_empty() { Pass::evaluation() } else { Pass::given(&mut masks) };
-        let predictions = model.forward(&views, &mut pass);
-        assert!(masks.is_empty(), "{name}: {} masks are left", masks.len());
-        case.probabilities.assert_close(
-            &host(predictions.probabilities.clone()),
-            |_| true,
-            (&name, "probabilities"),
-        );
-        let given = [
-            ("conditional", &case.conditional, &predictions.conditional),
-            ("imputed", &case.imputed, &predictions.imputed),
-        ];
-        for (what, golden, found) in given {
-            assert_eq!(golden.is_some(), found.is_some(), "{name}: {what}");
-            if let (Some(golden), Some(found)) = (golden, found) {
-                golden.assert_close(&host(found.clone()), |_| true, (&name, what));
-            }
-        }
+    cases.iter().for_each(|(name, case)| check_backbone(name, case));
+}
 
-        let tasks = TaskFacts {
-            losses: Default::default(),
-            parents: case.parents.clone(),
-            positive_rates: vec![0.5; case.parents.len()],
-        };
-        let terms = case.losses.bind(tasks);
-        let losses = terms.of_tasks(&predictions, &labels, None);
-        let terms = terms.values(&predictions, &labels, &losses, &views, None);
-        let bce = losses.mean_dim(0).sum();
-        let loss = terms.into_iter().fold(bce, |sum, (_, term)| sum + term);
-        let expected = Golden { shape: vec![1], values: vec![case.loss] };
-        expected.assert_close(&host(loss.clone()), |_| true, (&name, "loss"));
+#[test]
+fn every_interaction_matches_pytorch_below_two_backbones() {
+    let cases = cases::<BackboneCase>("interactions");
+    let backbones = |is: fn(InteractionConfig) -> bool| {
+        let cases = cases.iter().filter(|(_, case)| is(case.interaction));
+        cases.map(|(_, case)| case.backbone.name()).collect::<BTreeSet<_>>().len()
+    };
+    assert!(backbones(|of| of == InteractionConfig::Fm) >= 2);
+    assert!(backbones(|of| matches!(of, InteractionConfig::Cross(Cross { rank: None, .. }))) >= 2);
+    assert!(backbones(|of| matches!(of, InteractionConfig::Cross(Cross { rank: Some(_), .. }))) >= 2);
+    cases.iter().for_each(|(name, case)| check_backbone(name, case));
+}
 
-        let gradients = loss.backward();
-        let found = gradients_of(&model, &gradients);
-        assert_eq!(found.len(), case.gradients.len(), "{name}: parameters with a gradient");
-        for (parameter, golden) in &case.gradients {
-            golden.assert_close(&found[parameter].values, |_| true, (&name, "gradient of", parameter));
+fn check_backbone(name: &str, case: &BackboneCase) {
+    let device = Device::default().autodiff();
+    let model = model(name, case, &device);
+    let views: Vec<Tensor<3>> = case.views.iter().map(|view| view.tensor(&device).require_grad()).collect();
+    let labels: Tensor<2> = case.labels.tensor(&Device::default());
+    let mut masks: VecDeque<Vec<f32>> = case.masks.iter().map(|mask| mask.values.clone()).collect();
+    let mut pass = if masks.is_empty() { Pass::evaluation() } else { Pass::given(&mut masks) };
+    let predictions = model.forward(&views, &mut pass);
+    assert!(masks.is_empty(), "{name}: {} masks are left", masks.len());
+    case.probabilities.assert_close(
+        &host(predictions.probabilities.clone()),
+        |_| true,
+        (name, "probabilities"),
+    );
+    let given = [
+        ("conditional", &case.conditional, &predictions.conditional),
+        ("imputed", &case.imputed, &predictions.imputed),
+    ];
+    for (what, golden, found) in given {
+        assert_eq!(golden.is_some(), found.is_some(), "{name}: {what}");
+        if let (Some(golden), Some(found)) = (golden, found) {
+            golden.assert_close(&host(found.clone()), |_| true, (name, what));
         }
-        assert_eq!(views.len(), case.view_gradients.len(), "{name}");
-        for (view, golden) in views.iter().zip(&case.view_gradients) {
-            golden.assert_gradient(view, &gradients, (&name, "gradient of a view"));
-        }
+    }
 
-        let gradients = GradientsParams::from_grads(gradients, &model);
-        let optimizer = OptimizerConfig::default();
-        let stepped = optimizer.init().step(optimizer.learning_rate, model, gradients);
-        let found = parameters_of(&stepped);
-        assert!(case.after_adam.keys().eq(case.gradients.keys()), "{name}");
-        for (parameter, golden) in &case.after_adam {
-            let gradient = &case.gradients[parameter].values;
-            let counts = |index: usize| gradient[index].abs() > 1e-6;
-            golden.assert_close(&found[parameter].values, counts, (&name, "after Adam:", parameter));
-        }
+    let tasks = TaskFacts {
+        losses: Default::default(),
+        parents: case.parents.clone(),
+        positive_rates: vec![0.5; case.parents.len()],
+    };
+    let terms = case.losses.bind(tasks);
+    let losses = terms.of_tasks(&predictions, &labels, None);
+    let terms = terms.values(&predictions, &labels, &losses, &views, None);
+    let bce = losses.mean_dim(0).sum();
+    let loss = terms.into_iter().fold(bce, |sum, (_, term)| sum + term);
+    let expected = Golden { shape: vec![1], values: vec![case.loss] };
+    expected.assert_close(&host(loss.clone()), |_| true, (name, "loss"));
+
+    let gradients = loss.backward();
+    let found = gradients_of(&model, &gradients);
+    assert_eq!(found.len(), case.gradients.len(), "{name}: parameters with a gradient");
+    for (parameter, golden) in &case.gradients {
+        golden.assert_close(&found[parameter].values, |_| true, (name, "gradient of", parameter));
+    }
+    assert_eq!(views.len(), case.view_gradients.len(), "{name}");
+    for (view, golden) in views.iter().zip(&case.view_gradients) {
+        golden.assert_gradient(view, &gradients, (name, "gradient of a view"));
+    }
+
+    let gradients = GradientsParams::from_grads(gradients, &model);
+    let optimizer = OptimizerConfig::default();
+    let stepped = optimizer.init().step(optimizer.learning_rate, model, gradients);
+    let found: BTreeMap<String, NamedTensor> =
+        parameters_of(&stepped).into_iter().map(|(_, name, tensor)| (name, tensor)).collect();
+    assert!(case.after_adam.keys().eq(case.gradients.keys()), "{name}");
+    for (parameter, golden) in &case.after_adam {
+        let gradient = &case.gradients[parameter].values;
+        let counts = |index: usize| gradient[index].abs() > 1e-6;
+        golden.assert_close(&found[parameter].values, counts, (name, "after Adam:", parameter));
     }
 }
 

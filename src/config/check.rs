@@ -11,9 +11,11 @@ use super::{ConfigError, RunFile, StartFrom, tasks};
 impl RunFile {
     /// Refuses values that cannot work with this data.
     pub fn check(&self, schema: &Schema) -> Result<(), ConfigError> {
-        let input = self.actor().input(schema);
+        let actor = self.actor();
+        let input = actor.input(schema);
         self.check_values()?;
         self.encoder.check(schema).map_err(section("encoder"))?;
+        self.interaction.check(actor.fields(schema).width()).map_err(section("interaction"))?;
         self.backbone.check(&input).map_err(section(&format!("backbone.{}", self.backbone.name())))?;
         let tasks: Vec<&str> = schema.tasks.iter().map(|task| task.name.as_str()).collect();
         tasks::check_rates(&self.negative_rates, schema).map_err(section("negative_rates"))?;

@@ -167,6 +167,7 @@ mod tests {
             "weighting",
             "schedule",
             "early_stop",
+            "interaction",
             "encoder.optimizer",
             "critic.embedding_optimizer",
             "schedule.two_stage.collect.policy",
@@ -206,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_bare_key_finds_the_full_one() {
-        assert_eq!(likely("gamma"), ["critic.gamma", "backbone.apem.gamma"]);
+        assert_eq!(likely("gamma"), ["critic.gamma", "backbone.apem.gamma", "weighting.moco.gamma"]);
         assert_eq!(likely("learning_rate")[..2], ["optimizer.learning_rate", "critic.learning_rate"]);
         assert_eq!(likely("lambda"), ["weighting.critic.lambda", "weighting.sdmgrad.lambda"]);
         assert_eq!(likely("optimizer.learning_rat"), ["optimizer.learning_rate"]);

@@ -18,6 +18,7 @@ use rmtl_agents::actor::ActorConfig;
 use rmtl_agents::backbone::BackboneConfig;
 use rmtl_agents::critic::CriticConfig;
 use rmtl_agents::input::EncoderConfig;
+use rmtl_agents::interaction::InteractionConfig;
 use rmtl_agents::loss::{LossesConfig, TaskLosses};
 use rmtl_agents::parameter::OptimizerConfig;
 use rmtl_agents::replay::ReplayConfig;
@@ -63,6 +64,9 @@ pub struct RunFile {
     /// The state encoder.
     #[serde(default)]
     pub encoder: EncoderConfig,
+    /// What the actor's fields do with one another before the backbone, whichever it is, sees them.
+    #[serde(default)]
+    pub interaction: InteractionConfig,
     /// The actor's backbone: one table `[backbone.<name>]`.
     pub backbone: BackboneConfig,
     /// Where the actor's output biases start.
@@ -230,6 +234,7 @@ impl RunFile {
         ActorConfig {
             backbone: self.backbone.clone(),
             encoder: self.encoder.clone(),
+            interaction: self.interaction,
             optimizer: self.optimizer,
             base_rates: None,
         }

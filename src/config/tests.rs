@@ -1,4 +1,5 @@
 use super::*;
+use rmtl_agents::interaction::Cross;
 use rmtl_agents::policy::Exploration;
 use rmtl_agents::policy::exploration::actor_noise;
 use rmtl_envs::{NumericField, Task};
@@ -274,4 +275,30 @@ fn every_shipped_run_file_can_be_used() {
         n_files += 1;
     }
     assert!(n_files >= 11, "{n_files}");
+}
+
+#[test]
+fn an_interaction_is_a_name_or_a_table_and_must_fit_the_fields() {
+    let file = read(MINIMAL, &[]).unwrap();
+    assert_eq!(file.interaction, InteractionConfig::None);
+    assert!(file.to_toml().unwrap().contains("interaction = \"none\""));
+    let cross = |n_layers, rank| InteractionConfig::Cross(Cross { n_layers, rank });
+    for (text, set, expected) in [
+        ("interaction = \"fm\"", &[][..], InteractionConfig::Fm),
+        ("interaction = \"cross\"", &[], cross(2, None)),
+        ("interaction = \"fm\"", &["interaction.cross.rank=4"], cross(2, Some(4))),
+        ("interaction.cross.n_layers = 3", &["interaction.cross.rank=4"], cross(3, Some(4))),
+        ("interaction.cross.n_layers = 3", &["interaction=fm"], InteractionConfig::Fm),
+    ] {
+        let file = read(&format!("{text}\n{MINIMAL}"), set).unwrap();
+        assert_eq!(file.interaction, expected, "{text} {set:?}");
+        assert_eq!(read(&file.to_toml().unwrap(), &[]).unwrap(), file);
+        file.check(&schema(true)).unwrap();
+    }
+    let found = message(&format!("interaction = \"corss\"\n{MINIMAL}"), &[]);
+    assert!(found.contains("run.toml:1") && found.contains("did you mean `cross`?"), "{found}");
+    // One field of 128.
+    let narrow = read(MINIMAL, &["interaction.cross.rank=129"]).unwrap();
+    let found = narrow.check(&schema(true)).unwrap_err().to_string();
+    assert!(found.contains("[interaction]") && found.contains("from 1 to 128"), "{found}");
 }

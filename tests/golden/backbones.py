@@ -876,9 +876,9 @@ def cases():
     return out
 
 
-def build(rng, backbone, parents, gamma, bias):
+def build(rng, backbone, parents, gamma, bias, make):
     ((name, settings),) = backbone.items()
-    model = BACKBONES[name](parents, **settings).double()
+    model = (make or BACKBONES[name])(parents, **settings).double()
     norms = {id(m.weight) for m in model.modules() if isinstance(m, nn.LayerNorm)}
     for parameter_name, parameter in model.named_parameters():
         low, high = (-1.0, 1.0) if name == "ple" else (-0.7, 0.7)  # stacked mixtures flatten the outputs
@@ -971,10 +971,10 @@ def well_conditioned(model, views, labels, parents, losses, outputs, gradients, 
     return all(((a - b.double()).abs() <= 1e-6 + 1e-5 * a.abs()).all() for a, b in compared)
 
 
-def draw(case, backbone, losses, parents, gamma, bias):
+def draw(case, backbone, losses, parents, gamma, bias, make):
     for attempt in range(10_000):
         rng = generator(case, attempt)
-        model, views = build(rng, backbone, parents, gamma, bias)
+        model, views = build(rng, backbone, parents, gamma, bias, make)
         labels = draw_labels(rng, parents)
         loss, outputs, gradients, view_gradients = differentiate(model, views, labels, parents, losses)
         found = (outputs, gradients, view_gradients)
@@ -1022,8 +1022,9 @@ def check(model, views, labels, parents, losses, outputs, gradients, view_gradie
         stop.held = False
 
 
-def write_case(folder, case, backbone, losses, parents, gamma, bias):
-    drawn = draw(case, backbone, losses, parents, gamma, bias)
+def write_case(folder, case, backbone, losses, parents, gamma, bias=0.0, make=None, more={}):
+    """`make` builds the model where it is not the backbone alone; `more` is written beside the backbone."""
+    drawn = draw(case, backbone, losses, parents, gamma, bias, make)
     model, views, labels, loss, outputs, gradients, view_gradients = drawn
     check(model, views, labels, parents, losses, outputs, gradients, view_gradients)
     stepped = adam_step(model, gradients)
@@ -1035,6 +1036,7 @@ def write_case(folder, case, backbone, losses, parents, gamma, bias):
         folder / f"{case}.json",
         {
             "backbone": backbone,
+            **more,
             "losses": losses,
             "parents": parents,
             "n_fields": FIELDS,

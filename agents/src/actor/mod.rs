@@ -1,4 +1,4 @@
-//! The actor: a state encoder, a backbone, and their optimisers.
+//! The actor: a state encoder, an interaction of its fields, a backbone, and their optimisers.
 
 mod entries;
 mod follower;
@@ -14,11 +14,12 @@ use rmtl_envs::Schema;
 
 use crate::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions, ViewRole};
 use crate::input::{EncoderConfig, NumericField, StateBatch, StateEncoder};
+use crate::interaction::{Interaction, InteractionConfig};
 use crate::parameter::moments::{DenseOptimizers, Moments};
 use crate::parameter::{self, LearningRates, NamedTensors, OptimizerConfig, ParameterError, host};
 use crate::pass::Pass;
 use crate::progress::Annealed;
-use crate::stream::Streams;
+use crate::stream::{Stream, Streams};
 
 use follower::Followers;
 pub use step::{ActorBatch, ActorStep};
@@ -32,6 +33,8 @@ pub struct ActorConfig {
     pub backbone: BackboneConfig,
     /// The state encoder.
     pub encoder: EncoderConfig,
+    /// What fields do with one another before the backbone sees them.
+    pub interaction: InteractionConfig,
     /// The optimiser of the dense parameters, and the tables' learning rate.
     pub optimizer: OptimizerConfig,
     /// See [`Input::base_rates`].
@@ -41,6 +44,11 @@ pub struct ActorConfig {
 impl ActorConfig {
     /// What the backbone is built for.
     pub fn input(&self, schema: &Schema) -> Input {
+        self.interaction.seen(self.fields(schema))
+    }
+
+    /// The same of the fields before they meet.
+    pub fn fields(&self, schema: &Schema) -> Input {
         Input::new(&self.encoder.numeric.schema(schema), self.encoder.dim, self.base_rates.clone())
     }
 }
@@ -50,10 +58,32 @@ impl ActorConfig {
 struct Network {
     /// One per view.
     numeric: Vec<NumericField>,
+    /// One per view.
+    interaction: Vec<Interaction>,
     backbone: AnyBackbone,
 }
 
 impl Network {
+    /// Untrained; the projections go on with `stream`, which the tables were drawn from.
+    fn new(
+        config: &ActorConfig,
+        schema: &Schema,
+        stream: &mut Stream,
+        streams: &Streams,
+        device: &Device,
+    ) -> Self {
+        let n_views = config.backbone.views(schema.n_tasks()).len();
+        let encoded = config.encoder.numeric.schema(schema);
+        let projection = |_| NumericField::new(&encoded, config.encoder.dim, stream, device);
+        let numeric = (0..n_views).map(projection).collect();
+        let mut stream = streams.named("init/interaction");
+        let width = config.fields(schema).width();
+        let interaction = (0..n_views).map(|_| config.interaction.init(width, &mut stream, device)).collect();
+        let input = config.input(schema);
+        let backbone = config.backbone.init(&input, &mut streams.named("init/backbone"), device);
+        Self { numeric, interaction, backbone }
+    }
+
     /// See [`Backbone::for_prediction`].
     fn for_prediction(self) -> Self {
         Self { backbone: self.backbone.for_prediction(), ..self }
@@ -67,8 +97,8 @@ impl Network {
         let numeric = self.numeric[0].input(states);
         let views: Vec<_> = fields
             .into_iter()
-            .zip(&self.numeric)
-            .map(|(fields, field)| field.append(fields, numeric.as_ref()))
+            .zip(self.numeric.iter().zip(&self.interaction))
+            .map(|(fields, (field, interaction))| interaction.forward(field.append(fields, numeric.as_ref())))
             .collect();
         self.backbone.forward(&views, pass)
     }
@@ -107,20 +137,13 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// An untrained actor. Its parameters come from the streams `init/encoder` and `init/backbone`.
+    /// An untrained actor. Its parameters come from the streams `init/encoder`, `init/interaction` and `init/backbone`.
     pub fn new(config: &ActorConfig, schema: &Schema, streams: &Streams, device: &Device) -> Self {
         let device = device.clone().autodiff();
         let views = config.backbone.views(schema.n_tasks());
         let mut stream = streams.named("init/encoder");
         let mut encoder = StateEncoder::new(schema, &config.encoder, views.len(), &mut stream, &device);
-        let encoded = config.encoder.numeric.schema(schema);
-        let numeric = views
-            .iter()
-            .map(|_| NumericField::new(&encoded, config.encoder.dim, &mut stream, &device))
-            .collect();
-        let backbone =
-            config.backbone.init(&config.input(schema), &mut streams.named("init/backbone"), &device);
-        let network = Network { numeric, backbone };
+        let network = Network::new(config, schema, &mut stream, streams, &device);
         let n_tasks = schema.n_tasks();
         if config.optimizer.moments == Moments::PerTask {
             encoder.add_optimizers(n_tasks - 1, |view| views[view] == ViewRole::Shared);

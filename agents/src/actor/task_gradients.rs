@@ -1,12 +1,12 @@
 //! The gradient of every task by itself, for weightings that look at them.
 //!
 //! One forward and one backward pass per task, all with the same dropout masks; and one for the extra terms, where there are
-//! any. Gradients are compared on the shared parameters: the layers the backbone declares, and the tables, by row, where the
-//! tasks share them.
+//! any. Gradients are compared on the shared parameters: the layers the backbone declares, and what lies below it in the views
+//! that tasks share, which are tables, by row, the projection of numeric columns and the interaction of the fields.
 
 use std::collections::HashSet;
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::module::{Module, ModuleVisitor, Param, ParamId, list_param_ids};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
@@ -166,8 +166,12 @@ impl Actor {
     fn shared(&self) -> Shared {
         let views: Vec<bool> = self.views.iter().map(|role| *role == ViewRole::Shared).collect();
         let mut layers: HashSet<ParamId> = self.network.backbone.shared().into_iter().collect();
-        let numeric = self.network.numeric.iter().zip(&views).filter(|(_, is_shared)| **is_shared);
-        layers.extend(numeric.flat_map(|(field, _)| burn::module::list_param_ids(field)));
+        // What is below the backbone is the view's, as its tables are.
+        let below = self.network.numeric.iter().zip(&self.network.interaction).zip(&views);
+        for ((numeric, interaction), _) in below.filter(|(_, is_shared)| **is_shared) {
+            layers.extend(list_param_ids(numeric));
+            layers.extend(list_param_ids(interaction));
+        }
         Shared { layers, views }
     }
 }

@@ -10,6 +10,7 @@ use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput, equal, famo}
 use rmtl_envs::{LogTable, Row, RowValues, SessionEnd};
 
 mod annealing;
+mod interaction;
 mod moments;
 mod update;
 mod views;
@@ -47,6 +48,7 @@ fn actor_with(schema: &Schema, optimizer: OptimizerConfig) -> Actor {
     let config = ActorConfig {
         backbone: BackboneConfig::SharedBottom(backbone),
         encoder: EncoderConfig { dim: 2, ..EncoderConfig::default() },
+        interaction: InteractionConfig::default(),
         optimizer,
         base_rates: None,
     };
@@ -149,6 +151,7 @@ fn esmm_actor(schema: &Schema, dropout: f64) -> Actor {
     let config = ActorConfig {
         backbone: BackboneConfig::Esmm(backbone),
         encoder: EncoderConfig { dim: 2, ..EncoderConfig::default() },
+        interaction: InteractionConfig::default(),
         optimizer: OptimizerConfig::default(),
         base_rates: None,
     };

@@ -5,7 +5,7 @@ use rmtl_envs::Schema;
 /// What a backbone is built for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
-    /// The fields of a view in their order, the numeric one included.
+    /// The fields of a view in their order, the numeric one and that of an interaction included.
     pub fields: Vec<InputField>,
     /// Embedding dimension d.
     pub dim: usize,
@@ -21,7 +21,8 @@ pub struct Input {
 /// A field of a view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputField {
-    /// Its name in the dataset file; of projected numeric columns, which are one field together, `numeric`.
+    /// Its name in the dataset file; of projected numeric columns, which are one field together, `numeric`; of the pooled
+    /// products of the others, `interaction`.
     pub name: String,
     /// Where its values come from.
     pub kind: FieldKind,
@@ -36,6 +37,8 @@ pub enum FieldKind {
     MultiValued,
     /// All numeric columns, projected.
     Numeric,
+    /// What the fields before it have in common, see [`crate::interaction`].
+    Interaction,
 }
 
 /// Whose a view is: its tables, and the projection of numeric columns beside them.

@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::backbone::apem;
+use crate::interaction::InteractionConfig;
 
 fn apem_actor(schema: &Schema) -> Actor {
     let backbone =
         apem::Config { n_layers: 1, n_inducing_points: 3, tower: vec![4], ..apem::Config::default() };
     let config = ActorConfig {
         backbone: BackboneConfig::Apem(backbone),
+        interaction: InteractionConfig::None,
         encoder: EncoderConfig { dim: 2, ..EncoderConfig::default() },
         optimizer: OptimizerConfig::default(),
         base_rates: None,

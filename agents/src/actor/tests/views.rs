@@ -59,6 +59,7 @@ fn step(penalty: f64, weights: [f32; 2]) -> (ActorStep, Gram) {
     let config = ActorConfig {
         backbone: serde_json::from_str(&format!(r#"{{"own_and_shared":{{"penalty":{penalty}}}}}"#)).unwrap(),
         encoder: EncoderConfig { dim: 2, ..EncoderConfig::default() },
+        interaction: InteractionConfig::default(),
         optimizer: OptimizerConfig::default(),
         base_rates: None,
     };
