@@ -53,6 +53,11 @@ pub fn devices() -> [DeviceKind; 5] {
     ]
 }
 
+/// Whether the device called `name` has the host's memory.
+pub fn is_host(name: &str) -> bool {
+    ["flex", "tch"].contains(&name)
+}
+
 /// The device called `name`.
 pub fn device(name: &str) -> Result<Device> {
     let kinds = devices();

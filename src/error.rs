@@ -52,6 +52,9 @@ pub enum Error {
         /// Its step.
         step: u64,
     },
+    /// More memory than there is.
+    #[error(transparent)]
+    Memory(#[from] rmtl_envs::TooMuchMemory),
     /// Parts of the command line or the data that contradict one another.
     #[error("{0}")]
     Usage(String),

@@ -21,6 +21,7 @@ pub mod compare;
 pub mod config;
 pub mod device;
 pub mod error;
+pub mod footprint;
 pub mod interrupt;
 pub mod launch;
 pub mod log;

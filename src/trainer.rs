@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use rmtl_agents::stream::Streams;
-use rmtl_envs::Dataset;
+use rmtl_envs::{Dataset, Split};
 
 use crate::config::RunFile;
 use crate::device::device;
 use crate::error::{Diverged, Error, Result};
+use crate::footprint;
 use crate::interrupt::Interrupt;
 use crate::log::{JsonlSink, Logger, Sink, TensorBoardSink};
 use crate::observer::{Observer, Unobserved};
@@ -31,11 +32,13 @@ impl<'a> Trainer<'a> {
     /// A training that nobody watches; its warnings stand in its report.
     ///
     /// # Errors
-    /// The run file does not fit the data, or its device is not there.
+    /// The run file does not fit the data or the memory, or its device is not there.
     pub fn new(config: &'a RunFile, dataset: &'a Dataset) -> Result<Self> {
         let device = device(&config.device)?;
         config.check(&dataset.manifest.schema)?;
         config.check_sessions(&dataset.manifest)?;
+        let n_rows = dataset.manifest.summary(Split::Train).rows;
+        footprint::check(config, &dataset.manifest.schema, Some(n_rows), &device)?;
         let (observer, interrupt) = (Arc::new(Unobserved), Interrupt::default());
         Ok(Self { config, dataset, device, observer, interrupt, warnings: Vec::new() })
     }

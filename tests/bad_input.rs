@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::workbench::{DATASET, RUN, Workbench, files};
+use crate::workbench::{DATASET, RUN, Workbench, files, rmtl};
 
 fn message(bench: &Workbench, set: &[&str]) -> String {
     bench.try_train("run", set).unwrap_err().to_string()
@@ -192,4 +192,72 @@ fn a_mistake_is_told_once() {
     let output = crate::workbench::rmtl().arg("train").arg(bench.path("run.toml")).output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(errors.matches("did you mean `seed`").count(), 1, "{errors}");
+}
+
+#[test]
+fn what_no_memory_holds_is_refused_with_the_numbers_before_it_is_asked_for() {
+    let bench = Workbench::new();
+    for (set, words) in [
+        (&["encoder.dim=200000000"][..], &["`encoder.dim`", "embedding tables"][..]),
+        (&["critic.dim=200000000"], &["`critic.dim`", "the critics' embedding tables"]),
+        (&["critic.bottom=[200000000, 200000000]"], &["`critic.bottom`", "the critics' networks"]),
+        (&["backbone.esmm.bottom=[200000000, 200000000]"], &["[backbone.esmm]", "the actor's network"]),
+        (&["interaction.cross.n_layers=60000", "encoder.dim=2048"], &["`interaction.cross`"]),
+    ] {
+        let found = message(&bench, set);
+        for word in words.iter().chain(&["this run needs at least", "are there", "lower"]) {
+            assert!(found.contains(word), "{set:?}: {found}");
+        }
+        assert!(!bench.path("run").exists());
+    }
+}
+
+#[test]
+fn hashed_ids_that_no_memory_holds_are_refused_before_the_log_is_prepared() {
+    let hashed = format!("{DATASET}\nvocabulary.fields.item = {{ hash_buckets = 4_000_000_000 }}\n");
+    let bench = Workbench::with(&hashed, RUN);
+    let found = message(&bench, &["encoder.dim=1024"]);
+    assert!(
+        found.contains("`hash_buckets`") && found.contains("`item`, which has 4000000001 ids"),
+        "{found}"
+    );
+    assert!(!bench.path("run").exists() && !bench.path("prepared").exists());
+}
+
+#[test]
+fn lists_longer_than_memory_are_refused_by_train_and_check() {
+    let long = DATASET.replace(r#""category", "#, "").replace(
+        "numeric =",
+        "multi_valued = [{ name = \"category\", max_values = 1_000_000_000 }]\nnumeric =",
+    );
+    let bench = Workbench::with(&long, RUN);
+    let found = message(&bench, &[]);
+    let says = "`max_values` of `category`, which has 1000000000";
+    assert!(found.contains(says) && found.contains("are there"), "{found}");
+    assert!(!bench.path("run").exists() && !bench.path("prepared").exists());
+    let output = rmtl().arg("check").arg(bench.path("dataset.toml")).output().unwrap();
+    let found = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && found.contains(says), "{found}");
+}
+
+#[test]
+fn check_holds_a_run_file_against_memory_before_the_log_is_prepared() {
+    let bench = Workbench::new();
+    let check = || {
+        let mut command = rmtl();
+        command.arg("check").arg(bench.path("dataset.toml")).arg("--run").arg(bench.path("run.toml"));
+        command.output().unwrap()
+    };
+    let output = check();
+    let found = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && found.contains("fits the columns") && found.contains("kB"), "{found}");
+    fs::write(
+        bench.path("run.toml"),
+        RUN.replace("bottom = [32, 16]", "bottom = [200_000_000, 200_000_000]"),
+    )
+    .unwrap();
+    let output = check();
+    let found = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && found.contains("[backbone.esmm]"), "{found}");
+    assert!(!bench.path("prepared").exists());
 }

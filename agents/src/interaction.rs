@@ -1,17 +1,19 @@
 //! What fields do with one another below the backbone, whichever it is: a part of the actor, of its own for every view.
 //!
-//! * `fm`: bi-interaction pooling (He and Chua, "Neural Factorization Machines", SIGIR 2017), which is the second-order term
-//!   of a factorization machine (Rendle, ICDM 2010) before its sum over the dimensions:
-//!   `½ ((Σ_f v_f)² − Σ_f v_f²) = Σ_{f < g} v_f ⊙ v_g`, one more field of the view. No parameters of its own; the backbone's
-//!   first layers are d wider.
-//! * `cross`: cross layers (Wang et al., "DCN V2", WWW 2021), `x_{l+1} = x_0 ⊙ (W_l x_l + b_l) + x_l` on the F fields side by
-//!   side, whose shape stays. `L ((F d)² + F d)` parameters a view; with `W_l = U_l V_lᵀ` of rank r, `L (2 F d r + F d)`.
+//! * `fm`: bi-interaction pooling (He and Chua, "Neural Factorization Machines", SIGIR 2017), which is the second-order
+//!   term of a factorization machine (Rendle, ICDM 2010) before its sum over the dimensions:
+//!   `½ ((Σ_f v_f)² − Σ_f v_f²) = Σ_{f < g} v_f ⊙ v_g`, one more field of the view. No parameters of its own; the
+//!   backbone's first layers are d wider.
+//! * `cross`: cross layers (Wang et al., "DCN V2", WWW 2021), `x_{l+1} = x_0 ⊙ (W_l x_l + b_l) + x_l` on the F fields
+//!   side by side, whose shape stays. `L ((F d)² + F d)` parameters a view; with `W_l = U_l V_lᵀ` of rank r, `L (2 F d
+//!   r + F d)`.
 //!
 //! Departures:
-//! 1. NFM's network reads the pooled vector alone; here it stands beside the fields it was made of, so that every backbone
-//!    finds them. All fields of a view are pooled, the projected numeric columns among them, multi-valued ones as the mean of
-//!    their values.
-//! 2. The backbone is what DCN-V2 stacks on its cross layers; the parallel form and mixtures of low-rank experts are left out.
+//! 1. NFM's network reads the pooled vector alone; here it stands beside the fields it was made of, so that every
+//!    backbone finds them. All fields of a view are pooled, the projected numeric columns among them, multi-valued ones
+//!    as the mean of their values.
+//! 2. The backbone is what DCN-V2 stacks on its cross layers; the parallel form and mixtures of low-rank experts are
+//!    left out.
 //! 3. Weights start as all linear layers here do, U(±1/√fan_in).
 
 use burn::module::Module;

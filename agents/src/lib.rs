@@ -16,7 +16,8 @@
 //! # let weighting: WeightingConfig = serde_json::from_str(r#"{"uw":{}}"#)?;
 //! # let encoder = EncoderConfig { dim: 4, ..EncoderConfig::default() };
 //! let streams = Streams::new(1);
-//! let config = ActorConfig { backbone, encoder, interaction: Default::default(), optimizer: OptimizerConfig::default(), base_rates: None };
+//! let (interaction, optimizer) = (Default::default(), OptimizerConfig::default());
+//! let config = ActorConfig { backbone, encoder, interaction, optimizer, base_rates: None };
 //! let mut actor = Actor::new(&config, &schema, &streams, &device);
 //! let mut weighting = weighting.init(schema.n_tasks(), streams.named("weighting"));
 //! let tasks = TaskFacts { losses: TaskLosses::default(), parents: schema.parents(), positive_rates: vec![0.5] };
@@ -38,6 +39,7 @@ pub mod actor;
 pub mod backbone;
 pub mod critic;
 pub mod embedding;
+pub mod footprint;
 pub mod input;
 pub mod interaction;
 pub mod layer;

@@ -157,6 +157,10 @@ struct PrepareArguments {
 struct CheckArguments {
     /// The dataset file.
     dataset_file: PathBuf,
+    /// A run file: check as well that it fits the columns and, over vocabularies of the size that is known before the
+    /// log is read, into memory.
+    #[arg(long, value_name = "RUN", conflicts_with = "leakage")]
+    run: Option<PathBuf>,
     /// Prepare the log again and again with its later rows removed, permuted and changed: the training rows, and then the
     /// validation rows as well, must come out the same. Without this, only the file is checked, against the log's columns.
     #[arg(long)]

@@ -15,6 +15,15 @@ impl RunFile {
         let input = actor.input(schema);
         self.check_values()?;
         self.encoder.check(schema).map_err(section("encoder"))?;
+        let categorical = self.encoder.numeric.schema(schema).categorical;
+        let n_ids: u64 = categorical.iter().map(|field| u64::from(field.vocabulary_size)).sum();
+        if n_ids >= u64::from(u32::MAX) {
+            return Err(section("encoder")(format!(
+                "the fields of this dataset have {n_ids} ids together, and a table has at most {}; lower \
+                 `hash_buckets` or `max_size` in the dataset file",
+                u32::MAX - 1
+            )));
+        }
         self.interaction.check(actor.fields(schema).width()).map_err(section("interaction"))?;
         self.backbone.check(&input).map_err(section(&format!("backbone.{}", self.backbone.name())))?;
         let tasks: Vec<&str> = schema.tasks.iter().map(|task| task.name.as_str()).collect();

@@ -2,7 +2,7 @@ use super::*;
 use rmtl_agents::interaction::Cross;
 use rmtl_agents::policy::Exploration;
 use rmtl_agents::policy::exploration::actor_noise;
-use rmtl_envs::{NumericField, Task};
+use rmtl_envs::{CategoricalField, NumericField, Task};
 
 const MINIMAL: &str = "
 [data]
@@ -301,4 +301,16 @@ fn an_interaction_is_a_name_or_a_table_and_must_fit_the_fields() {
     let narrow = read(MINIMAL, &["interaction.cross.rank=129"]).unwrap();
     let found = narrow.check(&schema(true)).unwrap_err().to_string();
     assert!(found.contains("[interaction]") && found.contains("from 1 to 128"), "{found}");
+}
+
+#[test]
+fn more_ids_than_a_table_can_number_are_refused() {
+    let field =
+        |name: &str| CategoricalField { name: name.into(), vocabulary_size: 3_000_000_000, n_values: 1 };
+    let file = read(MINIMAL, &[]).unwrap();
+    let one = Schema { categorical: vec![field("user")], ..schema(true) };
+    file.check(&one).unwrap();
+    let two = Schema { categorical: vec![field("user"), field("item")], ..schema(true) };
+    let found = file.check(&two).unwrap_err().to_string();
+    assert!(found.contains("6000000000 ids") && found.contains("`hash_buckets`"), "{found}");
 }

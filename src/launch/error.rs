@@ -1,6 +1,6 @@
 //! What can end a run whose data are prepared first.
 
-use rmtl_envs::EnvError;
+use rmtl_envs::{EnvError, TooMuchMemory};
 use rmtl_ingest::IngestError;
 use thiserror::Error;
 
@@ -37,6 +37,12 @@ impl From<ConfigError> for LaunchError {
 
 impl From<EnvError> for LaunchError {
     fn from(error: EnvError) -> Self {
+        Self::Run(error.into())
+    }
+}
+
+impl From<TooMuchMemory> for LaunchError {
+    fn from(error: TooMuchMemory) -> Self {
         Self::Run(error.into())
     }
 }

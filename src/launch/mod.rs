@@ -6,10 +6,13 @@ pub(crate) mod run_data;
 
 use std::path::Path;
 
+use rmtl_ingest::DatasetFile;
+
 pub use error::{LaunchError, Result};
 
 use crate::config::RunFile;
 use crate::device::device;
+use crate::footprint;
 use crate::interrupt::Interrupt;
 use crate::log::Console;
 use crate::log::tags::Phase;
@@ -63,6 +66,8 @@ fn train_in(
 ) -> Result<Report> {
     // Before the minutes that a preparation may take.
     device(&config.device)?;
+    let file = DatasetFile::read(&config.data.dataset)?;
+    footprint::check_tables(config, &file.least_schema())?;
     let data = run_data::of(&config.data, &console, &interrupt)?;
     let trainer = Trainer::new(config, &data.dataset)?;
     interrupt.check(Phase::Pretrain, 0)?;

@@ -1,7 +1,7 @@
 """Reference values of what fields do with one another below a backbone, written to `interactions/<case>.json`.
 
-A case is one of `backbones.py` with the key `interaction` beside: every view goes through an interaction of its own, then the
-backbone of that script reads the views. Written naively: `fm` adds up the products of all pairs of fields one by one.
+A case is one of `backbones.py` with the key `interaction` beside: every view goes through an interaction of its own,
+then the backbone of that script reads the views. Written naively: `fm` adds up the products of all pairs of fields one by one.
 """
 
 import functools

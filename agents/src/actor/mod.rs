@@ -13,6 +13,7 @@ use burn::tensor::{Device, Tensor};
 use rmtl_envs::Schema;
 
 use crate::backbone::{AnyBackbone, Backbone, BackboneConfig, Input, Predictions, ViewRole};
+use crate::footprint::NetworkFootprint;
 use crate::input::{EncoderConfig, NumericField, StateBatch, StateEncoder};
 use crate::interaction::{Interaction, InteractionConfig};
 use crate::parameter::moments::{DenseOptimizers, Moments};
@@ -50,6 +51,14 @@ impl ActorConfig {
     /// The same of the fields before they meet.
     pub fn fields(&self, schema: &Schema) -> Input {
         Input::new(&self.encoder.numeric.schema(schema), self.encoder.dim, self.base_rates.clone())
+    }
+
+    /// What its network will take; the settings must have been checked.
+    pub fn network_footprint(&self, schema: &Schema, device: &Device) -> NetworkFootprint {
+        let streams = Streams::new(0);
+        NetworkFootprint::of(|| {
+            Network::new(self, schema, &mut streams.named("init/encoder"), &streams, device)
+        })
     }
 }
 

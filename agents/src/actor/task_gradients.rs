@@ -1,8 +1,9 @@
 //! The gradient of every task by itself, for weightings that look at them.
 //!
 //! One forward and one backward pass per task, all with the same dropout masks; and one for the extra terms, where there are
-//! any. Gradients are compared on the shared parameters: the layers the backbone declares, and what lies below it in the views
-//! that tasks share, which are tables, by row, the projection of numeric columns and the interaction of the fields.
+//! any. Gradients are compared on the shared parameters: the layers the backbone declares, and what lies below it in
+//! the views that tasks share, which are tables, by row, the projection of numeric columns and the interaction of the
+//! fields.
 
 use std::collections::HashSet;
 

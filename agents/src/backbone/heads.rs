@@ -32,15 +32,18 @@ impl Widths<'_> {
     }
 }
 
-/// More than this of anything is a mistake and would not fit into memory.
+/// More than this of anything is a mistake.
 const LARGEST: usize = 1 << 16;
+
+/// The widest layer whose sizes can be multiplied; whether there is memory for it is another question.
+const WIDEST: usize = 1 << 28;
 
 /// Why layers of these widths cannot be built.
 pub fn check_layers(key: &str, dims: &[usize]) -> Result<(), String> {
-    if !dims.is_empty() && dims.iter().all(|width| (1..=LARGEST).contains(width)) {
+    if !dims.is_empty() && dims.iter().all(|width| (1..=WIDEST).contains(width)) {
         return Ok(());
     }
-    Err(format!("`{key}` needs at least one layer, each 1 to {LARGEST} wide; found {dims:?}"))
+    Err(format!("`{key}` needs at least one layer, each 1 to {WIDEST} wide; found {dims:?}"))
 }
 
 /// Why there cannot be `count` of `key`.

@@ -21,8 +21,8 @@ pub struct Input {
 /// A field of a view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputField {
-    /// Its name in the dataset file; of projected numeric columns, which are one field together, `numeric`; of the pooled
-    /// products of the others, `interaction`.
+    /// Its name in the dataset file; of projected numeric columns, which are one field together, `numeric`; of the
+    /// pooled products of the others, `interaction`.
     pub name: String,
     /// Where its values come from.
     pub kind: FieldKind,
@@ -91,7 +91,7 @@ impl Input {
 
     /// Width of the flattened fields.
     pub fn width(&self) -> usize {
-        self.n_fields() * self.dim
+        self.n_fields().saturating_mul(self.dim)
     }
 
     /// Where the field called `name` stands.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::CriticOutput;
+use crate::backbone::heads::check_layers;
 use crate::embedding::SparseOptimizerConfig;
 use crate::policy::Smoothing;
 
@@ -76,11 +77,7 @@ impl CriticConfig {
     /// Why these settings cannot work, in words for the author of the run file.
     pub fn check(&self) -> Result<(), String> {
         for (key, dims) in [("bottom", &self.bottom), ("tower", &self.tower)] {
-            if dims.is_empty() || dims.contains(&0) {
-                return Err(format!(
-                    "`{key}` needs at least one layer, each at least 1 wide; found {dims:?}"
-                ));
-            }
+            check_layers(key, dims)?;
         }
         if self.dim == Some(0) {
             return Err("`dim` must be at least 1; found 0".into());

@@ -7,11 +7,12 @@ use rmtl_envs::Schema;
 
 use super::{CriticConfig, CriticNetwork};
 use crate::embedding::TargetTable;
-use crate::input::{EncoderConfig, NumericField, StateBatch, StateEncoder, n_fields};
+use crate::footprint::NetworkFootprint;
+use crate::input::{EncoderConfig, NumericEncoding, NumericField, StateBatch, StateEncoder, n_fields};
 use crate::parameter::{self, NamedTensors, ParameterError, gradient_norm, scalar};
 use crate::pass::Pass;
 use crate::replay::Transitions;
-use crate::stream::Stream;
+use crate::stream::{Stream, Streams};
 
 /// The dense parameters of the critics.
 #[derive(Module, Debug)]
@@ -21,6 +22,23 @@ struct Network {
 }
 
 impl Network {
+    /// Untrained, over fields of `encoder`.
+    fn new(
+        config: &CriticConfig,
+        schema: &Schema,
+        encoder: &EncoderConfig,
+        mean_returns: &[f32],
+        stream: &mut Stream,
+        device: &Device,
+    ) -> Self {
+        let (numeric, dim) = (encoder.numeric, encoder.dim);
+        let size = [n_fields(schema, numeric), dim];
+        Self {
+            numeric: NumericField::new(&numeric.schema(schema), dim, stream, device),
+            critics: CriticNetwork::new(config, size, mean_returns, stream, device),
+        }
+    }
+
     fn forward(
         &self,
         fields: Tensor<3>,
@@ -30,6 +48,31 @@ impl Network {
     ) -> Tensor<2> {
         let fields = self.numeric.append(fields, self.numeric.input(states).as_ref());
         self.critics.forward(fields, actions, pass)
+    }
+}
+
+impl CriticConfig {
+    /// The encoder of the critics' own beside an actor's fields of `dim`.
+    pub fn encoder(&self, numeric: NumericEncoding, logarithms: &[String], dim: usize) -> EncoderConfig {
+        let logarithms = logarithms.to_vec();
+        EncoderConfig {
+            dim: self.dim.unwrap_or(dim),
+            numeric,
+            logarithms,
+            optimizer: self.embedding_optimizer,
+        }
+    }
+
+    /// What the network of one twin will take, over fields of `encoder`; the settings must have been checked.
+    pub fn network_footprint(
+        &self,
+        schema: &Schema,
+        encoder: &EncoderConfig,
+        device: &Device,
+    ) -> NetworkFootprint {
+        let mut stream = Streams::new(0).named("init/critic");
+        let mean_returns = vec![0.0; schema.n_tasks()];
+        NetworkFootprint::of(|| Network::new(self, schema, encoder, &mean_returns, &mut stream, device))
     }
 }
 
@@ -84,21 +127,14 @@ impl Twin {
         device: &Device,
     ) -> Self {
         let actor_table = &actor_encoder.views[0].table;
-        let dim = config.dim.unwrap_or(actor_table.dim());
-        let numeric = actor_encoder.numeric;
-        let logarithms = actor_encoder.logarithms.clone();
         let encoder_config =
-            EncoderConfig { dim, numeric, logarithms, optimizer: config.embedding_optimizer };
+            config.encoder(actor_encoder.numeric, &actor_encoder.logarithms, actor_table.dim());
         let mut encoder = StateEncoder::new(schema, &encoder_config, 1, stream, device);
         let table = &mut encoder.views[0].table;
         if table.dim() == actor_table.dim() {
             table.weights_mut().copy_from_slice(actor_table.weights());
         }
-        let size = [n_fields(schema, numeric), dim];
-        let network = Network {
-            numeric: NumericField::new(&numeric.schema(schema), dim, stream, device),
-            critics: CriticNetwork::new(config, size, mean_returns, stream, device),
-        };
+        let network = Network::new(config, schema, &encoder_config, mean_returns, stream, device);
         Self {
             target_table: TargetTable::new(&encoder.views[0].table, config.tau),
             target_network: network.valid(),

@@ -63,6 +63,14 @@ impl Default for SparseOptimizerConfig {
 }
 
 impl SparseOptimizerConfig {
+    /// Numbers it keeps for a row of `dim`.
+    pub fn numbers_per_row(&self, dim: usize) -> usize {
+        match self {
+            Self::Adam { .. } => dim.saturating_mul(2),
+            Self::RowWiseAdagrad { .. } => 1,
+        }
+    }
+
     /// Why these settings cannot work, in words for the author of the run file.
     pub fn check(&self) -> Result<(), String> {
         let (betas, epsilon) = match *self {

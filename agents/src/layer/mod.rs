@@ -7,5 +7,6 @@ mod mlp;
 
 pub use attention::{PointAttention, attend, project};
 pub use grouped::{GroupedLinear, WideLinear};
+pub(crate) use init::without_values;
 pub use init::{layer_norm, linear, projection, uniform};
 pub use mlp::{ExpertMlp, FannedMlp, GroupedMlp, Mlp};

@@ -162,6 +162,15 @@ impl OptimizerConfig {
         }
     }
 
+    /// Numbers it keeps for a parameter.
+    pub fn numbers_per_parameter(&self) -> usize {
+        match self.method {
+            DenseOptimizer::Adam { .. } | DenseOptimizer::AdamW { .. } => 2,
+            DenseOptimizer::Adagrad => 1,
+            DenseOptimizer::Sgd { momentum } => usize::from(momentum != 0.0),
+        }
+    }
+
     /// Whether gradients are looked at, or kept, before the optimisers step.
     pub(crate) fn holds_gradients(&self) -> bool {
         self.clip.is_some() || self.accumulate > 1 || self.moments != Moments::Weighted

@@ -1,6 +1,7 @@
 //! What a person writes about a log: its tables, one query, and what the query's columns mean.
 
 mod check;
+mod demand;
 mod dialect;
 mod session;
 mod split_rule;

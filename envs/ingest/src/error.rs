@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rmtl_envs::EnvError;
+use rmtl_envs::{EnvError, TooMuchMemory};
 
 use rmtl_files::suggestion;
 use rmtl_files::toml_file::TomlError;
@@ -37,6 +37,15 @@ pub enum IngestError {
         expected: String,
         /// What is there.
         found: String,
+    },
+
+    /// What the dataset file asks for does not fit into memory.
+    #[error("{}: {reason}", path.display())]
+    Memory {
+        /// The dataset file.
+        path: PathBuf,
+        /// What asks for how much.
+        reason: TooMuchMemory,
     },
 
     /// A table's files are not there.

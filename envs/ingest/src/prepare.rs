@@ -60,6 +60,7 @@ pub(crate) fn prepare_for(
 ) -> Result<Prepared, IngestError> {
     let prepared = || {
         check_query(file)?;
+        file.check_memory()?;
         let sources = source::resolve(file, root, cancel)?;
         let content_hash = content_hash::of(file, &sources, progress)?;
         put(out, content_hash, progress, cancel, &|staging, content_hash| {
@@ -89,6 +90,7 @@ pub fn prepare_rows(
         return Err(file.setting("query", "none beside rows that are in memory", &file.query));
     }
     let prepared = || {
+        file.check_memory()?;
         let content_hash = content_hash::of_rows(file, rows)?;
         put(out, content_hash, progress, cancel, &|staging, content_hash| {
             memory::build(
@@ -129,6 +131,7 @@ fn put(
 /// If called from within a tokio runtime.
 pub fn validate(file: &DatasetFile, root: Option<&Path>) -> Result<(), IngestError> {
     check_query(file)?;
+    file.check_memory()?;
     let sources = source::resolve(file, root, &Cancel::default())?;
     match memory::whole_table(file)? {
         Some(rows) => Layout::of(file, &rows.schema()).map(|_| ()),

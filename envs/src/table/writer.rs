@@ -61,6 +61,20 @@ impl TableWriter {
         })
     }
 
+    /// Bytes it buffers before they go to the file: a record batch, whatever number of rows there will be.
+    pub fn buffered_bytes(schema: &Schema, extras: Extras) -> u64 {
+        let of_four = [
+            schema.n_slots(),
+            schema.n_numeric(),
+            schema.n_targets(),
+            extras.n_oracle(schema),
+            extras.n_weight(),
+        ];
+        // Labels and the session's end have a byte, the time has eight.
+        let row = 4 * of_four.into_iter().sum::<usize>() + schema.n_tasks() + 1 + 8;
+        row as u64 * CHUNK_ROWS as u64
+    }
+
     /// Appends a row.
     ///
     /// # Errors

@@ -67,16 +67,6 @@ impl Engine {
 
 /// Half of the memory this process may use.
 pub(crate) fn default_memory() -> usize {
-    let total = machine_memory().unwrap_or(ASSUMED_MEMORY);
-    total.min(container_memory().unwrap_or(total)) / 2
-}
-
-fn machine_memory() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<usize>().ok()? << 10)
-}
-
-fn container_memory() -> Option<usize> {
-    std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok()?.trim().parse().ok()
+    let available = rmtl_envs::available_memory().and_then(|bytes| usize::try_from(bytes).ok());
+    available.unwrap_or(ASSUMED_MEMORY) / 2
 }
