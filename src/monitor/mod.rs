@@ -1,6 +1,6 @@
 //! What is watched while actors and critics learn, and what is said of it.
 
-pub(crate) mod alarm;
+pub(crate) mod convergence;
 pub(crate) mod critic_health;
 pub(crate) mod diagnosis;
 pub(crate) mod floor;

@@ -6,7 +6,7 @@ use rmtl_agents::critic::Critic;
 use rmtl_agents::parameter::NamedTensors;
 use rmtl_envs::Split;
 
-use super::critic_health::CriticHealth;
+use super::critic_health::SessionHealth;
 use super::diagnosis::{Diagnosis, TaskCriticSummary};
 use super::segments::WeightsBySegment;
 use crate::config::Criterion;
@@ -23,7 +23,7 @@ pub struct Fitted {
     /// The critics at the last validation, task by task.
     pub critics: IndexMap<String, TaskCriticSummary>,
     /// What all validations say of them.
-    pub(crate) critic_health: CriticHealth,
+    pub(crate) session_health: SessionHealth,
     /// Mean loss weights by segment of the rows, where there are critics.
     pub weights: Option<WeightsBySegment>,
 }
@@ -58,7 +58,7 @@ pub(crate) struct Validation<'a> {
     diagnosis: Diagnosis<'a>,
     criterion: Criterion,
     critics: IndexMap<String, TaskCriticSummary>,
-    critic_health: CriticHealth,
+    session_health: SessionHealth,
     best: Option<Kept>,
     /// Evaluations since the best one.
     evaluations_since: u32,
@@ -80,7 +80,7 @@ impl<'a> Validation<'a> {
             split,
             criterion,
             critics: IndexMap::new(),
-            critic_health: CriticHealth::default(),
+            session_health: SessionHealth::default(),
             best: None,
             evaluations_since: 0,
             patience,
@@ -114,7 +114,7 @@ impl<'a> Validation<'a> {
         log(run, phase, step, &scores);
         if let Some(critic) = critic {
             self.critics = self.diagnosis.measure(run, (phase, step), critic, &self.split, &predictions);
-            self.critic_health.update(&self.critics);
+            self.session_health.update(&self.critics);
         }
         let value = self.criterion.value(&scores.tasks);
         let none_is_final = !self.best.as_ref().is_some_and(Kept::is_final);
@@ -152,12 +152,12 @@ impl<'a> Validation<'a> {
     /// # Panics
     /// If nothing was validated: every epoch ends with a validation.
     pub(crate) fn into_fitted(self) -> Fitted {
-        let Self { split, best, critics, critic_health, .. } = self;
+        let Self { split, best, critics, session_health, .. } = self;
         let mut best = best.expect("every epoch ends with a validation");
         let annealed = best.actor.annealed().into_iter().map(|annealed| (annealed.name, annealed.value));
         let shown = split.diagnostics(&best.actor);
         best.diagnostics = annealed.chain(shown).map(|(name, value)| (name.to_owned(), value)).collect();
-        Fitted { best, critics, critic_health, weights: None }
+        Fitted { best, critics, session_health, weights: None }
     }
 }
 

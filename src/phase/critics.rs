@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::collect::Collected;
 use super::evaluate::Evaluator;
 use super::td::TdLearner;
-use crate::config::{ConvergeConfig, TwoStage};
+use crate::config::TwoStage;
 use crate::error::Result;
 use crate::log::tags::{self, Phase};
-use crate::monitor::critic_health::CriticHealth;
+use crate::monitor::convergence::Convergence;
+use crate::monitor::critic_health::SessionHealth;
 use crate::monitor::diagnosis::{Diagnosis, TaskCriticSummary, log_calibration};
 use crate::monitor::segments::WeightsBySegment;
 use crate::run::{PhaseClock, Run};
@@ -60,7 +61,7 @@ pub fn critics(
     let mut progress = run.observer.begin(phase.name(), config.max_steps * batch_size as u64);
     let mut clock = PhaseClock::start();
     let mut convergence = Convergence::new(config);
-    let mut health = CriticHealth::default();
+    let mut health = SessionHealth::default();
     let mut has_converged = false;
     let mut step = 0;
     while step < config.max_steps && !has_converged {
@@ -79,9 +80,9 @@ pub fn critics(
             run.logger.scalar(&tags::rows_per_second(phase), step, clock.speed());
             progress.message(message(&done));
         }
-        has_converged = td.trend.is_new() && convergence.has_converged_at(td.trend.mean());
+        has_converged = td.health.trend.is_new() && convergence.has_converged_at(td.health.trend.mean());
         // The end has a look of its own.
-        if td.trend.is_new() && step < config.max_steps && !has_converged {
+        if td.health.trend.is_new() && step < config.max_steps && !has_converged {
             health.update(&diagnosis.measure(run, (phase, step), &td.critic, &validation, &predictions));
         }
     }
@@ -91,7 +92,7 @@ pub fn critics(
         steps: td.n_updates,
         soft_updates: td.critic.n_soft_updates(),
         actor_updates: 0,
-        td_loss: td.trend.best(),
+        td_loss: td.health.trend.best(),
         tasks: diagnosis.measure(run, (phase, step), &td.critic, &validation, &predictions),
         weights: None,
     };
@@ -104,8 +105,7 @@ pub fn critics(
     });
     progress.finish();
     run.finish_phase(phase, clock, step);
-    td.finish(run);
-    health.finish(run);
+    td.health.finish(run, &health);
     Ok((td.critic, policy, summary))
 }
 
@@ -113,44 +113,4 @@ pub fn critics(
 pub(super) fn message(done: &CriticStep) -> String {
     let q: Vec<String> = done.tasks.iter().map(|task| format!("{:.3}", task.q)).collect();
     format!("TD loss {:.4}  Q {}", done.td_loss(), q.join(" "))
-}
-
-/// Compares the mean loss of each window with the best one so far.
-struct Convergence {
-    config: ConvergeConfig,
-    best: f64,
-    windows_since: u32,
-}
-
-impl Convergence {
-    fn new(config: ConvergeConfig) -> Self {
-        Self { config, best: f64::INFINITY, windows_since: 0 }
-    }
-
-    /// Takes in the mean loss of a window; true once it has converged.
-    fn has_converged_at(&mut self, mean: f64) -> bool {
-        if mean < self.best * (1.0 - self.config.epsilon) {
-            self.windows_since = 0;
-        } else {
-            self.windows_since += 1;
-        }
-        self.best = self.best.min(mean);
-        self.windows_since >= self.config.patience
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn convergence_needs_patience_windows_without_improvement() {
-        let config = ConvergeConfig { epsilon: 0.1, patience: 2, ..ConvergeConfig::default() };
-        let mut convergence = Convergence::new(config);
-        // 0.48 is under 10 % better than 0.5, 0.2 is better, then nothing is.
-        let means = [1.0, 0.5, 0.48, 0.2, 0.2, 0.19];
-        let found = means.map(|mean| convergence.has_converged_at(mean));
-        assert_eq!(found, [false, false, false, false, false, true]);
-        assert!((convergence.best - 0.19).abs() < 1e-12);
-    }
 }

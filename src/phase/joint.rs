@@ -126,8 +126,7 @@ pub fn joint(
         },
     )?;
     let OnlineCritics { td, n_actor_updates, .. } = online;
-    td.finish(run);
-    fitted.critic_health.finish(run);
+    td.health.finish(run, &fitted.session_health);
     log_calibration(run, Phase::Joint, &fitted.critics);
     let summary = CriticSummary {
         converged: None,
@@ -135,7 +134,7 @@ pub fn joint(
         steps: td.n_updates,
         soft_updates: td.critic.n_soft_updates(),
         actor_updates: n_actor_updates,
-        td_loss: td.trend.mean(),
+        td_loss: td.health.trend.mean(),
         tasks: fitted.critics,
         weights: fitted.weights,
     };

@@ -10,7 +10,7 @@ use rmtl_envs::Split;
 
 use crate::error::{Diverged, Learner, Result};
 use crate::log::tags::{self, Part, Phase};
-use crate::monitor::alarm::CriticAlarms;
+use crate::monitor::critic_health::CriticHealth;
 use crate::run::Run;
 use crate::streams::CRITICS;
 
@@ -28,8 +28,7 @@ pub(super) struct TdLearner<'a> {
     reader: BatchReader<'a>,
     sampled: TransitionBatch,
     batch_size: usize,
-    alarms: CriticAlarms,
-    pub(super) trend: TdTrend,
+    pub(super) health: CriticHealth,
 }
 
 impl<'a> TdLearner<'a> {
@@ -59,8 +58,7 @@ impl<'a> TdLearner<'a> {
             // A larger batch would draw every row several times.
             batch_size: run.config.batch_size.min(replay.len()),
             replay,
-            alarms: CriticAlarms::new(run),
-            trend: TdTrend::new(window),
+            health: CriticHealth::new(run, window),
         }
     }
 
@@ -93,8 +91,7 @@ impl<'a> TdLearner<'a> {
         let done = self.critic.step(&transitions, &mut Pass::training(&mut self.masks), is_logged);
         self.replay.update(&self.sampled, &done.td_errors);
         self.n_updates += 1;
-        self.alarms.update(run, step, &done);
-        self.trend.add(done.td_loss());
+        self.health.update(run, step, &done);
         if is_logged {
             self.log(run, phase, step, &done);
         }
@@ -102,15 +99,9 @@ impl<'a> TdLearner<'a> {
         Ok(done)
     }
 
-    /// What is still wrong at the end belongs in the report: a critic may recover before.
-    pub(super) fn finish(&self, run: &mut Run<'_>) {
-        run.warnings.extend(self.alarms.now().map(str::to_owned));
-        self.trend.complaint().into_iter().for_each(|complaint| run.warn(complaint));
-    }
-
     fn log(&self, run: &mut Run<'_>, phase: Phase, step: u64, done: &CriticStep) {
         let rates = (run.config.critic.learning_rate, run.config.critic.embedding_learning_rate);
-        let outside = self.alarms.outside_shares(done);
+        let outside = self.health.outside_shares(done);
         let logger = &mut run.logger;
         logger.scalar(&tags::critic_loss(phase), step, done.loss);
         logger.per_task(tags::td_loss, phase, step, done.tasks.iter().map(|task| task.loss));
@@ -131,80 +122,5 @@ impl<'a> TdLearner<'a> {
             logger.scalar(&tags::gradient_norm(phase, Part::CriticDense), step, norm);
         }
         logger.scalar(&tags::gradient_norm(phase, Part::CriticEmbedding), step, done.embedding_gradient_norm);
-    }
-}
-
-/// The TD loss, window by window of updates.
-pub(super) struct TdTrend {
-    window: u64,
-    sum: f64,
-    n: u64,
-    last: Option<f64>,
-    best: f64,
-}
-
-impl TdTrend {
-    fn new(window: u64) -> Self {
-        Self { window, sum: 0.0, n: 0, last: None, best: f64::INFINITY }
-    }
-
-    fn add(&mut self, loss: f64) {
-        self.sum += loss;
-        self.n += 1;
-        if self.n == self.window {
-            let mean = self.sum / self.n as f64;
-            self.last = Some(mean);
-            self.best = self.best.min(mean);
-            (self.sum, self.n) = (0.0, 0);
-        }
-    }
-
-    /// Whether a window begins: the one before has just ended.
-    pub(super) fn is_new(&self) -> bool {
-        self.n == 0
-    }
-
-    /// The mean of the last whole window; of all losses where there were fewer.
-    pub(super) fn mean(&self) -> f64 {
-        self.last.unwrap_or(self.sum / self.n.max(1) as f64)
-    }
-
-    /// The smallest mean of a window; that of all losses where there were fewer.
-    pub(super) fn best(&self) -> f64 {
-        if self.best.is_finite() { self.best } else { self.mean() }
-    }
-
-    /// A loss that has risen again was not learnt, whatever stopped it.
-    fn complaint(&self) -> Option<String> {
-        (self.mean() > 2.0 * self.best()).then(|| {
-            format!(
-                "the TD loss has risen to {:.4} from {:.4}, its best window: the critics diverge; use a lower \
-                 `critic.learning_rate` or `critic.tau`",
-                self.mean(),
-                self.best()
-            )
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_trend_of_the_td_loss_by_hand() {
-        let mut trend = TdTrend::new(2);
-        trend.add(3.0);
-        assert_eq!((trend.mean(), trend.best(), trend.is_new()), (3.0, 3.0, false));
-        for loss in [1.0, 0.5, 0.3] {
-            trend.add(loss);
-        }
-        assert_eq!((trend.mean(), trend.best(), trend.is_new()), (0.4, 0.4, true));
-        trend.add(0.75);
-        trend.add(0.75);
-        assert_eq!((trend.mean(), trend.best(), trend.complaint()), (0.75, 0.4, None));
-        trend.add(0.9);
-        trend.add(0.9);
-        assert!(trend.complaint().is_some_and(|text| text.contains("to 0.9000 from 0.4000")));
     }
 }

@@ -60,7 +60,7 @@ pub struct ActorStep {
 }
 
 /// What an update knows before parameters move.
-pub(super) struct Losing {
+pub(super) struct Backward {
     /// Unweighted BCE, `[batch, task]` without a graph.
     pub(super) losses: Tensor<2>,
     /// Value of every extra term and auxiliary loss.
@@ -111,12 +111,12 @@ impl Actor {
         // π as it is before the update.
         let policy = (weighting.signal() == Signal::QValues).then(|| self.network.valid().for_prediction());
         let masks = pass.mark();
-        let losing = match weighting.signal().is_by_task() || self.config.moments == Moments::PerTask {
+        let backward = match weighting.signal().is_by_task() || self.config.moments == Moments::PerTask {
             true => self.descend_by_task(&batch, policy, weighting, extra, pass),
             false => self.descend(&batch, policy, weighting, extra, pass),
         };
-        let dense_gradient_norm = with_diagnostics.then(|| self.dense_gradient_norm(&losing));
-        let (has_stepped, clip_factor) = self.update(losing.dense, losing.held, losing.beside);
+        let dense_gradient_norm = with_diagnostics.then(|| self.dense_gradient_norm(&backward));
+        let (has_stepped, clip_factor) = self.update(backward.dense, backward.held, backward.beside);
         if has_stepped && weighting.needs_update() {
             pass.rewind(&masks);
             weighting.update(&self.task_losses(&batch, extra, pass));
@@ -125,28 +125,28 @@ impl Actor {
         if has_stepped && let Some(average) = &mut self.followers.average {
             average.update(&self.network);
         }
-        let diagnostics = losing.diagnostics.into_iter().filter(|_| with_diagnostics);
-        let at_floor = losing.at_floor.into_iter().filter(|_| with_diagnostics);
+        let diagnostics = backward.diagnostics.into_iter().filter(|_| with_diagnostics);
+        let at_floor = backward.at_floor.into_iter().filter(|_| with_diagnostics);
         ActorStep {
-            loss: losing.weighted_losses.iter().chain(losing.terms.iter().map(|(_, value)| value)).sum(),
-            task_losses: numbers(losing.losses.clone().mean_dim(0)),
-            weighted_losses: losing.weighted_losses,
-            terms: losing.terms,
-            weights: host(losing.weights),
-            losses: if with_diagnostics { host(losing.losses) } else { Vec::new() },
+            loss: backward.weighted_losses.iter().chain(backward.terms.iter().map(|(_, value)| value)).sum(),
+            task_losses: numbers(backward.losses.clone().mean_dim(0)),
+            weighted_losses: backward.weighted_losses,
+            terms: backward.terms,
+            weights: host(backward.weights),
+            losses: if with_diagnostics { host(backward.losses) } else { Vec::new() },
             diagnostics: diagnostics.map(|(name, values)| (name, host(values))).collect(),
             at_floor: at_floor.map(|(term, of)| of.read(term)).collect(),
             dense_gradient_norm,
-            embedding_gradient_norm: losing.embedding_gradient_norm,
+            embedding_gradient_norm: backward.embedding_gradient_norm,
             clip_factor,
         }
     }
 
     /// Euclidean norm of the gradient that parameters move along.
-    fn dense_gradient_norm(&self, losing: &Losing) -> f64 {
-        let further = losing.beside.iter().filter(|_| self.config.moments == Moments::PerTask);
+    fn dense_gradient_norm(&self, backward: &Backward) -> f64 {
+        let further = backward.beside.iter().filter(|_| self.config.moments == Moments::PerTask);
         let gradients: Vec<_> =
-            std::iter::once(&losing.dense).chain(further.map(|task| &task.dense)).collect();
+            std::iter::once(&backward.dense).chain(further.map(|task| &task.dense)).collect();
         gradient_norm(&self.network, &gradients)
     }
 
@@ -213,7 +213,7 @@ impl Actor {
         weighting: &mut dyn LossWeighting,
         extra: &Losses,
         pass: &mut Pass<'_>,
-    ) -> Losing {
+    ) -> Backward {
         let masks = pass.mark();
         let leaves = self.encoder.leaves(batch.states);
         let fields = leaves.fields.clone();
@@ -251,7 +251,7 @@ impl Actor {
             }
             _ => Vec::new(),
         };
-        Losing {
+        Backward {
             losses: input.losses,
             terms: values(terms),
             weights,

@@ -12,7 +12,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use super::entries::change_entries;
-use super::step::{ActorBatch, Losing, numbers, values};
+use super::step::{ActorBatch, Backward, numbers, values};
 use super::update::Gradients;
 use super::{Actor, Network};
 use crate::backbone::{Backbone, ViewRole};
@@ -34,7 +34,7 @@ impl Actor {
         weighting: &mut dyn LossWeighting,
         extra: &Losses,
         pass: &mut Pass<'_>,
-    ) -> Losing {
+    ) -> Backward {
         let [n_rows, n_tasks] = batch.labels.dims();
         let masks = pass.mark();
         let mut gradients = Vec::with_capacity(n_tasks);
@@ -130,7 +130,7 @@ impl Actor {
                 (sum.dense, None)
             }
         };
-        Losing {
+        Backward {
             weighted_losses: numbers((losses.clone() * weights.clone()).mean_dim(0)),
             losses,
             terms: values(terms),

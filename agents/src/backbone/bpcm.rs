@@ -291,7 +291,7 @@ mod tests {
         let view = uniform([5, 3, 4], 1.0, &mut stream, &device).val();
         let mut changed = |config: Config| {
             let model = config.init(&input, &mut stream, &device);
-            let predict = |pass: &mut Pass<'_>| host(model.forward(&[view.clone()], pass).probabilities);
+            let predict = |pass: &mut Pass<'_>| host(model.forward(std::slice::from_ref(&view), pass).probabilities);
             let trained = predict(&mut Pass::training(&mut Streams::new(1).named("dropout")));
             let pairs = predict(&mut Pass::evaluation()).into_iter().zip(trained);
             // Of the first task, which gets no message, and of the second.

@@ -2,8 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::diagnosis::TaskCriticSummary;
-use crate::run::Run;
+use crate::monitor::diagnosis::TaskCriticSummary;
 
 /// A range of Q below this tells no rows apart.
 const FLAT: f64 = 1e-5;
@@ -19,7 +18,7 @@ const LEAST_SESSIONS: u64 = 30;
 
 /// Watches the critics of every task on validation sessions.
 #[derive(Default)]
-pub(crate) struct CriticHealth {
+pub(crate) struct SessionHealth {
     tasks: IndexMap<String, TaskHealth>,
 }
 
@@ -33,7 +32,7 @@ struct TaskHealth {
     q_range: f64,
 }
 
-impl CriticHealth {
+impl SessionHealth {
     /// Takes in a look at the critics.
     pub(crate) fn update(&mut self, tasks: &IndexMap<String, TaskCriticSummary>) {
         for (name, task) in tasks {
@@ -53,12 +52,8 @@ impl CriticHealth {
         }
     }
 
-    /// Says what is wrong at the end.
-    pub(crate) fn finish(&self, run: &mut Run<'_>) {
-        self.complaints().for_each(|complaint| run.warn(complaint));
-    }
-
-    fn complaints(&self) -> impl Iterator<Item = String> {
+    /// What is wrong at the end.
+    pub(super) fn complaints(&self) -> impl Iterator<Item = String> {
         let overfitted = self.tasks.iter().filter_map(|(name, task)| {
             let [best, last] = task.td_loss?;
             let is_notable = last > OVERFITTED * best && last - best > NOTABLE_GROWTH * task.reward_variance;
@@ -109,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_loss_that_has_doubled_and_a_range_that_has_gone_are_reported() {
-        let mut health = CriticHealth::default();
+        let mut health = SessionHealth::default();
         for (click, buy) in [(2.0, 1.0), (1.0, 0.5), (2.5, 0.9)] {
             health.record("click", &summary(Some(click), 3.0, 40));
             health.record("buy", &summary(Some(buy), 1e-7, 40));
@@ -126,7 +121,7 @@ mod tests {
 
     #[test]
     fn few_sessions_and_small_losses_say_nothing() {
-        let mut health = CriticHealth::default();
+        let mut health = SessionHealth::default();
         for loss in [0.01, 0.05] {
             health.record("small", &summary(Some(loss), 1.0, 1000));
             health.record("few", &summary(Some(100.0 * loss), 1.0, 29));

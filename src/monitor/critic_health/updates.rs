@@ -1,4 +1,4 @@
-//! CriticAlarms of critics that have died or diverged.
+//! What the Q values of an update say: that critics have died or diverged.
 
 use rmtl_agents::critic::{CriticStep, DEAD_Q};
 use rmtl_envs::{Row, SessionEnd, Sessions};
@@ -6,7 +6,7 @@ use rmtl_envs::{Row, SessionEnd, Sessions};
 use crate::run::Run;
 
 /// Watches the Q values of every update.
-pub(crate) struct CriticAlarms {
+pub(crate) struct UpdateHealth {
     share: f64,
     /// Smallest return there can be; −∞ where there is no bound.
     lowest: Vec<f64>,
@@ -19,7 +19,7 @@ pub(crate) struct CriticAlarms {
     told: Vec<bool>,
 }
 
-impl CriticAlarms {
+impl UpdateHealth {
     pub(crate) fn new(run: &Run<'_>) -> Self {
         let table = &run.dataset.train;
         let sessions = Sessions::of(table);
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn shares_outside_of_what_returns_can_be() {
-        let alarms = CriticAlarms {
+        let health = UpdateHealth {
             share: 0.5,
             lowest: vec![-10.0; 2],
             worst: vec![-8.0; 2],
@@ -132,6 +132,6 @@ mod tests {
             dense_gradient_norm: None,
             embedding_gradient_norm: 0.0,
         };
-        assert_eq!(alarms.outside_shares(&done), [0.5, 0.0]);
+        assert_eq!(health.outside_shares(&done), [0.5, 0.0]);
     }
 }
