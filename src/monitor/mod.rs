@@ -7,6 +7,7 @@ pub(crate) mod floor;
 pub mod metric_warnings;
 pub(crate) mod negative;
 pub(crate) mod segments;
+pub(crate) mod training_log;
 pub(crate) mod validation;
 
 pub use diagnosis::TaskCriticSummary;

@@ -18,7 +18,7 @@ impl NegativeWeights {
         Self { rows: 0, negative: vec![0; n_tasks] }
     }
 
-    /// Hears the weights of a batch, `[batch, task]` row-major.
+    /// Takes in the weights of a batch, `[batch, task]` row-major.
     pub(crate) fn record(&mut self, weights: &[f32]) {
         for row in weights.chunks_exact(self.negative.len()) {
             self.rows += 1;
@@ -31,7 +31,7 @@ impl NegativeWeights {
         self.negative.iter().map(|&count| count as f64 / self.rows.max(1) as f64)
     }
 
-    /// Tells of the tasks with a notable share.
+    /// Warns of the tasks with a notable share.
     pub(crate) fn report(&self, run: &mut Run<'_>, phase: Phase) {
         for (task, share) in run.schema().tasks.iter().zip(self.shares()) {
             if share >= NOTABLE_SHARE {

@@ -35,14 +35,14 @@ pub fn collect(run: &mut Run<'_>, actor: &Actor) -> Result<Collected> {
     let reader = run.reader(Split::Train);
     let mut policy = FrozenPolicy::new(predict(&reader, actor), n_tasks);
     let sessions = Sessions::of(&run.dataset.train);
-    let mut walk = Rollout::new(run, &sessions, run.config.schedule.collect().n_lanes, streams::COLLECT);
+    let mut rollout = Rollout::new(run, &sessions, run.config.schedule.collect().n_lanes, streams::COLLECT);
     let mut replay = Replay::new(&run.config.replay, n_rows, n_tasks);
     let mut tally = Tally::new(n_tasks);
     let mut step = 0;
-    while !walk.rows().is_empty() {
+    while !rollout.rows().is_empty() {
         run.interrupt.check(phase, step)?;
         step += 1;
-        let walked = walk.step(&reader, &mut policy, &mut replay, &mut tally);
+        let walked = rollout.step(&reader, &mut policy, &mut replay, &mut tally);
         clock.advance(walked);
         progress.advance(walked as u64);
     }

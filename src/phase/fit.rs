@@ -1,29 +1,24 @@
 //! Training of an actor, beside critics or without: epochs over the training rows with an early stop.
 
-use burn::tensor::Tensor;
 use rand::seq::SliceRandom;
-use rmtl_agents::actor::{Actor, ActorBatch, ActorStep};
-use rmtl_agents::critic::{Critic, Values};
-use rmtl_agents::input::StateBatch;
+use rmtl_agents::actor::{Actor, ActorStep};
+use rmtl_agents::critic::Critic;
 use rmtl_agents::loss::{Losses, TaskFacts};
-use rmtl_agents::parameter::LearningRates;
 use rmtl_agents::pass::Pass;
 use rmtl_agents::policy::FrozenPolicy;
 use rmtl_agents::progress::Annealed;
 use rmtl_agents::weighting::{LossWeighting, Signal};
 use rmtl_envs::{Row, Split, Task};
 
-use super::joint::OnlineCritics;
-use super::row_counts::RowCounts;
+use super::batches::Batches;
+use super::online_critics::OnlineCritics;
 use crate::config::FitConfig;
 use crate::error::{Diverged, Learner, Result};
-use crate::log::tags::{self, Part, Phase};
-use crate::metric::correlation;
-use crate::monitor::floor::FloorShares;
-use crate::monitor::negative::NegativeWeights;
-use crate::monitor::segments::{Segments, WeightsBySegment};
+use crate::log::tags::Phase;
+use crate::monitor::segments::WeightsBySegment;
+use crate::monitor::training_log::TrainingLog;
 use crate::monitor::validation::{Fitted, Kept, Validation};
-use crate::run::{PhaseClock, Run};
+use crate::run::Run;
 
 /// One training of an actor.
 pub struct Fit<'a, 'b> {
@@ -53,27 +48,6 @@ pub enum Critics<'a, 'b> {
     Learning(&'a mut OnlineCritics<'b>),
 }
 
-/// A batch, read from the log.
-struct Assembled {
-    states: StateBatch,
-    labels: Tensor<2>,
-    counts: Option<Tensor<2>>,
-    pretrained: Option<Tensor<2>>,
-}
-
-impl Assembled {
-    fn for_actor<'a>(&'a self, critic: Option<Values<'a>>) -> ActorBatch<'a> {
-        let Self { states, labels, counts, pretrained } = self;
-        ActorBatch {
-            states,
-            labels: labels.clone(),
-            counts: counts.clone(),
-            critic,
-            pretrained: pretrained.clone(),
-        }
-    }
-}
-
 /// Trains `actor` and gives the parameters that did best on the validation split.
 ///
 /// # Errors
@@ -100,22 +74,16 @@ fn train(
     mut fit: Fit<'_, '_>,
     validation: &mut Validation<'_>,
 ) -> Result<Option<WeightsBySegment>> {
-    let phase = fit.phase;
-    let schema = run.schema();
-    let train = run.reader(Split::Train);
+    let Fit { phase, config, .. } = fit;
     let losses = bind_losses(run, &fit.critics);
-    let mut segments = fit.critics.get().map(|_| Segments::new(train.table, run.key_slot()));
-    let mut shuffle = run.streams.named(&format!("{}/shuffle", fit.streams));
-    let mut masks = run.streams.named(&format!("{}/dropout", fit.streams));
-    let (row_counts, mut order) = RowCounts::of(run)?;
-    let batch_size = run.config.batch_size;
-    let n_batches = order.len().div_ceil(batch_size) as u64;
-    let max_epochs = fit.config.max_epochs;
-    let mut progress = run.observer.begin(phase.name(), u64::from(max_epochs) * order.len() as u64);
-    let mut clock = PhaseClock::start();
-    let planned_steps = u64::from(max_epochs) * n_batches;
-    let mut negative = NegativeWeights::new(schema.n_tasks());
-    let mut floors = FloorShares::default();
+    let needs_critics = losses.need_agent() || fit.weighting.signal() == Signal::QValues;
+    let (batches, mut order) = Batches::of(run, fit.pretrained.filter(|_| losses.need_agent()))?;
+    let n_batches = order.len().div_ceil(run.config.batch_size) as u64;
+    let planned_steps = u64::from(config.max_epochs) * n_batches;
+    let [mut shuffle, mut masks] =
+        ["shuffle", "dropout"].map(|name| run.streams.named(&format!("{}/{name}", fit.streams)));
+    let total_rows = u64::from(config.max_epochs) * order.len() as u64;
+    let mut log = TrainingLog::begin(run, phase, total_rows, fit.critics.get().is_some());
     let mut step = 0;
     actor.plan(planned_steps);
     if let Some(decay) = run.config.ema {
@@ -124,66 +92,37 @@ fn train(
     if fit.start_counts {
         validation.record(run, (phase, step), &actor, fit.critics.get())?;
     }
-    let pretrained = fit.pretrained.filter(|_| losses.need_agent());
-    let read = |rows: &[Row]| Assembled {
-        states: train.states(rows),
-        labels: train.labels(rows),
-        counts: row_counts.read(&train, rows),
-        pretrained: pretrained.map(|policy| policy.tensor(&train, rows)),
-    };
-    let asks_critics = losses.need_agent() || fit.weighting.signal() == Signal::QValues;
-    'epochs: for epoch in 1..=max_epochs {
+    'epochs: for epoch in 1..=config.max_epochs {
         order.shuffle(&mut shuffle);
-        let mut epoch_losses = vec![0.0; schema.n_tasks()];
-        let batches: Vec<&[Row]> = order.chunks(batch_size).collect();
-        let mut assembled = batches.first().map(|rows| read(rows));
-        for (index, &rows) in batches.iter().enumerate() {
-            let Some(current) = assembled.take() else { break };
+        let mut epoch_losses = vec![0.0; run.schema().n_tasks()];
+        let rows_of: Vec<&[Row]> = order.chunks(run.config.batch_size).collect();
+        let mut following = rows_of.first().map(|rows| batches.read(rows));
+        for (index, &rows) in rows_of.iter().enumerate() {
+            let Some(current) = following.take() else { break };
             run.interrupt.check(phase, step)?;
             step += 1;
             let is_logged = run.is_logged(step);
-            if let Critics::Learning(online) = &mut fit.critics {
-                online.before_actor(run, &mut actor, (phase, step, planned_steps))?;
-            }
-            let batch = current.for_actor(fit.critics.get().filter(|_| asks_critics).map(Critic::values));
-            let rates = fit.config.learning_rates(&run.config.optimizer, step, planned_steps);
+            fit.critics.before_actor(run, &mut actor, (phase, step, planned_steps))?;
+            let rates = config.learning_rates(&run.config.optimizer, step, planned_steps);
             actor.set_learning_rates(rates);
-            let weighting = fit.weighting.as_mut();
-            let mut pass = Pass::training(&mut masks);
-            // The next batch is read while this one trains; nothing in it may belong to a graph, which a backward pass may be in.
+            let batch = current.for_actor(fit.critics.get().filter(|_| needs_critics).map(Critic::values));
+            let (weighting, mut pass) = (fit.weighting.as_mut(), Pass::training(&mut masks));
+            // The next batch is read while this one trains.
             let (done, next) = rayon::join(
                 || actor.step(batch, weighting, &losses, &mut pass, is_logged),
-                || batches.get(index + 1).map(|rows| read(rows)),
+                || rows_of.get(index + 1).map(|rows| batches.read(rows)),
             );
-            assembled = next;
-            if let Critics::Learning(online) = &mut fit.critics {
-                online.after_actor(&mut actor);
-            }
-            for (sum, loss) in epoch_losses.iter_mut().zip(&done.task_losses) {
-                *sum += loss * rows.len() as f64 / order.len() as f64;
-            }
-            negative.record(&done.weights);
-            clock.advance(rows.len());
-            progress.advance(rows.len() as u64);
-            if is_logged {
-                log_step(run, (phase, step), &done, rates);
-                log_annealed(run, (phase, step), &actor.annealed());
-                floors.log(run, (phase, step), &done.at_floor);
-                if let Some(segments) = &mut segments {
-                    segments.log(run, (phase, step), rows, &done.weights);
-                }
-                run.logger.scalar(&tags::rows_per_second(phase), step, clock.speed());
-            }
-            // Weights are no numbers where the critics' values are none.
-            let part =
-                if done.weights.iter().all(|w| w.is_finite()) { Learner::Actor } else { Learner::Critics };
-            Diverged::check(part, (phase, step), done.loss)?;
-            let is_validated = is_validated(index as u64 + 1, n_batches, fit.config.evaluations_per_epoch);
+            following = next;
+            fit.critics.after_actor(&mut actor);
+            add_batch(&mut epoch_losses, &done.task_losses, rows.len(), order.len());
+            log.record(run, (step, rates), rows, &done, &actor);
+            Diverged::check(learner(&done), (phase, step), done.loss)?;
+            let is_validated = is_validated(index as u64 + 1, n_batches, config.evaluations_per_epoch);
             if is_validated {
                 validation.record(run, (phase, step), &actor, fit.critics.get())?;
             }
             if is_logged || is_validated {
-                progress.message(message(epoch, max_epochs, &done.task_losses, validation.best_so_far()));
+                log.message((epoch, config.max_epochs), &done.task_losses, validation.best_so_far());
             }
             if validation.is_over() {
                 break 'epochs;
@@ -191,26 +130,7 @@ fn train(
         }
         fit.weighting.end_epoch(&epoch_losses);
     }
-    progress.finish();
-    negative.report(run, phase);
-    floors.report(run, phase);
-    run.finish_phase(phase, clock, step);
-    let tasks = run.schema().tasks.iter().map(|task| task.name.clone());
-    Ok(segments.map(|segments| segments.means(tasks)))
-}
-
-/// Where parameters could not be chosen, for lack of final ones.
-fn warn_of_unfinished_annealing(run: &mut Run<'_>, best: &Kept) {
-    for Annealed { name, value, is_final } in best.actor.annealed() {
-        if !is_final {
-            run.warn(format!(
-                "`{name}` of `{}` was still annealed when {} ended and is {value} in what was kept: the parameters of the last \
-                 validation, not of the best one; anneal it in fewer steps, or train longer",
-                run.config.backbone.name(),
-                best.phase
-            ));
-        }
-    }
+    Ok(log.finish(run, step))
 }
 
 impl Critics<'_, '_> {
@@ -220,6 +140,21 @@ impl Critics<'_, '_> {
             Self::None => None,
             Self::Frozen(critic) => Some(critic),
             Self::Learning(online) => Some(online.critic()),
+        }
+    }
+
+    /// Those that learn, before update `step` (from 1) of `planned` in all.
+    fn before_actor(&mut self, run: &mut Run<'_>, actor: &mut Actor, at: (Phase, u64, u64)) -> Result<()> {
+        match self {
+            Self::Learning(online) => online.before_actor(run, actor, at),
+            Self::None | Self::Frozen(_) => Ok(()),
+        }
+    }
+
+    /// Those that learn, once the actor has moved.
+    fn after_actor(&mut self, actor: &mut Actor) {
+        if let Self::Learning(online) = self {
+            online.after_actor(actor);
         }
     }
 }
@@ -244,45 +179,27 @@ fn is_validated(batch: u64, n_batches: u64, parts: u32) -> bool {
     part(batch) > part(batch - 1)
 }
 
-fn message(epoch: u32, max_epochs: u32, losses: &[f64], best: Option<String>) -> String {
-    let losses: Vec<String> = losses.iter().map(|loss| format!("{loss:.4}")).collect();
-    let best = best.map(|best| format!("  {best}")).unwrap_or_default();
-    format!("epoch {epoch}/{max_epochs}  loss {}{best}", losses.join(" "))
+/// Adds a batch of `n` rows to the mean losses over the `total` of an epoch.
+fn add_batch(epoch: &mut [f64], batch: &[f64], n: usize, total: usize) {
+    epoch.iter_mut().zip(batch).for_each(|(sum, loss)| *sum += loss * n as f64 / total as f64);
 }
 
-fn log_step(run: &mut Run<'_>, (phase, step): (Phase, u64), done: &ActorStep, rates: LearningRates) {
-    let logger = &mut run.logger;
-    logger.per_task(tags::task_loss, phase, step, done.task_losses.iter().copied());
-    logger.per_task(tags::weighted_loss, phase, step, done.weighted_losses.iter().copied());
-    for (name, value) in &done.terms {
-        logger.scalar(&tags::loss_term(phase, name), step, *value);
-    }
-    logger.scalar(&tags::total_loss(phase), step, done.loss);
-    logger.weights(phase, step, &done.weights);
-    let n_tasks = done.task_losses.len();
-    let of_task = |values: &[f32], task: usize| -> Vec<f64> {
-        values.iter().skip(task).step_by(n_tasks).map(|&value| f64::from(value)).collect()
-    };
-    let correlations =
-        (0..n_tasks).map(|task| correlation(&of_task(&done.weights, task), &of_task(&done.losses, task)));
-    logger.per_task(tags::weight_loss_correlation, phase, step, correlations);
-    for (name, values) in &done.diagnostics {
-        logger.histogram(&tags::backbone_diagnostic(phase, name), step, values);
-    }
-    logger.scalar(&tags::learning_rate(phase, Part::ActorDense), step, rates.dense);
-    logger.scalar(&tags::learning_rate(phase, Part::ActorEmbedding), step, rates.embedding);
-    if let Some(norm) = done.dense_gradient_norm {
-        logger.scalar(&tags::gradient_norm(phase, Part::ActorDense), step, norm);
-    }
-    logger.scalar(&tags::gradient_norm(phase, Part::ActorEmbedding), step, done.embedding_gradient_norm);
-    if let Some(factor) = done.clip_factor {
-        logger.scalar(&tags::clip_factor(phase), step, factor);
-    }
+/// Who has made a loss what it is: weights are no numbers where the critics' values are none.
+fn learner(done: &ActorStep) -> Learner {
+    if done.weights.iter().all(|weight| weight.is_finite()) { Learner::Actor } else { Learner::Critics }
 }
 
-fn log_annealed(run: &mut Run<'_>, (phase, step): (Phase, u64), annealed: &[Annealed]) {
-    for Annealed { name, value, .. } in annealed {
-        run.logger.scalar(&tags::annealed(phase, name), step, f64::from(*value));
+/// Where parameters could not be chosen, for lack of final ones.
+fn warn_of_unfinished_annealing(run: &mut Run<'_>, best: &Kept) {
+    for Annealed { name, value, is_final } in best.actor.annealed() {
+        if !is_final {
+            run.warn(format!(
+                "`{name}` of `{}` was still annealed when {} ended and is {value} in what was kept: the parameters of the last \
+                 validation, not of the best one; anneal it in fewer steps, or train longer",
+                run.config.backbone.name(),
+                best.phase
+            ));
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! The phases of a run. A phase is a function: data in, data out; the types carry the order.
 
+mod batches;
 mod collect;
 mod critics;
 pub(crate) mod evaluate;
 mod fit;
 mod joint;
+mod online_critics;
 mod rollout;
 mod row_counts;
 mod td;
@@ -13,4 +15,5 @@ pub use collect::{Collected, collect};
 pub use critics::{CriticSummary, critics};
 pub use evaluate::{Evaluator, Scores};
 pub use fit::{Critics, Fit, fit};
-pub use joint::{OnlineCritics, joint};
+pub use joint::joint;
+pub use online_critics::OnlineCritics;

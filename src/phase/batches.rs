@@ -1,0 +1,62 @@
+//! The batches an actor trains on, read from the log.
+
+use burn::tensor::Tensor;
+use rmtl_agents::actor::ActorBatch;
+use rmtl_agents::critic::Values;
+use rmtl_agents::input::{BatchReader, StateBatch};
+use rmtl_agents::policy::FrozenPolicy;
+use rmtl_envs::{Row, Split};
+
+use super::row_counts::RowCounts;
+use crate::error::Result;
+use crate::run::Run;
+
+/// Reads batches of training rows.
+pub(super) struct Batches<'a> {
+    reader: BatchReader<'a>,
+    row_counts: RowCounts,
+    /// The pretrained actor's actions, where a loss term needs them.
+    pretrained: Option<&'a FrozenPolicy>,
+}
+
+impl<'a> Batches<'a> {
+    /// Gives the rows to train on, too.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(super) fn of(run: &Run<'a>, pretrained: Option<&'a FrozenPolicy>) -> Result<(Self, Vec<Row>)> {
+        let (row_counts, rows) = RowCounts::of(run)?;
+        Ok((Self { reader: run.reader(Split::Train), row_counts, pretrained }, rows))
+    }
+
+    /// Reads `rows`. Nothing in a batch belongs to a graph, so that one may be read while another trains.
+    pub(super) fn read(&self, rows: &[Row]) -> Batch {
+        Batch {
+            states: self.reader.states(rows),
+            labels: self.reader.labels(rows),
+            counts: self.row_counts.read(&self.reader, rows),
+            pretrained: self.pretrained.map(|policy| policy.tensor(&self.reader, rows)),
+        }
+    }
+}
+
+/// A batch, read from the log.
+pub(super) struct Batch {
+    states: StateBatch,
+    labels: Tensor<2>,
+    counts: Option<Tensor<2>>,
+    pretrained: Option<Tensor<2>>,
+}
+
+impl Batch {
+    pub(super) fn for_actor<'a>(&'a self, critic: Option<Values<'a>>) -> ActorBatch<'a> {
+        let Self { states, labels, counts, pretrained } = self;
+        ActorBatch {
+            states,
+            labels: labels.clone(),
+            counts: counts.clone(),
+            critic,
+            pretrained: pretrained.clone(),
+        }
+    }
+}
