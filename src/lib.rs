@@ -2,8 +2,8 @@
 //!
 //! A log becomes session environments ([`rmtl_envs`]), prepared from raw files by [`rmtl_ingest`]; [`rmtl_agents`]
 //! holds everything with parameters. This crate runs them. [`config`] says what a run is; [`trainer`] runs it on a prepared
-//! dataset, [`launch`] from wherever its data are; [`pipeline`] is the run on one screen, [`phase`] its phases, [`log`] where
-//! numbers become files, [`report`] what comes out.
+//! dataset, [`launch`] from wherever its data are; [`schedule`] has the phases in their order, [`phase`] each of them,
+//! [`log`] where numbers become files, [`output`] what is left behind, [`statistics`] whether one run is better.
 //!
 //! ```no_run
 //! use std::path::Path;

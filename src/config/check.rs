@@ -55,9 +55,12 @@ impl RunFile {
             )));
         }
         let gives_conditionals = self.backbone.gives_conditionals();
+        let is_local = |task: &usize| self.local_tasks.iter().any(|name| name == tasks[*task]);
+        let local: Vec<usize> = (0..tasks.len()).filter(is_local).collect();
         let setting = Setting {
             parents: &input.parents,
             gives_conditionals,
+            local: &local,
             has_critics: self.has_critics(),
             starts_pretrained: self.schedule.start_from() == StartFrom::Pretrained,
         };

@@ -243,12 +243,18 @@ impl RunFile {
     /// The same for an actor that is to be trained on this log.
     pub fn untrained_actor(&self, manifest: &Manifest) -> ActorConfig {
         let training = manifest.summary(Split::Train);
+        let is_conditional =
+            |task: &Task| self.local_tasks.contains(&task.name) && !self.backbone.gives_conditionals();
+        let parents = manifest.schema.parents();
         // Half a row more of either label: no logit is infinite.
-        let rate = |(task, &positives): (&Task, &u64)| match task.number {
-            None => (positives as f64 + 0.5) / (training.rows as f64 + 1.0),
-            Some(scale) => scale.mean / scale.cap,
+        let rate = |(index, (task, &positives)): (usize, (&Task, &u64))| match (task.number, parents[index]) {
+            (None, Some(parent)) if is_conditional(task) => {
+                (positives as f64 + 0.5) / (training.positives[parent] as f64 + 1.0)
+            }
+            (None, _) => (positives as f64 + 0.5) / (training.rows as f64 + 1.0),
+            (Some(scale), _) => scale.mean / scale.cap,
         };
-        let rates = || manifest.schema.tasks.iter().zip(&training.positives).map(rate).collect();
+        let rates = || manifest.schema.tasks.iter().zip(&training.positives).enumerate().map(rate).collect();
         let base_rates = (self.bias_init == BiasInit::Prior).then(rates);
         ActorConfig { base_rates, ..self.actor() }
     }

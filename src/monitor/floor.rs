@@ -38,13 +38,14 @@ impl FloorShares {
         shares.filter(|(_, _, share)| *share > NOTABLE_SHARE)
     }
 
-    /// Tells of them.
+    /// Warns of them.
     pub(crate) fn report(&self, run: &mut Run<'_>, phase: Phase) {
         for (term, task, share) in self.notable() {
             let name = &run.schema().tasks[task].name;
             run.warn(format!(
-                "`{}`: {:.0} % of the rows that `losses.{term}` weighs for task `{name}` have a probability below its \
-                 floor and weigh less than the equation says; set the floor below the rate of what is rare, or remove the term",
+                "`{}`: {:.0} % of the rows that `losses.{term}` looks at for task `{name}` have a probability below its \
+                 floor, so those of them that it weighs weigh less than the equation says; set the floor below the rate of \
+                 what is rare, or remove the term",
                 phase.name(),
                 100.0 * share,
             ));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, UInt8Type, UInt32Type};
-use arrow_array::{ArrayRef, ArrowPrimitiveType, Float32Array, RecordBatch, UInt8Array, UInt32Array};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, Float32Array, RecordBatch, UInt8Array, UInt32Array};
 use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::FileWriter;
 use indexmap::IndexMap;
@@ -34,8 +34,13 @@ impl Predictions {
     }
 
     /// Adds an actor's predictions, `[row, task]` row-major.
+    ///
+    /// # Panics
+    /// If they are not those of all rows and tasks, or the name is taken by other columns.
     pub fn add(&mut self, actor: &str, predictions: &[f32]) {
         let n_tasks = self.labels.len();
+        assert_eq!(predictions.len(), self.sessions.len() * n_tasks, "predictions of {actor}");
+        assert!(actor != "label" && !actor.contains('/'), "`{actor}` is no name of an actor");
         let of_task = |task: usize| predictions.iter().skip(task).step_by(n_tasks).copied().collect();
         let tasks = self.labels.keys().enumerate().map(|(task, name)| (name.clone(), of_task(task)));
         self.actors.insert(actor.into(), tasks.collect());
@@ -95,12 +100,16 @@ impl Predictions {
                 None => return Err(wrong()),
             }
         }
+        if batch.num_rows() > 0 && read.sessions.is_empty() {
+            return Err(failed("expected a column `session`, found none".into()));
+        }
         Ok(read)
     }
 }
 
 fn values<T: ArrowPrimitiveType>(column: &ArrayRef) -> Option<Vec<T::Native>> {
-    Some(column.as_primitive_opt::<T>()?.values().to_vec())
+    let column = column.as_primitive_opt::<T>()?;
+    (column.null_count() == 0).then(|| column.values().to_vec())
 }
 
 #[cfg(test)]

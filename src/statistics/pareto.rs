@@ -13,10 +13,14 @@ pub fn delta_m(values: &[f64], single: &[f64], higher_is_better: &[bool]) -> Opt
 }
 
 /// Which arms no other is at least as good as in every objective and better in one (`[arm][objective]`, higher is better).
+/// An arm without a number in one is not on the front.
 pub fn pareto_front(points: &[Vec<f64>]) -> Vec<bool> {
     let dominates =
         |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| a >= b) && a.iter().zip(b).any(|(a, b)| a > b);
-    points.iter().map(|point| !points.iter().any(|other| dominates(other, point))).collect()
+    let is_on_it = |point: &Vec<f64>| {
+        point.iter().all(|value| value.is_finite()) && !points.iter().any(|other| dominates(other, point))
+    };
+    points.iter().map(is_on_it).collect()
 }
 
 /// The volume of objectives above `reference` that some arm reaches; 0 where none does.
@@ -64,6 +68,7 @@ mod tests {
     fn the_front_keeps_what_nothing_dominates() {
         let points = [vec![0.7, 0.6], vec![0.6, 0.7], vec![0.6, 0.6], vec![0.7, 0.6]];
         assert_eq!(pareto_front(&points), [true, true, false, true]);
+        assert_eq!(pareto_front(&[vec![0.7, f64::NAN], vec![0.6, 0.6]]), [false, true]);
     }
 
     #[test]

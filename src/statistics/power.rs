@@ -24,7 +24,13 @@ pub fn seeds_needed(std: f64, wanted: f64) -> Option<usize> {
         let critical = student.inverse_cdf((1.0 + LEVEL) / 2.0);
         Some(wanted / std * (n as f64).sqrt() >= critical + power)
     };
-    (2..=MOST).find(|&n| is_enough(n) == Some(true))
+    // No fewer than the normal distribution asks for, whose quantiles are nearer.
+    let normal = Normal::standard().inverse_cdf((1.0 + LEVEL) / 2.0) + power;
+    let least = (std / wanted * normal).powi(2).floor();
+    if least > MOST as f64 {
+        return None;
+    }
+    (least.max(2.0) as usize..=MOST).find(|&n| is_enough(n) == Some(true))
 }
 
 #[cfg(test)]

@@ -16,16 +16,19 @@ pub fn interquartile_mean(values: &[f64]) -> Option<f64> {
 }
 
 /// Mean rank of every arm over rows of scores (`[dataset][arm]`, higher is better): 1 is the best, ties share theirs.
-pub fn mean_ranks(scores: &[Vec<f64>]) -> Vec<f64> {
+/// Nothing where a score is no number.
+pub fn mean_ranks(scores: &[Vec<f64>]) -> Option<Vec<f64>> {
+    if scores.iter().flatten().any(|score| !score.is_finite()) {
+        return None;
+    }
     let n_arms = scores.first().map_or(0, Vec::len);
     let rank = |row: &[f64], arm: usize| {
         let better = row.iter().filter(|score| **score > row[arm]).count() as f64;
         let tied = row.iter().filter(|score| **score == row[arm]).count() as f64;
         better + (tied + 1.0) / 2.0
     };
-    (0..n_arms)
-        .map(|arm| scores.iter().map(|row| rank(row, arm)).sum::<f64>() / scores.len() as f64)
-        .collect()
+    let mean = |arm| scores.iter().map(|row| rank(row, arm)).sum::<f64>() / scores.len() as f64;
+    Some((0..n_arms).map(mean).collect())
 }
 
 #[cfg(test)]
@@ -44,7 +47,8 @@ mod tests {
 
     #[test]
     fn ranks_by_hand() {
-        assert_eq!(mean_ranks(&[vec![0.9, 0.8, 0.8], vec![0.1, 0.2, 0.3]]), [2.0, 2.25, 1.75]);
-        assert!(mean_ranks(&[]).is_empty());
+        assert_eq!(mean_ranks(&[vec![0.9, 0.8, 0.8], vec![0.1, 0.2, 0.3]]), Some(vec![2.0, 2.25, 1.75]));
+        assert_eq!(mean_ranks(&[vec![0.9, f64::NAN]]), None);
+        assert_eq!(mean_ranks(&[]), Some(vec![]));
     }
 }

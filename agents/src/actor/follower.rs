@@ -4,10 +4,12 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::Network;
+use crate::backbone::Backbone;
 use crate::embedding::{EmbeddingTable, TargetTable};
 use crate::input::{StateBatch, StateEncoder};
 use crate::parameter::{self, NamedTensors};
 use crate::pass::Pass;
+use crate::progress::Progress;
 
 /// Parameters that follow an actor's: `average ← τ · online + (1 − τ) · average` at every update.
 #[derive(Clone)]
@@ -42,6 +44,11 @@ impl Follower {
     pub(super) fn new(encoder: &StateEncoder, network: &Network, tau: f64) -> Self {
         let tables = encoder.views.iter().map(|view| TargetTable::new(&view.table, tau)).collect();
         Self { tables, network: network.valid(), tau }
+    }
+
+    /// See [`Backbone::after_step`].
+    pub(super) fn after_step(&mut self, progress: Progress) {
+        self.network.backbone.after_step(progress);
     }
 
     pub(super) fn update(&mut self, network: &Network) {

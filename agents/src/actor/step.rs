@@ -181,7 +181,12 @@ impl Actor {
     fn anneal(&mut self) {
         self.n_steps += 1;
         if let Some(planned_steps) = self.planned_steps {
-            self.network.backbone.after_step(Progress { step: self.n_steps, planned_steps });
+            let progress = Progress { step: self.n_steps, planned_steps };
+            self.network.backbone.after_step(progress);
+            // Also where gradients are still collected, and the average does not move.
+            if let Some(average) = &mut self.followers.average {
+                average.after_step(progress);
+            }
         }
     }
 

@@ -96,7 +96,10 @@ impl Settings for Config {
             check_chain("bpcm", "hands information on", input)?;
         }
         if !self.attention && !self.aggregation {
-            return Err("`attention` and `aggregation` are both off, so the feature towers are empty; keep one".into());
+            return Err(
+                "`attention` and `aggregation` are both off, so the feature towers are empty; keep one"
+                    .into(),
+            );
         }
         if let Some(rate) = self.message_dropout.filter(|rate| !(0.0..1.0).contains(rate)) {
             return Err(format!("`message_dropout` is a share in [0, 1); found {rate}"));
@@ -174,15 +177,17 @@ impl Model {
             let [query, key, value] = [0, 1, 2].map(|index| all.clone().narrow(0, index * n_tasks, n_tasks));
             attend(query, key, value)
         });
-        let aggregation = self.aggregation.as_ref().map(|mlp| {
-            mlp.forward(rows, &mut Pass::evaluation()).reshape([n_tasks, batch, n_fields, dim])
-        });
+        let aggregation = self
+            .aggregation
+            .as_ref()
+            .map(|mlp| mlp.forward(rows, &mut Pass::evaluation()).reshape([n_tasks, batch, n_fields, dim]));
         let (attention, aggregation) = match (attention, aggregation) {
             (Some(attention), Some(aggregation)) => (attention, aggregation),
             (Some(only), None) | (None, Some(only)) => return only,
             (None, None) => unreachable!("checked: a feature tower has one of the two"),
         };
-        let (Some(of_aggregation), Some(of_attention)) = (&self.gate_aggregation, &self.gate_attention) else {
+        let (Some(of_aggregation), Some(of_attention)) = (&self.gate_aggregation, &self.gate_attention)
+        else {
             return attention + aggregation;
         };
         let rows = |tensor: &Tensor<4>| tensor.clone().reshape([n_tasks, batch * n_fields, dim]);
@@ -251,8 +256,8 @@ impl Backbone for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parameter::{host, NamedTensors, collect, restore};
     use crate::layer::uniform;
+    use crate::parameter::{NamedTensors, collect, host, restore};
     use crate::stream::Streams;
 
     /// By how much the second task's predictions change with the first task's feature tower.
@@ -291,7 +296,8 @@ mod tests {
         let view = uniform([5, 3, 4], 1.0, &mut stream, &device).val();
         let mut changed = |config: Config| {
             let model = config.init(&input, &mut stream, &device);
-            let predict = |pass: &mut Pass<'_>| host(model.forward(std::slice::from_ref(&view), pass).probabilities);
+            let predict =
+                |pass: &mut Pass<'_>| host(model.forward(std::slice::from_ref(&view), pass).probabilities);
             let trained = predict(&mut Pass::training(&mut Streams::new(1).named("dropout")));
             let pairs = predict(&mut Pass::evaluation()).into_iter().zip(trained);
             // Of the first task, which gets no message, and of the second.

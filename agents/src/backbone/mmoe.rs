@@ -56,7 +56,8 @@ impl Settings for Config {
 
     fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Model {
         let n_tasks = input.n_tasks();
-        let experts = ExpertMlp::new(self.n_experts, input.width(), &self.bottom, self.dropout, stream, device);
+        let experts =
+            ExpertMlp::new(self.n_experts, input.width(), &self.bottom, self.dropout, stream, device);
         // One product for all gates: column block k is the gate of task k.
         let gates = linear(input.width(), n_tasks * self.n_experts, stream, device);
         let towers = Towers::new(n_tasks, last(&self.bottom), self.widths(), stream, device)

@@ -55,7 +55,8 @@ impl Settings for Config {
     }
 
     fn init(&self, input: &Input, stream: &mut Stream, device: &Device) -> Model {
-        let experts = ExpertMlp::new(self.n_experts, input.width(), &self.bottom, self.dropout, stream, device);
+        let experts =
+            ExpertMlp::new(self.n_experts, input.width(), &self.bottom, self.dropout, stream, device);
         let gate = linear(input.width(), self.n_experts, stream, device);
         let towers = SharedTowers::new(input.n_tasks(), last(&self.bottom), self.widths(), stream, device)
             .starting_at(input.initial_logits(self.gives_conditionals()));

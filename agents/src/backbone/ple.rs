@@ -186,7 +186,8 @@ impl Backbone for Model {
         // Below a shared gate every task reads the specific experts too.
         let of_level = |level: &Level| match &level.shared_gate {
             Some(gate) => {
-                let experts = [list_param_ids(&level.shared_experts), list_param_ids(&level.task_experts)].concat();
+                let experts =
+                    [list_param_ids(&level.shared_experts), list_param_ids(&level.task_experts)].concat();
                 [experts, list_param_ids(gate)].concat()
             }
             None => list_param_ids(&level.shared_experts),
@@ -198,8 +199,8 @@ impl Backbone for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parameter::host;
     use crate::layer::uniform;
+    use crate::parameter::host;
     use crate::stream::Streams;
 
     #[test]

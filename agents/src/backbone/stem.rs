@@ -156,8 +156,8 @@ impl Backbone for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parameter::host;
     use crate::layer::uniform;
+    use crate::parameter::host;
     use crate::stream::Streams;
 
     #[test]

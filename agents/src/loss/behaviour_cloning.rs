@@ -59,7 +59,8 @@ mod tests {
     #[test]
     fn value_and_gradient_by_hand() {
         let device = Device::default();
-        let p = Tensor::<2>::from_floats([[0.5, 0.25], [0.1, 0.75]], &device.clone().autodiff()).require_grad();
+        let p =
+            Tensor::<2>::from_floats([[0.5, 0.25], [0.1, 0.75]], &device.clone().autodiff()).require_grad();
         let pretrained = Tensor::from_floats([[0.4, 0.25], [0.3, 0.25]], &device);
         let agent = AgentInput { q_values: p.clone(), pretrained: Some(pretrained) };
         let (value, gradient) = of_agent(&Config { strength: 2.0 }, p, &agent);
@@ -67,6 +68,9 @@ mod tests {
         let close = |found: f32, expected: f32| (found - expected).abs() < 1e-6;
         assert!(close(value, 0.3));
         let expected = [0.2, 0.0, -0.4, 1.0];
-        assert!(gradient.iter().zip(expected).all(|(found, expected)| close(*found, expected)), "{gradient:?}");
+        assert!(
+            gradient.iter().zip(expected).all(|(found, expected)| close(*found, expected)),
+            "{gradient:?}"
+        );
     }
 }

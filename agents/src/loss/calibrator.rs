@@ -8,7 +8,9 @@ use burn::tensor::activation::relu;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LossInput, LossTerm, Setting, check_has_pairs, check_strength, column, pairs, sum};
+use super::{
+    LossInput, LossTerm, Setting, check_cumulative, check_has_pairs, check_strength, column, pairs, sum,
+};
 
 /// `[losses.calibrator]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +36,7 @@ impl LossTerm for Config {
 
     fn check(&self, setting: &Setting<'_>) -> Result<(), String> {
         check_strength("alpha", self.alpha)?;
+        check_cumulative("calibrator", setting)?;
         check_has_pairs("calibrator", setting)
     }
 }

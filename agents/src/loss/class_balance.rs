@@ -68,10 +68,20 @@ mod tests {
         let device = Device::default();
         let predictions = Predictions::from(Tensor::from_floats([[0.5, 0.25], [0.5, 0.25]], &device));
         let labels = Tensor::from_floats([[1.0, 1.0], [0.0, 1.0]], &device);
-        let tasks = TaskFacts { losses: Default::default(), parents: vec![None, Some(0)], positive_rates: positive_rates.into() };
+        let tasks = TaskFacts {
+            losses: Default::default(),
+            parents: vec![None, Some(0)],
+            positive_rates: positive_rates.into(),
+        };
         let losses = crate::loss::task_bce(predictions.probabilities.clone(), &labels);
-        let input =
-            LossInput { predictions: &predictions, labels: &labels, losses: &losses, fields: &[], tasks: &tasks, agent: None };
+        let input = LossInput {
+            predictions: &predictions,
+            labels: &labels,
+            losses: &losses,
+            fields: &[],
+            tasks: &tasks,
+            agent: None,
+        };
         config.value(&input).into_scalar()
     }
 

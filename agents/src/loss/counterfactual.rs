@@ -96,9 +96,9 @@ impl LossTerm for Config {
 mod tests {
     use super::*;
     use crate::backbone::Predictions;
-    use crate::parameter::host;
     use crate::loss::TaskFacts;
     use crate::loss::tests::value;
+    use crate::parameter::host;
     use burn::tensor::{Device, TensorData};
 
     /// Rows (click, no buy), (no click) and (click, buy), click probabilities 0.5, 0.5 and 0.01.
@@ -141,10 +141,20 @@ mod tests {
         };
         // The first row was clicked, the second was not.
         let labels = Tensor::<2>::from_floats([[1.0, 0.0], [0.0, 0.0]], &Device::default());
-        let tasks = crate::loss::TaskFacts { losses: Default::default(), parents: vec![None, Some(0)], positive_rates: vec![0.5; 2] };
+        let tasks = crate::loss::TaskFacts {
+            losses: Default::default(),
+            parents: vec![None, Some(0)],
+            positive_rates: vec![0.5; 2],
+        };
         let losses = Tensor::zeros([2, 2], &Device::default());
-        let input =
-            LossInput { predictions: &predictions, labels: &labels, losses: &losses, fields: &[], tasks: &tasks, agent: None };
+        let input = LossInput {
+            predictions: &predictions,
+            labels: &labels,
+            losses: &losses,
+            fields: &[],
+            tasks: &tasks,
+            agent: None,
+        };
         let gradients = Config::default().value(&input).backward();
         let gradient = crate::parameter::host(imputed.grad(&gradients).unwrap());
         assert!(gradient[1] != 0.0 && gradient[3] == 0.0, "{gradient:?}");
@@ -159,13 +169,15 @@ mod tests {
         const ROWS: usize = 500;
         const CLICKS: usize = 20;
         let device = Device::default().autodiff();
-        let labels: Vec<f32> =
-            (0..ROWS).flat_map(|row| [f32::from(u8::from(row < CLICKS)), f32::from(u8::from(row == 0))]).collect();
+        let labels: Vec<f32> = (0..ROWS)
+            .flat_map(|row| [f32::from(u8::from(row < CLICKS)), f32::from(u8::from(row == 0))])
+            .collect();
         let labels = Tensor::<2>::from_data(TensorData::new(labels, [ROWS, 2]), &Device::default());
         let click = (CLICKS as f32 / ROWS as f32).recip();
         let click = Tensor::<2>::full([ROWS, 1], -(click - 1.0).ln(), &device);
         let parents = [None, Some(0)];
-        let tasks = TaskFacts { losses: Default::default(), parents: parents.into(), positive_rates: vec![0.5; 2] };
+        let tasks =
+            TaskFacts { losses: Default::default(), parents: parents.into(), positive_rates: vec![0.5; 2] };
         let config = Config { weight: 0.1, propensity_floor: 0.01 };
         let (mut logit, mut imputed) = (-1.0, 0.5);
         for _ in 0..300 {
@@ -173,7 +185,8 @@ mod tests {
             let (of_logit, of_imputed) = (leaf(logit), leaf(imputed));
             let logits = Tensor::cat(vec![click.clone(), of_logit.clone().expand([ROWS, 1])], 1);
             let imputation = Tensor::cat(vec![click.zeros_like(), of_imputed.clone().expand([ROWS, 1])], 1);
-            let predictions = Predictions { imputed: Some(imputation), ..Predictions::chained(logits, &parents) };
+            let predictions =
+                Predictions { imputed: Some(imputation), ..Predictions::chained(logits, &parents) };
             let losses = tasks.losses.of(&predictions, &parents, &labels, None);
             let input = LossInput {
                 predictions: &predictions,

@@ -28,8 +28,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AtFloor, LossInput, LossTerm, PROBABILITY_MARGIN, Setting, check_has_pairs, check_strength, column, pairs, sum,
-    task_bce,
+    AtFloor, LossInput, LossTerm, PROBABILITY_MARGIN, Setting, check_cumulative, check_has_pairs,
+    check_strength, column, pairs, sum, task_bce,
 };
 
 /// `[losses.dependence]`
@@ -141,6 +141,7 @@ impl LossTerm for Config {
     }
 
     fn check(&self, setting: &Setting<'_>) -> Result<(), String> {
+        check_cumulative("dependence", setting)?;
         check_has_pairs("dependence", setting)?;
         if !(1e-6..=1.0).contains(&self.floor) {
             return Err(format!("`floor` is a probability from 1e-6 to 1; found {}", self.floor));
@@ -162,9 +163,9 @@ impl LossTerm for Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parameter::host;
     use crate::loss::TaskFacts;
     use crate::loss::tests::value_of;
+    use crate::parameter::host;
     use burn::tensor::Device;
 
     const CHAIN: [Option<usize>; 3] = [None, Some(0), Some(1)];
@@ -230,9 +231,8 @@ mod tests {
     fn the_local_space_weighted_has_the_expectation_of_the_entire_one() {
         for distance in [Distance::Mse, Distance::Bce] {
             for (p_parent, p_child) in [(0.5, 0.2), (0.3, 0.25), (0.9, 0.1)] {
-                let of = |space| {
-                    expectation(&Config { space, distance, ..Config::default() }, p_parent, p_child)
-                };
+                let of =
+                    |space| expectation(&Config { space, distance, ..Config::default() }, p_parent, p_child);
                 let entire = of(Space::Entire);
                 assert!((of(Space::LocalWeighted) - entire).abs() < 1e-6, "{p_parent} {p_child}");
                 assert!((of(Space::Local) - entire).abs() > 1e-3, "{p_parent} {p_child}");
@@ -257,8 +257,11 @@ mod tests {
         // π of the rows where the child happened: 0.004 / 0.904 and 0.3 / 0.8; the third row's is 1.
         let p = Tensor::<2>::from_floats([[0.1, 0.004], [0.5, 0.3], [0.1, 0.004]], &device);
         let labels = Tensor::<2>::from_floats([[1.0, 1.0], [1.0, 1.0], [1.0, 0.0]], &device);
-        let tasks =
-            TaskFacts { losses: Default::default(), parents: CHAIN[..2].into(), positive_rates: vec![0.5; 2] };
+        let tasks = TaskFacts {
+            losses: Default::default(),
+            parents: CHAIN[..2].into(),
+            positive_rates: vec![0.5; 2],
+        };
         let input = LossInput {
             predictions: &p.into(),
             labels: &labels,

@@ -60,7 +60,8 @@ mod tests {
             labels: &labels,
             losses: &losses,
             fields: &fields,
-            tasks: &tasks, agent: None
+            tasks: &tasks,
+            agent: None,
         };
         let found: f32 = Config { strength: 0.1 }.value(&input).into_scalar();
         assert!((found - 0.1 * (4.5 + 0.5)).abs() < 1e-6, "{found}");

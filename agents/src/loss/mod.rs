@@ -97,6 +97,8 @@ pub struct Setting<'a> {
     pub parents: &'a [Option<usize>],
     /// Whether the backbone gives [`Predictions::conditional`].
     pub gives_conditionals: bool,
+    /// The tasks that are trained where their parent happened alone, by index.
+    pub local: &'a [usize],
     /// Whether the run trains critics.
     pub has_critics: bool,
     /// Whether the training beside critics goes on from a pretrained actor.
@@ -105,11 +107,11 @@ pub struct Setting<'a> {
 
 /// Binary cross-entropy of every row and task from logits x, not reduced.
 ///
-/// `max(x, 0) − x y + ln(1 + e^{−|x|})`, with y 0 or 1 the same as `−ln σ((2y − 1) x)`. It is exact, and so is its
+/// `max(x, 0) − x y + ln(1 + e^{−|x|})`, for y 0 or 1: the same as `−ln σ((2y − 1) x)`. It is exact, and so is its
 /// gradient `σ(x) − y`, however small the probability is.
 ///
 /// # Shapes
-/// - logits, labels, output: `[batch, task]`
+/// - logits, labels, output: `[batch, task]`, labels 0 or 1
 pub fn bce_of_logits(logits: Tensor<2>, labels: &Tensor<2>) -> Tensor<2> {
     log_sigmoid(logits * (labels.clone() * 2.0 - 1.0)).neg()
 }
@@ -184,6 +186,21 @@ fn check_has_pairs(name: &str, setting: &Setting<'_>) -> Result<(), String> {
     Err(format!(
         "`losses.{name}` compares a task with the one it depends on, but no task of this dataset has `after = ..`; \
          declare the chain in the dataset file or remove the term"
+    ))
+}
+
+/// Refuses a comparison of cumulative predictions with those of a local task, which are conditional unless the backbone
+/// multiplies along the chain.
+fn check_cumulative(name: &str, setting: &Setting<'_>) -> Result<(), String> {
+    let is_local =
+        |(parent, child): &(usize, usize)| setting.local.contains(parent) || setting.local.contains(child);
+    if setting.gives_conditionals || !pairs(setting.parents).any(|pair| is_local(&pair)) {
+        return Ok(());
+    }
+    Err(format!(
+        "`losses.{name}` compares probabilities along the chain, and with this backbone a task of `local_tasks` predicts \
+         its probability given its parent; use a backbone that multiplies along the chain, such as `esmm`, or leave the \
+         term or `local_tasks` out"
     ))
 }
 

@@ -66,7 +66,9 @@ impl Settings for Config {
 
     fn check_batch(&self, batch_size: usize) -> Result<(), String> {
         if self.placebo.is_some() && batch_size == 1 {
-            return Err("`placebo` gives a row the Q of another row of its batch, and `batch_size` is 1".into());
+            return Err(
+                "`placebo` gives a row the Q of another row of its batch, and `batch_size` is 1".into()
+            );
         }
         Ok(())
     }

@@ -58,6 +58,9 @@ struct ExcessMtl {
     logits: Vec<f64>,
 }
 
+/// A first excess below this share of the largest is not divided by.
+const LEAST_FIRST: f64 = 1e-6;
+
 impl TaskWeighting for ExcessMtl {
     fn signal(&self) -> Signal {
         Signal::Entries
@@ -70,10 +73,12 @@ impl TaskWeighting for ExcessMtl {
             *h += *gradient * *gradient;
             excess[task] += f64::from(*gradient * *gradient) / (f64::from(*h) + epsilon).sqrt();
         });
+        // A first step in which a task has next to no gradient is no measure of what it can still gain.
+        let largest = excess.iter().copied().fold(0.0, f64::max);
         for ((logit, first), excess) in self.logits.iter_mut().zip(&mut self.first).zip(excess) {
             match *first {
                 Some(first) => *logit += learning_rate * excess / first,
-                None => *first = Some(excess).filter(|excess| *excess > 0.0),
+                None => *first = Some(excess).filter(|excess| *excess > LEAST_FIRST * largest),
             }
         }
     }

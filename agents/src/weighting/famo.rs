@@ -32,7 +32,10 @@ impl Default for Config {
 impl Settings for Config {
     fn check(&self) -> Result<(), String> {
         if !(0.0..=1e6).contains(&self.weight_decay) {
-            return Err(format!("`weight_decay` must be a number from 0 to 1e6; found {}", self.weight_decay));
+            return Err(format!(
+                "`weight_decay` must be a number from 0 to 1e6; found {}",
+                self.weight_decay
+            ));
         }
         check_positive("learning_rate", self.learning_rate)
     }
@@ -58,7 +61,8 @@ struct Famo {
 impl TaskWeighting for Famo {
     fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
         self.losses = losses.iter().map(|loss| loss.max(LEAST_LOSS)).collect();
-        let ratios: Vec<f64> = softmax(&self.logits).iter().zip(&self.losses).map(|(z, loss)| z / loss).collect();
+        let ratios: Vec<f64> =
+            softmax(&self.logits).iter().zip(&self.losses).map(|(z, loss)| z / loss).collect();
         let sum: f64 = ratios.iter().sum();
         ratios.iter().map(|ratio| ratio / sum).collect()
     }
@@ -69,7 +73,8 @@ impl TaskWeighting for Famo {
 
     fn update(&mut self, mean_losses: &[f64]) {
         let z = softmax(&self.logits);
-        let falls = self.losses.iter().zip(mean_losses).map(|(before, now)| before.ln() - now.max(LEAST_LOSS).ln());
+        let falls =
+            self.losses.iter().zip(mean_losses).map(|(before, now)| before.ln() - now.max(LEAST_LOSS).ln());
         let falls: Vec<f64> = falls.collect();
         let mean: f64 = z.iter().zip(&falls).map(|(z, fall)| z * fall).sum();
         let decay = self.logits.iter().map(|logit| self.weight_decay * logit);

@@ -60,7 +60,8 @@ impl TaskWeighting for GradNorm {
         let now = self.weights.clone();
         let n = now.len() as f64;
         let first = self.first.get_or_insert_with(|| losses.to_vec());
-        let rates: Vec<f64> = losses.iter().zip(first).map(|(loss, first)| loss / first.max(LEAST_LOSS)).collect();
+        let rates: Vec<f64> =
+            losses.iter().zip(first).map(|(loss, first)| loss / first.max(LEAST_LOSS)).collect();
         let mean_rate = (rates.iter().sum::<f64>() / n).max(LEAST_LOSS);
         let norms: Vec<f64> = (0..now.len()).map(|k| now[k] * gram.norm(k)).collect();
         let mean_norm = norms.iter().sum::<f64>() / n;

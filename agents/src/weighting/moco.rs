@@ -16,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::entries::EntryState;
+use super::quadratic::project_to_simplex;
 use super::{Gram, LossWeighting, Settings, Signal, TaskGradients, TaskWeighting, check_positive};
 use crate::stream::Stream;
 
@@ -98,40 +99,10 @@ impl TaskWeighting for MoCo {
         let gamma = self.config.gamma / t.powf(self.config.gamma_decay);
         let slopes = gradients.gram(n_tasks).times(&self.w);
         let moved = |(w, slope): (&f64, f64)| w - gamma * (slope + self.config.rho * w);
-        self.w = onto_simplex(&self.w.iter().zip(slopes).map(moved).collect::<Vec<_>>());
+        self.w = project_to_simplex(&self.w.iter().zip(slopes).map(moved).collect::<Vec<_>>(), 1.0);
     }
 
     fn weights(&mut self, _losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
         self.w.clone()
-    }
-}
-
-/// The closest point of the simplex `w ≥ 0, Σ w = 1`: `max(v − θ, 0)` with the one θ that makes it sum to 1.
-fn onto_simplex(v: &[f64]) -> Vec<f64> {
-    let mut descending = v.to_vec();
-    descending.sort_by(|a, b| b.total_cmp(a));
-    let mut sum = 0.0;
-    let mut threshold = 0.0;
-    for (index, value) in descending.iter().enumerate() {
-        sum += value;
-        let candidate = (sum - 1.0) / (index + 1) as f64;
-        if *value <= candidate {
-            break;
-        }
-        threshold = candidate;
-    }
-    v.iter().map(|value| (value - threshold).max(0.0)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn projections_onto_the_simplex_by_hand() {
-        assert_eq!(onto_simplex(&[0.25, 0.75]), [0.25, 0.75]);
-        assert_eq!(onto_simplex(&[1.0, 1.0]), [0.5, 0.5]);
-        assert_eq!(onto_simplex(&[2.0, 0.5]), [1.0, 0.0]);
-        assert_eq!(onto_simplex(&[-1.0, 0.5, 0.0]), [0.0, 0.75, 0.25]);
     }
 }

@@ -60,7 +60,10 @@ impl TaskWeighting for MultiBalance {
         let n = gram.n();
         let now: Vec<f64> = (0..n).map(|k| gram.norm(k)).collect();
         let lengths = self.lengths.get_or_insert_with(|| now.clone());
-        lengths.iter_mut().zip(&now).for_each(|(mean, now)| *mean = self.beta * *mean + (1.0 - self.beta) * now);
+        lengths
+            .iter_mut()
+            .zip(&now)
+            .for_each(|(mean, now)| *mean = self.beta * *mean + (1.0 - self.beta) * now);
         let scaled = |index: usize| gram.at(index / n, index % n) / (lengths[index / n] * lengths[index % n]);
         let scaled = Gram::new(n, (0..n * n).map(scaled).collect());
         let shares = shortest_on_simplex(&scaled);

@@ -35,7 +35,8 @@ impl TaskWeighting for NashMtl {
         let value = |w: &[f64]| gram.product(w, w) / 2.0 - w.iter().map(|w| w.ln()).sum::<f64>();
         let mut w: Vec<f64> = (0..n).map(|k| 1.0 / gram.norm(k)).collect();
         for _ in 0..100 {
-            let residual: Vec<f64> = gram.times(&w).iter().zip(&w).map(|(product, w)| product - 1.0 / w).collect();
+            let residual: Vec<f64> =
+                gram.times(&w).iter().zip(&w).map(|(product, w)| product - 1.0 / w).collect();
             let row = |i: usize| {
                 let hessian = (0..n).map(|j| gram.at(i, j) + if i == j { 1.0 / (w[i] * w[i]) } else { 0.0 });
                 hessian.chain([-residual[i]]).collect()

@@ -61,7 +61,8 @@ impl TaskWeighting for PeLtr {
         };
         let values = (0..(n + 1) * (n + 1)).map(|index| entry(index / (n + 1), index % (n + 1))).collect();
         let rest = (1.0 - self.0.iter().sum::<f64>()).max(0.0);
-        let right: Vec<f64> = gram.times(&self.0).iter().map(|product| -product / unit).chain([rest]).collect();
+        let right: Vec<f64> =
+            gram.times(&self.0).iter().map(|product| -product / unit).chain([rest]).collect();
         let relaxed = solve_symmetric(&Gram::new(n + 1, values), &right);
         project_to_simplex(&relaxed[..n], rest).iter().zip(&self.0).map(|(w, least)| w + least).collect()
     }

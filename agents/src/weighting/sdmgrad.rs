@@ -67,10 +67,12 @@ impl TaskWeighting for SdmGrad {
         let n = gram.n() as f64;
         let mean_length = (0..gram.n()).map(|k| gram.norm(k)).sum::<f64>() / n;
         let rate = learning_rate / mean_length.powi(2);
-        let with_mean = |shares: &[f64]| -> Vec<f64> { shares.iter().map(|share| share + lambda / n).collect() };
+        let with_mean =
+            |shares: &[f64]| -> Vec<f64> { shares.iter().map(|share| share + lambda / n).collect() };
         for _ in 0..steps {
             let slopes = gram.times(&with_mean(&self.shares));
-            let moved: Vec<f64> = self.shares.iter().zip(slopes).map(|(share, slope)| share - rate * slope).collect();
+            let moved: Vec<f64> =
+                self.shares.iter().zip(slopes).map(|(share, slope)| share - rate * slope).collect();
             self.shares = project_to_simplex(&moved, 1.0);
         }
         with_mean(&self.shares).iter().map(|weight| weight / (1.0 + lambda)).collect()

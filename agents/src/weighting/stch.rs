@@ -33,7 +33,8 @@ impl Settings for Config {
         if self.warmup_epochs > 0 {
             return Ok(());
         }
-        Err("`warmup_epochs` must be at least 1, for the nadir is their last epoch's mean loss; found 0".into())
+        Err("`warmup_epochs` must be at least 1, for the nadir is their last epoch's mean loss; found 0"
+            .into())
     }
 
     fn init(&self, _n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
@@ -51,8 +52,11 @@ impl TaskWeighting for Stch {
     fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
         let losses: Vec<f64> = losses.iter().map(|loss| loss.max(LEAST_LOSS)).collect();
         let Some(nadir) = &self.nadir else { return losses.iter().map(|loss| 1.0 / loss).collect() };
-        let scaled: Vec<f64> =
-            losses.iter().zip(nadir).map(|(loss, nadir)| (loss / nadir.max(LEAST_LOSS)).ln() / self.mu).collect();
+        let scaled: Vec<f64> = losses
+            .iter()
+            .zip(nadir)
+            .map(|(loss, nadir)| (loss / nadir.max(LEAST_LOSS)).ln() / self.mu)
+            .collect();
         let shares = softmax(&scaled);
         shares.iter().zip(&losses).map(|(share, loss)| losses.len() as f64 * share / loss).collect()
     }

@@ -39,7 +39,28 @@ struct UwSo(f64);
 
 impl TaskWeighting for UwSo {
     fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
-        let scaled: Vec<f64> = losses.iter().map(|loss| 1.0 / (self.0 * loss.max(LEAST_LOSS))).collect();
-        softmax(&scaled)
+        weights_of(self.0, losses)
+    }
+}
+
+/// A task without a row that counts has loss 0, which says nothing of how certain it is: it gets no weight.
+fn weights_of(temperature: f64, losses: &[f64]) -> Vec<f64> {
+    let counts = |loss: f64| loss > LEAST_LOSS;
+    if !losses.iter().any(|&loss| counts(loss)) {
+        return vec![1.0 / losses.len() as f64; losses.len()];
+    }
+    let inverse = |&loss: &f64| if counts(loss) { 1.0 / (temperature * loss) } else { f64::NEG_INFINITY };
+    softmax(&losses.iter().map(inverse).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_without_a_row_that_counts_takes_no_weight_from_the_others() {
+        let weights = weights_of(1.0, &[0.5, 0.5, 0.0]);
+        assert_eq!(weights, [0.5, 0.5, 0.0]);
+        assert_eq!(weights_of(1.0, &[0.0, 0.0]), [0.5, 0.5]);
     }
 }

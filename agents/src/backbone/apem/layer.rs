@@ -47,7 +47,8 @@ impl Layer {
         let n_rows = if index == 0 { input.n_fields() } else { n_points };
         let selector_dims = config.selector_dims();
         Self {
-            selector: (asrg && selection).then(|| Selector::new(n_rows * dim, &selector_dims, n_points, stream, device)),
+            selector: (asrg && selection)
+                .then(|| Selector::new(n_rows * dim, &selector_dims, n_points, stream, device)),
             inducing_points: asrg.then(|| uniform([n_points, dim], bound, stream, device)),
             query: (!asrg).then(|| projection(dim, dim, stream, device)),
             attention: PointAttention::new(dim, n_heads, stream, device),
@@ -75,11 +76,7 @@ impl Layer {
     /// # Shapes
     /// - h: `[batch, field or point, dim]`
     /// - output: `[batch, point, dim]`; without ASRG as `h`
-    pub(super) fn representation(
-        &self,
-        h: Tensor<3>,
-        gamma: Tensor<1>,
-    ) -> (Tensor<3>, Option<Tensor<1>>) {
+    pub(super) fn representation(&self, h: Tensor<3>, gamma: Tensor<1>) -> (Tensor<3>, Option<Tensor<1>>) {
         let Some(points) = &self.inducing_points else {
             let query = self.query.as_ref().expect("present where there are no points");
             let attended = self.attention.self_attention(project(h.clone(), query), h.clone());

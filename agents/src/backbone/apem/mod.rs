@@ -234,10 +234,9 @@ mod tests {
 
     #[test]
     fn what_selects_nothing_waits_for_no_annealing() {
-        for config in [
-            Config { selection: false, ..Config::default() },
-            Config { asrg: false, ..Config::default() },
-        ] {
+        for config in
+            [Config { selection: false, ..Config::default() }, Config { asrg: false, ..Config::default() }]
+        {
             assert!(model(&config).annealed().is_empty(), "{config:?}");
         }
     }

@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn impossible_annealings_are_refused() {
-        let planned = |start, end, share| Annealing::Planned(Planned { start, end, share }).check().unwrap_err();
+        let planned =
+            |start, end, share| Annealing::Planned(Planned { start, end, share }).check().unwrap_err();
         assert!(planned(1.0, 1e-7, 0.1).contains("`end`"));
         assert!(planned(1.0, 2.0, 0.1).contains("`start`"));
         assert!(planned(1.0, 0.5, 0.0).contains("`share`"));

@@ -28,8 +28,7 @@ impl Settings for Config {
     }
 
     fn init(&self, _n_tasks: usize, stream: Stream) -> Box<dyn Explore> {
-        let noise =
-            Normal::new(0.0, self.standard_deviation as f32).expect("checked: finite, not negative");
+        let noise = Normal::new(0.0, self.standard_deviation as f32).expect("checked: finite, not negative");
         Box::new(ActorNoise { noise, stream })
     }
 }
