@@ -8,7 +8,7 @@ use std::path::Path;
 use rmtl::config::{Override, RunFile};
 use rmtl::launch;
 use rmtl_agents::stream::Stream;
-use rmtl_agents::weighting::{self, Gram, LossWeighting, Settings, TaskWeighting};
+use rmtl_agents::weighting::{self, LossWeighting, Settings, WeightingInput, Weights};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,18 +43,19 @@ struct Running {
     now: Vec<f64>,
 }
 
-impl TaskWeighting for Running {
-    fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
-        let first = self.first.get_or_insert_with(|| losses.to_vec());
+impl LossWeighting for Running {
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let losses = input.mean_losses();
+        let first = self.first.get_or_insert_with(|| losses.clone());
         if self.now.iter().all(|now| *now == 0.0) {
-            self.now.copy_from_slice(losses);
+            self.now.copy_from_slice(&losses);
         }
-        for (now, loss) in self.now.iter_mut().zip(losses) {
+        for (now, loss) in self.now.iter_mut().zip(&losses) {
             *now = self.memory * *now + (1.0 - self.memory) * loss;
         }
         let left: Vec<f64> = self.now.iter().zip(first).map(|(now, first)| now / first.max(1e-12)).collect();
         let mean = left.iter().sum::<f64>() / left.len() as f64;
-        left.iter().map(|left| left / mean).collect()
+        Weights::PerTask(left.iter().map(|left| left / mean).collect())
     }
 }
 

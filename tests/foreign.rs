@@ -18,7 +18,7 @@ use rmtl_agents::loss::{self, LossInput, LossTerm, Setting};
 use rmtl_agents::pass::Pass;
 use rmtl_agents::policy::exploration::{self, Exploration, Explore};
 use rmtl_agents::stream::Stream;
-use rmtl_agents::weighting::{self, Gram, LossWeighting, TaskWeighting};
+use rmtl_agents::weighting::{self, LossWeighting, WeightingInput, Weights};
 use rmtl_envs::Row;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -79,13 +79,13 @@ struct LastTwice {}
 
 impl weighting::Settings for LastTwice {
     fn init(&self, n_tasks: usize, _stream: Stream) -> Box<dyn LossWeighting> {
-        struct Weights(usize);
-        impl TaskWeighting for Weights {
-            fn weights(&mut self, _losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
-                (0..self.0).map(|task| if task + 1 == self.0 { 2.0 } else { 1.0 }).collect()
+        struct Last(usize);
+        impl LossWeighting for Last {
+            fn weights(&mut self, _input: &WeightingInput) -> Weights {
+                Weights::PerTask((0..self.0).map(|task| if task + 1 == self.0 { 2.0 } else { 1.0 }).collect())
             }
         }
-        Box::new(Weights(n_tasks))
+        Box::new(Last(n_tasks))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::parameter::moments::Moments;
 use crate::parameter::{gradient_norm, host};
 use crate::pass::Pass;
 use crate::progress::Progress;
-use crate::weighting::{LossWeighting, Signal, WeightingInput};
+use crate::weighting::{LossWeighting, Signal, WeightingInput, weigh};
 
 /// One training batch.
 pub struct ActorBatch<'a> {
@@ -231,7 +231,7 @@ impl Actor {
         );
         let losses = extra.of_tasks(&predictions, &batch.labels, batch.counts.as_ref());
         let input = WeightingInput { losses: losses.clone().inner(), q_values, gram: None };
-        let weights = weighting.weights(&input);
+        let weights = input.of_rows(weigh(weighting, &input));
         let agent = batch.agent(extra, &predictions);
         let terms = extra.values(&predictions, &batch.labels, &losses, &leaves.fields, agent.as_ref());
         let at_floor = extra.at_floor(&predictions, &batch.labels, &losses, &leaves.fields);

@@ -21,7 +21,7 @@ use crate::loss::Losses;
 use crate::parameter::host;
 use crate::parameter::moments::Moments;
 use crate::pass::Pass;
-use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput};
+use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput, weigh};
 
 impl Actor {
     /// As [`Actor::step`] says of [`Signal::is_by_task`]; unless gradients are held the tables have stepped
@@ -59,7 +59,7 @@ impl Actor {
                 let q_values =
                     policy.as_ref().map(|policy| batch.critic().at(states, policy.predict(encoder, states)));
                 let input = WeightingInput { losses: all.clone().inner(), q_values, gram: None };
-                in_losses = Some(weighting.weights(&input));
+                in_losses = Some(input.of_rows(weigh(weighting, &input)));
             }
             let loss = if task < n_tasks {
                 let of_rows = all.clone().narrow(1, task, 1);
@@ -161,7 +161,8 @@ impl Actor {
             }
             _ => Some(gram(&self.network, gradients, shared)),
         };
-        weighting.weights(&WeightingInput { losses: losses.clone(), q_values: None, gram })
+        let input = WeightingInput { losses: losses.clone(), q_values: None, gram };
+        input.of_rows(weigh(weighting, &input))
     }
 
     fn shared(&self) -> Shared {

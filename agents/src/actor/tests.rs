@@ -6,7 +6,7 @@ use crate::loss::{FloorRows, LossesConfig, TaskFacts, counterfactual, dependence
 use crate::parameter::host;
 use crate::pass::Pass;
 use crate::weighting::Settings as _;
-use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput, equal, famo};
+use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput, Weights, equal, famo};
 use rmtl_envs::{LogTable, Row, RowValues, SessionEnd};
 
 mod annealing;
@@ -19,8 +19,8 @@ mod views;
 struct Given(Tensor<2>);
 
 impl LossWeighting for Given {
-    fn weights(&mut self, _input: &WeightingInput) -> Tensor<2> {
-        self.0.clone()
+    fn weights(&mut self, _input: &WeightingInput) -> Weights {
+        Weights::PerRow(self.0.clone())
     }
 }
 
@@ -140,9 +140,9 @@ impl LossWeighting for OnGradients {
         Signal::Gradients
     }
 
-    fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
         self.1.clone_from(&input.gram);
-        Tensor::<2>::from_floats([self.0, self.0], &Device::default())
+        Weights::PerTask(self.0.map(f64::from).into())
     }
 }
 
@@ -234,7 +234,7 @@ fn weights_of_gradients_act_on_what_is_shared_and_the_inner_products_are_those_o
 fn famo_is_updated_with_the_losses_of_its_batch_after_the_step() {
     struct Recording(Box<dyn LossWeighting>, Vec<f64>);
     impl LossWeighting for Recording {
-        fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
+        fn weights(&mut self, input: &WeightingInput) -> Weights {
             self.0.weights(input)
         }
         fn needs_update(&self) -> bool {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gram::eigen;
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use super::{LossWeighting, Settings, Signal, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.aligned_mtl]`
@@ -25,13 +25,13 @@ impl Settings for Config {
 
 struct AlignedMtl;
 
-impl TaskWeighting for AlignedMtl {
+impl LossWeighting for AlignedMtl {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let gram = input.gram();
         let mut components = eigen(gram);
         let largest = components.iter().map(|(value, _)| *value).fold(0.0, f64::max);
         let rounding = gram.n() as f64 * f64::from(f32::EPSILON) * largest;
@@ -42,6 +42,6 @@ impl TaskWeighting for AlignedMtl {
             let share = (least / value).sqrt() * vector.iter().sum::<f64>();
             weights.iter_mut().zip(vector).for_each(|(weight, v)| *weight += share * v);
         }
-        weights
+        Weights::PerTask(weights)
     }
 }

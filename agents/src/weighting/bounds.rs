@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LossWeighting, Signal, TaskGradients, WeightingInput};
+use super::{LossWeighting, Signal, TaskGradients, WeightingInput, Weights};
 
 /// Means nearer to 0 than this are not divided by.
 const LEAST_MEAN: f64 = 1e-6;
@@ -83,6 +83,12 @@ struct Bounded {
     bounds: WeightBounds,
 }
 
+impl Bounded {
+    fn bound(&self, weights: Weights, input: &WeightingInput) -> Weights {
+        Weights::PerRow(self.bounds.apply(input.of_rows(weights)))
+    }
+}
+
 impl LossWeighting for Bounded {
     fn signal(&self) -> Signal {
         self.weighting.signal()
@@ -92,8 +98,13 @@ impl LossWeighting for Bounded {
         self.weighting.adjust(losses, gradients);
     }
 
-    fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
-        self.bounds.apply(self.weighting.weights(input))
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let weights = self.weighting.weights(input);
+        self.bound(weights, input)
+    }
+
+    fn equal(&self, input: &WeightingInput) -> Weights {
+        self.bound(self.weighting.equal(input), input)
     }
 
     fn needs_update(&self) -> bool {
@@ -113,6 +124,8 @@ impl LossWeighting for Bounded {
 mod tests {
     use super::*;
     use crate::parameter::host;
+    use crate::stream::Streams;
+    use crate::weighting::{Gram, Settings as _, mgda, weigh};
     use burn::tensor::Device;
 
     fn apply(normalize: Normalize, clip: Option<[f64; 2]>) -> Vec<f32> {
@@ -129,6 +142,19 @@ mod tests {
         for (found, expected) in apply(Normalize::TaskSum, None).into_iter().zip(expected) {
             assert!((found - expected).abs() < 1e-6, "{found} {expected}");
         }
+    }
+
+    #[test]
+    fn a_step_that_says_nothing_of_balance_is_bounded_too() {
+        let bounds = WeightBounds { clip: Some([2.0, 3.0]), ..WeightBounds::default() };
+        let mgda = mgda::Config::default().init(2, Streams::new(1).named("weighting"));
+        let input = WeightingInput {
+            losses: Tensor::full([1, 2], 0.5, &Device::default()),
+            q_values: None,
+            gram: Some(Gram::new(2, vec![1.0, 0.0, 0.0, 0.0])),
+        };
+        let weights = weigh(bounds.around(mgda).as_mut(), &input);
+        assert_eq!(host(input.of_rows(weights)), [2.0, 2.0]);
     }
 
     #[test]

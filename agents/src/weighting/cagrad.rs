@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gram::{dot, minimize_on_simplex};
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use super::{LossWeighting, Settings, Signal, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.cagrad]`
@@ -40,13 +40,13 @@ impl Settings for Config {
 
 struct CaGrad(f64);
 
-impl TaskWeighting for CaGrad {
+impl LossWeighting for CaGrad {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let gram = input.gram();
         let n = gram.n();
         let mean = vec![1.0 / n as f64; n];
         let with_mean = gram.times(&mean);
@@ -61,6 +61,6 @@ impl TaskWeighting for CaGrad {
             with_mean.iter().zip(&products).map(|(mean, own)| mean + radius * own / length).collect()
         });
         let share = radius / length(&gram.times(&w), &w);
-        w.iter().map(|w| 1.0 + n as f64 * share * w).collect()
+        Weights::PerTask(w.iter().map(|w| 1.0 + n as f64 * share * w).collect())
     }
 }

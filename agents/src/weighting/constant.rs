@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Gram, LossWeighting, Settings, TaskWeighting, check_list};
+use super::{LossWeighting, Settings, WeightingInput, Weights, check_list};
 use crate::stream::Stream;
 
 /// `[weighting.constant]`
@@ -30,8 +30,8 @@ impl Settings for Config {
 
 struct Constant(Vec<f64>);
 
-impl TaskWeighting for Constant {
-    fn weights(&mut self, _losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
-        self.0.clone()
+impl LossWeighting for Constant {
+    fn weights(&mut self, _input: &WeightingInput) -> Weights {
+        Weights::PerTask(self.0.clone())
     }
 }

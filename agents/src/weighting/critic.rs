@@ -16,7 +16,7 @@ use rand::seq::SliceRandom;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LossWeighting, Settings, Signal, WeightingInput};
+use super::{LossWeighting, Settings, Signal, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.critic]`
@@ -111,7 +111,7 @@ impl LossWeighting for Critic {
         Signal::QValues
     }
 
-    fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
         let q_values = input.q_values.clone().expect("asked for by `signal`");
         let shape = q_values.dims();
         let q_values = match self.config.placebo {
@@ -123,7 +123,7 @@ impl LossWeighting for Critic {
             Granularity::Task => q_values.mean_dim(0).expand(shape),
             Granularity::Batch => q_values.mean().unsqueeze::<2>().expand(shape),
         };
-        q_values * -self.config.lambda + 1.0
+        Weights::PerRow(q_values * -self.config.lambda + 1.0)
     }
 }
 
@@ -136,8 +136,10 @@ mod tests {
     fn weights(config: Config, q_values: &[[f32; 2]]) -> Vec<f32> {
         let data: Vec<f32> = q_values.concat();
         let q_values = Tensor::from_data(TensorData::new(data, [q_values.len(), 2]), &Device::default());
+        let (n_rows, device) = (q_values.dims()[0], q_values.device());
         let input = WeightingInput { losses: q_values.zeros_like(), q_values: Some(q_values), gram: None };
-        crate::parameter::host(config.init(2, Streams::new(3).named("weighting")).weights(&input))
+        let weights = config.init(2, Streams::new(3).named("weighting")).weights(&input);
+        crate::parameter::host(weights.of_rows(n_rows, &device))
     }
 
     const Q: [[f32; 2]; 2] = [[-1.0, -0.5], [0.0, -2.5]];

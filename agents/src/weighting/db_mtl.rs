@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Gram, LEAST_LOSS, LossWeighting, Settings, TaskWeighting};
+use super::{LEAST_LOSS, LossWeighting, Settings, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.db_mtl]`
@@ -21,8 +21,8 @@ impl Settings for Config {
 
 struct DbMtl;
 
-impl TaskWeighting for DbMtl {
-    fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
-        losses.iter().map(|loss| 1.0 / loss.max(LEAST_LOSS)).collect()
+impl LossWeighting for DbMtl {
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        Weights::PerTask(input.mean_losses().iter().map(|loss| 1.0 / loss.max(LEAST_LOSS)).collect())
     }
 }

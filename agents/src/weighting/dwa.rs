@@ -7,7 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Gram, LEAST_LOSS, LossWeighting, Settings, TaskWeighting, check_positive, softmax};
+use super::{LEAST_LOSS, LossWeighting, Settings, WeightingInput, Weights, check_positive, softmax};
 use crate::stream::Stream;
 
 /// `[weighting.dwa]`
@@ -41,9 +41,9 @@ struct Dwa {
     weights: Vec<f64>,
 }
 
-impl TaskWeighting for Dwa {
-    fn weights(&mut self, _losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
-        self.weights.clone()
+impl LossWeighting for Dwa {
+    fn weights(&mut self, _input: &WeightingInput) -> Weights {
+        Weights::PerTask(self.weights.clone())
     }
 
     fn end_epoch(&mut self, mean_losses: &[f64]) {

@@ -1,10 +1,9 @@
 //! Equal weights: the baseline of every comparison.
 
-use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LossWeighting, Settings, WeightingInput};
+use super::{LossWeighting, Settings, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.equal]`
@@ -23,7 +22,7 @@ impl Settings for Config {
 pub struct Equal;
 
 impl LossWeighting for Equal {
-    fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
-        input.losses.ones_like()
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        Weights::PerTask(vec![1.0; input.n_tasks()])
     }
 }

@@ -13,7 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::entries::EntryState;
-use super::{Gram, LossWeighting, Settings, Signal, TaskGradients, TaskWeighting, check_positive, softmax};
+use super::{
+    LossWeighting, Settings, Signal, TaskGradients, WeightingInput, Weights, check_positive, softmax,
+};
 use crate::stream::Stream;
 
 /// `[weighting.excess_mtl]`
@@ -61,7 +63,7 @@ struct ExcessMtl {
 /// A first excess below this share of the largest is not divided by.
 const LEAST_FIRST: f64 = 1e-6;
 
-impl TaskWeighting for ExcessMtl {
+impl LossWeighting for ExcessMtl {
     fn signal(&self) -> Signal {
         Signal::Entries
     }
@@ -83,7 +85,8 @@ impl TaskWeighting for ExcessMtl {
         }
     }
 
-    fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
-        softmax(&self.logits).into_iter().map(|share| losses.len() as f64 * share).collect()
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let n_tasks = input.n_tasks() as f64;
+        Weights::PerTask(softmax(&self.logits).into_iter().map(|share| n_tasks * share).collect())
     }
 }

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Gram, LossWeighting, Settings, TaskWeighting, check_list};
+use super::{LossWeighting, Settings, WeightingInput, Weights, check_list};
 use crate::stream::Stream;
 
 /// `[weighting.exponential]`
@@ -51,10 +51,10 @@ struct Exponential {
     decay: f64,
 }
 
-impl TaskWeighting for Exponential {
-    fn weights(&mut self, _losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
+impl LossWeighting for Exponential {
+    fn weights(&mut self, _input: &WeightingInput) -> Weights {
         let now = self.weights.clone();
         self.weights.iter_mut().for_each(|weight| *weight *= self.decay);
-        now
+        Weights::PerTask(now)
     }
 }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gram::{dot, solve};
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use super::{Gram, LossWeighting, Settings, Signal, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// Far more Newton steps than the few tasks there are need.
@@ -45,13 +45,13 @@ impl Settings for Config {
 
 struct FairGrad(f64);
 
-impl TaskWeighting for FairGrad {
+impl LossWeighting for FairGrad {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let gram = input.gram();
         let power = 1.0 / self.0;
         let slopes = |w: &[f64]| -> Vec<f64> {
             gram.times(w).iter().zip(w).map(|(product, w)| product - w.powf(-power)).collect()
@@ -79,7 +79,7 @@ impl TaskWeighting for FairGrad {
                 break;
             }
         }
-        w
+        Weights::PerTask(w)
     }
 }
 

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
-use super::{Gram, LEAST_LOSS, LossWeighting, Settings, TaskWeighting, check_positive, softmax};
+use super::{LEAST_LOSS, LossWeighting, Settings, WeightingInput, Weights, check_positive, softmax};
 use crate::stream::Stream;
 
 /// `[weighting.famo]`
@@ -58,13 +58,13 @@ struct Famo {
     losses: Vec<f64>,
 }
 
-impl TaskWeighting for Famo {
-    fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
-        self.losses = losses.iter().map(|loss| loss.max(LEAST_LOSS)).collect();
+impl LossWeighting for Famo {
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        self.losses = input.mean_losses().iter().map(|loss| loss.max(LEAST_LOSS)).collect();
         let ratios: Vec<f64> =
             softmax(&self.logits).iter().zip(&self.losses).map(|(z, loss)| z / loss).collect();
         let sum: f64 = ratios.iter().sum();
-        ratios.iter().map(|ratio| ratio / sum).collect()
+        Weights::PerTask(ratios.iter().map(|ratio| ratio / sum).collect())
     }
 
     fn needs_update(&self) -> bool {

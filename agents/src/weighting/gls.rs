@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Gram, LEAST_LOSS, LossWeighting, Settings, TaskWeighting};
+use super::{LEAST_LOSS, LossWeighting, Settings, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.gls]`
@@ -20,11 +20,12 @@ impl Settings for Config {
 
 struct Gls;
 
-impl TaskWeighting for Gls {
-    fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
+impl LossWeighting for Gls {
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let losses = input.mean_losses();
         let n_tasks = losses.len() as f64;
         let logs = losses.iter().map(|loss| loss.max(LEAST_LOSS).ln());
         let mean = (logs.sum::<f64>() / n_tasks).exp();
-        losses.iter().map(|loss| mean / (n_tasks * loss.max(LEAST_LOSS))).collect()
+        Weights::PerTask(losses.iter().map(|loss| mean / (n_tasks * loss.max(LEAST_LOSS))).collect())
     }
 }

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quadratic::solve_symmetric;
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use super::{Gram, LossWeighting, Settings, Signal, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.gradcraft]`
@@ -61,13 +61,13 @@ struct GradCraft {
     lengths: Option<Vec<f64>>,
 }
 
-impl TaskWeighting for GradCraft {
+impl LossWeighting for GradCraft {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let gram = input.gram();
         let Config { tau, beta, epsilon } = self.config;
         let n = gram.n();
         let now: Vec<f64> = (0..n).map(|k| gram.norm(k)).collect();
@@ -88,6 +88,6 @@ impl TaskWeighting for GradCraft {
                 weights[j] += added * scale * now[i] / now[j];
             }
         }
-        weights
+        Weights::PerTask(weights)
     }
 }

@@ -12,7 +12,7 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Gram, LossWeighting, Settings, Signal, TaskGradients, TaskWeighting};
+use super::{LossWeighting, Settings, Signal, TaskGradients, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.graddrop]`
@@ -41,7 +41,7 @@ struct GradDrop {
     stream: Stream,
 }
 
-impl TaskWeighting for GradDrop {
+impl LossWeighting for GradDrop {
     fn signal(&self) -> Signal {
         Signal::Entries
     }
@@ -64,7 +64,7 @@ impl TaskWeighting for GradDrop {
         }
     }
 
-    fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
-        vec![1.0; losses.len()]
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        Weights::PerTask(vec![1.0; input.n_tasks()])
     }
 }

@@ -9,7 +9,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Gram, LEAST_LOSS, LossWeighting, Settings, Signal, TaskWeighting, check_positive, expect_gram};
+use super::{LEAST_LOSS, LossWeighting, Settings, Signal, WeightingInput, Weights, check_positive};
 use crate::stream::Stream;
 
 const LEAST_WEIGHT: f64 = 1e-3;
@@ -50,16 +50,16 @@ struct GradNorm {
     first: Option<Vec<f64>>,
 }
 
-impl TaskWeighting for GradNorm {
+impl LossWeighting for GradNorm {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let (losses, gram) = (input.mean_losses(), input.gram());
         let now = self.weights.clone();
         let n = now.len() as f64;
-        let first = self.first.get_or_insert_with(|| losses.to_vec());
+        let first = self.first.get_or_insert_with(|| losses.clone());
         let rates: Vec<f64> =
             losses.iter().zip(first).map(|(loss, first)| loss / first.max(LEAST_LOSS)).collect();
         let mean_rate = (rates.iter().sum::<f64>() / n).max(LEAST_LOSS);
@@ -71,7 +71,7 @@ impl TaskWeighting for GradNorm {
             *weight = (*weight - self.config.learning_rate * slope).max(LEAST_WEIGHT);
         }
         rescale(&mut self.weights);
-        now
+        Weights::PerTask(now)
     }
 }
 

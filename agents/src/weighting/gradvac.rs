@@ -8,7 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use super::{LossWeighting, Settings, Signal, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.gradvac]`
@@ -44,13 +44,13 @@ struct GradVac {
     usual: Vec<Vec<f64>>,
 }
 
-impl TaskWeighting for GradVac {
+impl LossWeighting for GradVac {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let gram = input.gram();
         let n = gram.n();
         let mut sum = vec![0.0; n];
         for i in 0..n {
@@ -69,6 +69,6 @@ impl TaskWeighting for GradVac {
             }
             sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
         }
-        sum
+        Weights::PerTask(sum)
     }
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gram::solve;
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use super::{LossWeighting, Settings, Signal, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.imtl]`
@@ -24,13 +24,13 @@ impl Settings for Config {
 
 struct Imtl;
 
-impl TaskWeighting for Imtl {
+impl LossWeighting for Imtl {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let gram = input.gram();
         let n = gram.n();
         // With C the cosines and v_j = w_j ‖g_j‖: C v has equal entries, so v is a multiple of the solution of C x = 1.
         let row = |k: usize| {
@@ -44,6 +44,6 @@ impl TaskWeighting for Imtl {
             // Weights that cancel out cannot be made to sum to 1.
             (sum.abs() > 1e-6 * size).then(|| weights.iter().map(|weight| weight / sum).collect())
         });
-        weights.unwrap_or_else(|| vec![1.0 / n as f64; n])
+        Weights::PerTask(weights.unwrap_or_else(|| vec![1.0 / n as f64; n]))
     }
 }

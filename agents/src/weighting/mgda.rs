@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quadratic::shortest_on_simplex;
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use super::{LossWeighting, Settings, Signal, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.mgda]`
@@ -22,12 +22,12 @@ impl Settings for Config {
 
 struct Mgda;
 
-impl TaskWeighting for Mgda {
+impl LossWeighting for Mgda {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        shortest_on_simplex(expect_gram(gram))
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        Weights::PerTask(shortest_on_simplex(input.gram()))
     }
 }

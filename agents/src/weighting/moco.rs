@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entries::EntryState;
 use super::quadratic::project_to_simplex;
-use super::{Gram, LossWeighting, Settings, Signal, TaskGradients, TaskWeighting, check_positive};
+use super::{LossWeighting, Settings, Signal, TaskGradients, WeightingInput, Weights, check_positive};
 use crate::stream::Stream;
 
 /// `[weighting.moco]`
@@ -77,7 +77,7 @@ struct MoCo {
     w: Vec<f64>,
 }
 
-impl TaskWeighting for MoCo {
+impl LossWeighting for MoCo {
     fn signal(&self) -> Signal {
         Signal::Entries
     }
@@ -102,7 +102,7 @@ impl TaskWeighting for MoCo {
         self.w = project_to_simplex(&self.w.iter().zip(slopes).map(moved).collect::<Vec<_>>(), 1.0);
     }
 
-    fn weights(&mut self, _losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
-        self.w.clone()
+    fn weights(&mut self, _input: &WeightingInput) -> Weights {
+        Weights::PerTask(self.w.clone())
     }
 }

@@ -2,12 +2,11 @@
 //!
 //! A weighting is one file with a `Config` that implements [`Settings`], and one line in the list below. For a
 //! weighting of another crate a call of [`register`] takes the line's place. A weighting gets tensors without a graph
-//! and is never differentiated. [`LossWeighting`] weighs rows and tasks; most methods weigh tasks alone and implement
-//! [`TaskWeighting`].
+//! and is never differentiated. It gives [`Weights`] per row and task, or, as most methods do, per task alone.
 
 use std::sync::Arc;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::parameter::host;
 use crate::registry::{Written, choice};
@@ -35,6 +34,28 @@ pub struct WeightingInput {
     pub gram: Option<Gram>,
 }
 
+impl WeightingInput {
+    /// Number of tasks.
+    pub fn n_tasks(&self) -> usize {
+        self.losses.dims()[1]
+    }
+
+    /// Every task's mean loss over the batch, read from the device.
+    pub fn mean_losses(&self) -> Vec<f64> {
+        host(self.losses.clone().mean_dim(0)).into_iter().map(f64::from).collect()
+    }
+
+    /// The inner products of [`Signal::Gradients`].
+    pub fn gram(&self) -> &Gram {
+        self.gram.as_ref().expect("computed, as `signal` says")
+    }
+
+    /// `weights` for the rows of this batch, `[batch, task]`.
+    pub fn of_rows(&self, weights: Weights) -> Tensor<2> {
+        weights.of_rows(self.losses.dims()[0], &self.losses.device())
+    }
+}
+
 /// What a weighting needs besides the losses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Signal {
@@ -57,7 +78,33 @@ impl Signal {
     }
 }
 
-/// Per-sample, per-task weights of the loss `Σ_k mean_i w_ik · L_ik`.
+/// The weights w of the loss `Σ_k mean_i w_ik · L_ik`.
+#[expect(clippy::large_enum_variant, reason = "there is one a step, and boxing it would cost more than it saves")]
+#[derive(Clone, Debug)]
+pub enum Weights {
+    /// `[task]`: a task's weight is the same in every row.
+    PerTask(Vec<f64>),
+    /// `[batch, task]`
+    PerRow(Tensor<2>),
+}
+
+impl Weights {
+    /// # Shapes
+    /// - output: `[n_rows, task]`
+    pub fn of_rows(self, n_rows: usize, device: &Device) -> Tensor<2> {
+        match self {
+            Self::PerTask(weights) => {
+                let n_tasks = weights.len();
+                let weights: Vec<f32> = weights.iter().map(|&weight| weight as f32).collect();
+                let weights = TensorData::new(weights, [1, n_tasks]);
+                Tensor::<2>::from_data(weights, device).expand([n_rows, n_tasks])
+            }
+            Self::PerRow(weights) => weights,
+        }
+    }
+}
+
+/// Weighs tasks, or rows and tasks. Asked by [`weigh`].
 pub trait LossWeighting: Send {
     /// What must be computed for it.
     fn signal(&self) -> Signal {
@@ -68,9 +115,13 @@ pub trait LossWeighting: Send {
     /// weights, which are taken next, act on what it leaves.
     fn adjust(&mut self, _losses: &[f64], _gradients: &mut TaskGradients) {}
 
-    /// # Shapes
-    /// - output: `[batch, task]`
-    fn weights(&mut self, input: &WeightingInput) -> Tensor<2>;
+    /// The weights of a batch.
+    fn weights(&mut self, input: &WeightingInput) -> Weights;
+
+    /// The weights of a batch whose gradients say nothing about the tasks' balance, as [`weigh`] finds.
+    fn equal(&self, input: &WeightingInput) -> Weights {
+        Weights::PerTask(vec![1.0; input.n_tasks()])
+    }
 
     /// Whether it learns from the batch's losses after the step, by [`LossWeighting::update`].
     fn needs_update(&self) -> bool {
@@ -84,63 +135,12 @@ pub trait LossWeighting: Send {
     fn end_epoch(&mut self, _mean_losses: &[f64]) {}
 }
 
-/// A weighting that does not tell rows apart.
-pub trait TaskWeighting: Send {
-    /// As [`LossWeighting::signal`].
-    fn signal(&self) -> Signal {
-        Signal::default()
-    }
-
-    /// As [`LossWeighting::adjust`].
-    fn adjust(&mut self, _losses: &[f64], _gradients: &mut TaskGradients) {}
-
-    /// One weight per task, from the tasks' mean losses.
-    fn weights(&mut self, losses: &[f64], gram: Option<&Gram>) -> Vec<f64>;
-
-    /// As [`LossWeighting::needs_update`].
-    fn needs_update(&self) -> bool {
-        false
-    }
-
-    /// As [`LossWeighting::update`].
-    fn update(&mut self, _mean_losses: &[f64]) {}
-
-    /// As [`LossWeighting::end_epoch`].
-    fn end_epoch(&mut self, _mean_losses: &[f64]) {}
-}
-
-impl<W: TaskWeighting> LossWeighting for W {
-    fn signal(&self) -> Signal {
-        TaskWeighting::signal(self)
-    }
-
-    fn adjust(&mut self, losses: &[f64], gradients: &mut TaskGradients) {
-        TaskWeighting::adjust(self, losses, gradients);
-    }
-
-    fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
-        let [n_rows, n_tasks] = input.losses.dims();
-        let losses: Vec<f64> = host(input.losses.clone().mean_dim(0)).into_iter().map(f64::from).collect();
-        let gram = input.gram.as_ref();
-        // A step in which a task has no gradient on the shared parameters says nothing about their balance.
-        let weights = match gram.is_some_and(Gram::is_degenerate) {
-            true => vec![1.0; n_tasks],
-            false => TaskWeighting::weights(self, &losses, gram),
-        };
-        let weights = TensorData::new(weights.iter().map(|&w| w as f32).collect::<Vec<_>>(), [1, n_tasks]);
-        Tensor::<2>::from_data(weights, &input.losses.device()).expand([n_rows, n_tasks])
-    }
-
-    fn needs_update(&self) -> bool {
-        TaskWeighting::needs_update(self)
-    }
-
-    fn update(&mut self, mean_losses: &[f64]) {
-        TaskWeighting::update(self, mean_losses);
-    }
-
-    fn end_epoch(&mut self, mean_losses: &[f64]) {
-        TaskWeighting::end_epoch(self, mean_losses);
+/// The weights of a batch. Where a task has no gradient on the shared parameters, which says nothing about their
+/// balance, `weighting` is not asked and tasks count alike.
+pub fn weigh(weighting: &mut dyn LossWeighting, input: &WeightingInput) -> Weights {
+    match input.gram.as_ref().is_some_and(Gram::is_degenerate) {
+        true => weighting.equal(input),
+        false => weighting.weights(input),
     }
 }
 
@@ -280,11 +280,6 @@ fn softmax(x: &[f64]) -> Vec<f64> {
     let powers: Vec<f64> = x.iter().map(|x| (x - largest).exp()).collect();
     let sum: f64 = powers.iter().sum();
     powers.iter().map(|power| power / sum).collect()
-}
-
-/// The gradients of [`Signal::Gradients`].
-fn expect_gram(gram: Option<&Gram>) -> &Gram {
-    gram.expect("computed, as `signal` says")
 }
 
 /// Losses are kept this far from 0 where they are divided by.

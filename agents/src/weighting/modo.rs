@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quadratic::project_to_simplex;
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, check_positive, expect_gram};
+use super::{LossWeighting, Settings, Signal, WeightingInput, Weights, check_positive};
 use crate::stream::Stream;
 
 /// `[weighting.modo]`
@@ -48,16 +48,16 @@ struct MoDo {
     weights: Vec<f64>,
 }
 
-impl TaskWeighting for MoDo {
+impl LossWeighting for MoDo {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
         let Config { learning_rate, decay } = self.config;
-        let slopes = expect_gram(gram).times(&self.weights);
+        let slopes = input.gram().times(&self.weights);
         let moved = self.weights.iter().zip(slopes).map(|(w, slope)| w - learning_rate * (slope + decay * w));
         self.weights = project_to_simplex(&moved.collect::<Vec<_>>(), 1.0);
-        self.weights.clone()
+        Weights::PerTask(self.weights.clone())
     }
 }

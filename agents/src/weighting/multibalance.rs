@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quadratic::shortest_on_simplex;
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use super::{Gram, LossWeighting, Settings, Signal, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.multibalance]`
@@ -50,13 +50,13 @@ struct MultiBalance {
     lengths: Option<Vec<f64>>,
 }
 
-impl TaskWeighting for MultiBalance {
+impl LossWeighting for MultiBalance {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let gram = input.gram();
         let n = gram.n();
         let now: Vec<f64> = (0..n).map(|k| gram.norm(k)).collect();
         let lengths = self.lengths.get_or_insert_with(|| now.clone());
@@ -69,6 +69,6 @@ impl TaskWeighting for MultiBalance {
         let shares = shortest_on_simplex(&scaled);
         let weights: Vec<f64> = shares.iter().zip(lengths).map(|(share, length)| share / *length).collect();
         let sum: f64 = weights.iter().sum();
-        weights.iter().map(|weight| weight * n as f64 / sum).collect()
+        Weights::PerTask(weights.iter().map(|weight| weight * n as f64 / sum).collect())
     }
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gram::solve;
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use super::{LossWeighting, Settings, Signal, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.nash_mtl]`
@@ -24,13 +24,13 @@ impl Settings for Config {
 
 struct NashMtl;
 
-impl TaskWeighting for NashMtl {
+impl LossWeighting for NashMtl {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let gram = input.gram();
         let n = gram.n();
         let value = |w: &[f64]| gram.product(w, w) / 2.0 - w.iter().map(|w| w.ln()).sum::<f64>();
         let mut w: Vec<f64> = (0..n).map(|k| 1.0 / gram.norm(k)).collect();
@@ -58,6 +58,6 @@ impl TaskWeighting for NashMtl {
                 break;
             }
         }
-        w
+        Weights::PerTask(w)
     }
 }

@@ -8,7 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use super::{LossWeighting, Settings, Signal, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.pcgrad]`
@@ -24,13 +24,13 @@ impl Settings for Config {
 
 struct PcGrad;
 
-impl TaskWeighting for PcGrad {
+impl LossWeighting for PcGrad {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let gram = input.gram();
         let n = gram.n();
         let mut sum = vec![0.0; n];
         for i in 0..n {
@@ -45,6 +45,6 @@ impl TaskWeighting for PcGrad {
             }
             sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
         }
-        sum
+        Weights::PerTask(sum)
     }
 }

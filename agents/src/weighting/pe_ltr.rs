@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quadratic::{project_to_simplex, solve_symmetric};
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, check_list, expect_gram};
+use super::{Gram, LossWeighting, Settings, Signal, WeightingInput, Weights, check_list};
 use crate::stream::Stream;
 
 /// `[weighting.pe_ltr]`
@@ -44,13 +44,13 @@ impl Settings for Config {
 
 struct PeLtr(Vec<f64>);
 
-impl TaskWeighting for PeLtr {
+impl LossWeighting for PeLtr {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let gram = input.gram();
         let n = gram.n();
         // Another unit of the gradients changes μ alone; this one keeps M as large as e.
         let unit = (0..n).map(|k| gram.at(k, k)).sum::<f64>() / n as f64;
@@ -64,6 +64,7 @@ impl TaskWeighting for PeLtr {
         let right: Vec<f64> =
             gram.times(&self.0).iter().map(|product| -product / unit).chain([rest]).collect();
         let relaxed = solve_symmetric(&Gram::new(n + 1, values), &right);
-        project_to_simplex(&relaxed[..n], rest).iter().zip(&self.0).map(|(w, least)| w + least).collect()
+        let free = project_to_simplex(&relaxed[..n], rest);
+        Weights::PerTask(free.iter().zip(&self.0).map(|(w, least)| w + least).collect())
     }
 }

@@ -6,7 +6,7 @@ use rand_distr::{Distribution, StandardNormal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Gram, LossWeighting, Settings, TaskWeighting, softmax};
+use super::{LossWeighting, Settings, WeightingInput, Weights, softmax};
 use crate::stream::Stream;
 
 /// `[weighting.rlw]`
@@ -22,9 +22,15 @@ impl Settings for Config {
 
 struct Rlw(Stream);
 
-impl TaskWeighting for Rlw {
-    fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
-        let normals: Vec<f64> = losses.iter().map(|_| StandardNormal.sample(&mut self.0)).collect();
+impl LossWeighting for Rlw {
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        Weights::PerTask(self.draw(input.n_tasks()))
+    }
+}
+
+impl Rlw {
+    fn draw(&mut self, n_tasks: usize) -> Vec<f64> {
+        let normals: Vec<f64> = (0..n_tasks).map(|_| StandardNormal.sample(&mut self.0)).collect();
         softmax(&normals)
     }
 }
@@ -38,7 +44,7 @@ mod tests {
     fn weights_are_new_every_step_sum_to_one_and_follow_the_stream() {
         let draw = |seed| {
             let mut weighting = Rlw(Streams::new(seed).named("weighting"));
-            [0; 200].map(|_| TaskWeighting::weights(&mut weighting, &[1.0, 1.0, 1.0], None))
+            [0; 200].map(|_| weighting.draw(3))
         };
         let weights = draw(1);
         assert!(weights.iter().all(|w| (w.iter().sum::<f64>() - 1.0).abs() < 1e-12));

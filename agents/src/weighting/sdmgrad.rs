@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quadratic::project_to_simplex;
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, check_positive, expect_gram};
+use super::{LossWeighting, Settings, Signal, WeightingInput, Weights, check_positive};
 use crate::stream::Stream;
 
 /// `[weighting.sdmgrad]`
@@ -56,13 +56,13 @@ struct SdmGrad {
     shares: Vec<f64>,
 }
 
-impl TaskWeighting for SdmGrad {
+impl LossWeighting for SdmGrad {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let gram = input.gram();
         let Config { lambda, learning_rate, steps } = self.config;
         let n = gram.n() as f64;
         let mean_length = (0..gram.n()).map(|k| gram.norm(k)).sum::<f64>() / n;
@@ -75,6 +75,6 @@ impl TaskWeighting for SdmGrad {
                 self.shares.iter().zip(slopes).map(|(share, slope)| share - rate * slope).collect();
             self.shares = project_to_simplex(&moved, 1.0);
         }
-        with_mean(&self.shares).iter().map(|weight| weight / (1.0 + lambda)).collect()
+        Weights::PerTask(with_mean(&self.shares).iter().map(|weight| weight / (1.0 + lambda)).collect())
     }
 }

@@ -8,7 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Gram, LEAST_LOSS, LossWeighting, Settings, TaskWeighting, check_positive, softmax};
+use super::{LEAST_LOSS, LossWeighting, Settings, WeightingInput, Weights, check_positive, softmax};
 use crate::stream::Stream;
 
 /// `[weighting.stch]`
@@ -48,17 +48,20 @@ struct Stch {
     nadir: Option<Vec<f64>>,
 }
 
-impl TaskWeighting for Stch {
-    fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
-        let losses: Vec<f64> = losses.iter().map(|loss| loss.max(LEAST_LOSS)).collect();
-        let Some(nadir) = &self.nadir else { return losses.iter().map(|loss| 1.0 / loss).collect() };
+impl LossWeighting for Stch {
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let losses: Vec<f64> = input.mean_losses().iter().map(|loss| loss.max(LEAST_LOSS)).collect();
+        let Some(nadir) = &self.nadir else {
+            return Weights::PerTask(losses.iter().map(|loss| 1.0 / loss).collect());
+        };
         let scaled: Vec<f64> = losses
             .iter()
             .zip(nadir)
             .map(|(loss, nadir)| (loss / nadir.max(LEAST_LOSS)).ln() / self.mu)
             .collect();
         let shares = softmax(&scaled);
-        shares.iter().zip(&losses).map(|(share, loss)| losses.len() as f64 * share / loss).collect()
+        let n_tasks = losses.len() as f64;
+        Weights::PerTask(shares.iter().zip(&losses).map(|(share, loss)| n_tasks * share / loss).collect())
     }
 
     fn end_epoch(&mut self, mean_losses: &[f64]) {

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quadratic::shortest_above;
-use super::{Gram, LossWeighting, Settings, Signal, TaskWeighting, expect_gram};
+use super::{Gram, LossWeighting, Settings, Signal, WeightingInput, Weights};
 use crate::stream::Stream;
 
 /// `[weighting.upgrad]`
@@ -48,13 +48,13 @@ impl Settings for Config {
 
 struct UpGrad(f64);
 
-impl TaskWeighting for UpGrad {
+impl LossWeighting for UpGrad {
     fn signal(&self) -> Signal {
         Signal::Gradients
     }
 
-    fn weights(&mut self, _losses: &[f64], gram: Option<&Gram>) -> Vec<f64> {
-        let gram = expect_gram(gram);
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let gram = input.gram();
         let n = gram.n();
         let trace: f64 = (0..n).map(|k| gram.at(k, k)).sum();
         let entry = |i: usize, j: usize| gram.at(i, j) / trace + if i == j { self.0 } else { 0.0 };
@@ -66,6 +66,6 @@ impl TaskWeighting for UpGrad {
             let projected = shortest_above(&gram, &own);
             weights.iter_mut().zip(projected).for_each(|(weight, v)| *weight += v);
         }
-        weights
+        Weights::PerTask(weights)
     }
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
-use super::{Gram, LossWeighting, Settings, TaskWeighting, check_positive};
+use super::{LossWeighting, Settings, WeightingInput, Weights, check_positive};
 use crate::stream::Stream;
 
 /// `[weighting.uw]`
@@ -46,11 +46,12 @@ struct Uw {
     adam: Adam,
 }
 
-impl TaskWeighting for Uw {
-    fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
+impl LossWeighting for Uw {
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        let losses = input.mean_losses();
         let weights: Vec<f64> = self.log_variances.iter().map(|s| (-s).exp() / 2.0).collect();
         let gradient = losses.iter().zip(&weights).map(|(loss, weight)| 0.5 - loss * weight);
         self.adam.step(&mut self.log_variances, gradient);
-        weights
+        Weights::PerTask(weights)
     }
 }

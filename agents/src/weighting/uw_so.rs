@@ -8,7 +8,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Gram, LEAST_LOSS, LossWeighting, Settings, TaskWeighting, check_positive, softmax};
+use super::{LEAST_LOSS, LossWeighting, Settings, WeightingInput, Weights, check_positive, softmax};
 use crate::stream::Stream;
 
 /// `[weighting.uw_so]`
@@ -37,9 +37,9 @@ impl Settings for Config {
 
 struct UwSo(f64);
 
-impl TaskWeighting for UwSo {
-    fn weights(&mut self, losses: &[f64], _gram: Option<&Gram>) -> Vec<f64> {
-        weights_of(self.0, losses)
+impl LossWeighting for UwSo {
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        Weights::PerTask(weights_of(self.0, &input.mean_losses()))
     }
 }
 

@@ -23,8 +23,8 @@ impl LossWeighting for OnEntries {
         gradients.scale(&self.0);
     }
 
-    fn weights(&mut self, input: &WeightingInput) -> Tensor<2> {
-        input.losses.ones_like()
+    fn weights(&mut self, input: &WeightingInput) -> Weights {
+        Weights::PerTask(vec![1.0; input.n_tasks()])
     }
 }
 

@@ -31,7 +31,7 @@ fn weights(config: &WeightingConfig, losses: &[f64], gradients: &[Vec<f64>], n_s
         let losses: Vec<f32> = losses.iter().map(|&loss| loss as f32).collect();
         let losses = Tensor::from_data(TensorData::new(losses, [1, n_tasks]), &Device::default());
         let input = WeightingInput { losses, q_values: None, gram: Some(gram(gradients)) };
-        last = host(weighting.weights(&input)).into_iter().map(f64::from).collect();
+        last = host(input.of_rows(weigh(weighting.as_mut(), &input))).into_iter().map(f64::from).collect();
     }
     last
 }
@@ -109,7 +109,7 @@ proptest! {
             let mut weighting = config.init(gradients.len(), Streams::new(1).named("weighting"));
             let losses = Tensor::full([1, gradients.len()], 0.5, &Device::default());
             let input = WeightingInput { losses, q_values: None, gram: Some(gram.clone()) };
-            let w: Vec<f64> = host(weighting.weights(&input)).into_iter().map(f64::from).collect();
+            let w: Vec<f64> = host(input.of_rows(weigh(weighting.as_mut(), &input))).into_iter().map(f64::from).collect();
             for (k, product) in gram.times(&w).iter().enumerate() {
                 // Rounding of single precision against the terms of the sum.
                 let terms: f64 = (0..w.len()).map(|j| (gram.at(k, j) * w[j]).abs()).sum();
