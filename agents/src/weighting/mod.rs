@@ -79,7 +79,10 @@ impl Signal {
 }
 
 /// The weights w of the loss `Σ_k mean_i w_ik · L_ik`.
-#[expect(clippy::large_enum_variant, reason = "there is one a step, and boxing it would cost more than it saves")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a step, and boxing it would cost more than it saves"
+)]
 #[derive(Clone, Debug)]
 pub enum Weights {
     /// `[task]`: a task's weight is the same in every row.
