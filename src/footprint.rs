@@ -6,7 +6,7 @@
 
 use burn::tensor::Device;
 use rmtl_agents::footprint::{NetworkFootprint, TableFootprint, bytes_per_row};
-use rmtl_agents::weighting::Signal;
+use rmtl_agents::parameter::Moments;
 use rmtl_envs::{MemoryDemand, Schema, TooMuchMemory, available_memory, bytes_of, check_memory};
 
 use crate::config::{RunFile, Schedule, StartFrom};
@@ -96,7 +96,12 @@ fn tables(config: &RunFile, schema: &Schema) -> Vec<MemoryDemand> {
     let Copies { snapshots, followers } = Copies::of(config);
     let n_views = config.backbone.views(schema.n_tasks()).len();
     let actor = TableFootprint::new(schema, &config.encoder, n_views);
-    let bytes = times(snapshots, actor.snapshot()).saturating_add(times(followers, actor.follower()));
+    let n_tasks = schema.n_tasks();
+    let state = times(n_optimizers(config, n_tasks), actor.state);
+    let kept = times(config.weighting.numbers_per_parameter(n_tasks), actor.weights);
+    let bytes = times(snapshots, actor.weights.saturating_add(state))
+        .saturating_add(times(followers, actor.follower()))
+        .saturating_add(kept);
     let encoded = config.encoder.numeric.schema(schema);
     let largest = encoded.categorical.iter().max_by_key(|field| field.vocabulary_size);
     let ids = largest.map_or_else(String::new, |field| {
@@ -120,6 +125,24 @@ fn tables(config: &RunFile, schema: &Schema) -> Vec<MemoryDemand> {
         demands.push(demand(what, bytes, format!("{key}{ids}")));
     }
     demands
+}
+
+/// Optimisers of a shared parameter.
+fn n_optimizers(config: &RunFile, n_tasks: usize) -> usize {
+    match config.optimizer.moments {
+        Moments::Weighted | Moments::Unweighted => 1,
+        Moments::PerTask => n_tasks,
+    }
+}
+
+/// Gradients of the actor's network that are there at once.
+fn n_gradients(config: &RunFile, n_tasks: usize) -> usize {
+    match config.optimizer.moments {
+        Moments::PerTask => 2 * n_tasks + 1,
+        _ if config.weighting.signal().is_by_task() => n_tasks + 1,
+        Moments::Unweighted => 2,
+        Moments::Weighted => 1,
+    }
 }
 
 /// Rows of a batch: no more than there are; one at least where nobody knows.
@@ -163,29 +186,21 @@ fn networks(config: &RunFile, schema: &Schema, n_rows: Option<u64>, device: &Dev
     // A layer's outputs, the activations of them, and the gradient.
     let outputs = |of: &NetworkFootprint| times(batch, times(3, of.outputs));
     let actor = config.actor().network_footprint(schema, device);
-    let gradients = match config.weighting.signal() {
-        Signal::Gradients | Signal::Entries => schema.n_tasks() + 1,
-        Signal::Losses | Signal::QValues => 1,
-    };
-    let moments = config.optimizer.numbers_per_parameter();
-    let held = times(snapshots * (1 + moments) + gradients + followers, actor.weights);
+    let n_tasks = schema.n_tasks();
+    let moments = n_optimizers(config, n_tasks) * config.optimizer.numbers_per_parameter();
+    let beside = n_gradients(config, n_tasks) + followers + config.weighting.numbers_per_parameter(n_tasks);
+    let held = times(snapshots * (1 + moments) + beside, actor.weights);
     let mut keys = format!("the widths in `[backbone.{}]`", config.backbone.name());
     if actor_has_cross_layers(config) {
         keys.push_str(" or `interaction.cross`");
     }
     let copies = snapshots + followers;
-    let mut demands = vec![
-        demand(
-            format!("the actor's network, its optimiser and gradients, {copies} copies at once"),
-            held,
-            keys.clone(),
-        ),
-        demand(
-            format!("what the actor's layers give for a batch of {batch} rows"),
-            outputs(&actor),
-            format!("`batch_size` or {keys}"),
-        ),
-    ];
+    let mut demands = vec![demand(
+        format!("the actor's network, its optimiser and gradients, {copies} copies at once"),
+        held,
+        keys.clone(),
+    )];
+    let mut outputs_of = ("actor", outputs(&actor), keys);
     let members = n_members(config);
     if members > 0 {
         let encoder =
@@ -195,10 +210,15 @@ fn networks(config: &RunFile, schema: &Schema, n_rows: Option<u64>, device: &Dev
         // Weights, gradients, Adam's two moments, and the target.
         let what = "the critics' networks, their optimisers and targets".into();
         demands.push(demand(what, times(5 * members, critic.weights), keys.into()));
-        let what = format!("what the critics' layers give for a batch of {batch} rows");
-        let lower = format!("`batch_size` or {keys}");
-        demands.push(demand(what, times(members, outputs(&critic)), lower));
+        // Actor and critics learn in turn.
+        let of_critics = times(members, outputs(&critic));
+        if of_critics > outputs_of.1 {
+            outputs_of = ("critics", of_critics, keys.into());
+        }
     }
+    let (whose, bytes, keys) = outputs_of;
+    let what = format!("what the layers of the {whose} give for a batch of {batch} rows");
+    demands.push(demand(what, bytes, format!("`batch_size` or {keys}")));
     demands
 }
 

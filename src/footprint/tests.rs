@@ -59,6 +59,14 @@ fn a_supervised_run_by_hand() {
     assert_eq!(sizes(&lean)[0], 3 * (16 * 4 * 4 + 16 * 4));
     assert_eq!(sizes(&lean)[2], (3 + 3) * ACTOR * 4);
 
+    // Moments of both tasks, and their gradients before and after they are weighed.
+    let per_task = config("weighting.equal = {}\noptimizer.moments = \"per_task\"");
+    assert_eq!(sizes(&per_task)[0], 3 * (16 * 4 * 4 * (1 + 2 * 2)));
+    assert_eq!(sizes(&per_task)[2], (3 * (1 + 2 * 2) + 5) * ACTOR * 4);
+    // What MoCo tracks of every entry, task by task.
+    let moco = config("weighting.moco = {}");
+    assert_eq!(sizes(&moco)[0], tables + 2 * 16 * 4 * 4);
+    assert_eq!(sizes(&moco)[2], (3 * 3 + 3 + 2) * ACTOR * 4);
     // An average follows, with a clock for every row; a view per task has tables and rows of its own.
     let averaged = config("weighting.equal = {}\nema = 0.9");
     assert_eq!(sizes(&averaged)[0], tables + 16 * 4 * 4 + 16 * 4);
@@ -86,7 +94,8 @@ fn critics_by_hand() {
     assert_eq!(two_stage[2], 50 * 3 * ROW, "the actor's row, the critics' state and next state");
     assert_eq!(two_stage[3], 40 * (4 + 2 * 4) + 50 * 2 * 4);
     assert_eq!(two_stage[4], (5 * 3 + 1) * ACTOR * 4);
-    assert_eq!(two_stage[6], 5 * CRITIC * 4, "weights, gradients, two moments, target");
+    assert_eq!(two_stage[5], 5 * CRITIC * 4, "weights, gradients, two moments, target");
+    assert_eq!(two_stage.len(), 7, "actor and critics learn in turn: the larger of their outputs");
 
     let twins = sizes(&config(&critics.replace("tower = [2]", "tower = [2], twins = true, dim = 8")));
     assert_eq!(twins[1], 2 * (2 * table * 4 + 16 * 4));

@@ -35,6 +35,10 @@ impl Default for Config {
 }
 
 impl Settings for Config {
+    fn numbers_per_parameter(&self, n_tasks: usize) -> usize {
+        n_tasks
+    }
+
     fn check(&self) -> Result<(), String> {
         check_positive("learning_rate", self.learning_rate)?;
         check_positive("epsilon", self.epsilon)

@@ -45,6 +45,10 @@ impl Default for Config {
 }
 
 impl Settings for Config {
+    fn numbers_per_parameter(&self, n_tasks: usize) -> usize {
+        n_tasks
+    }
+
     fn variants() -> Vec<Self> {
         vec![Self::default(), Self { normalize: false, ..Self::default() }]
     }

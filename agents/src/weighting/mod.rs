@@ -177,6 +177,11 @@ pub trait Settings: Send + Sync {
         false
     }
 
+    /// Numbers it keeps for every shared parameter, tables included.
+    fn numbers_per_parameter(&self, _n_tasks: usize) -> usize {
+        0
+    }
+
     /// The weighting at its first step. `stream` is for those that draw.
     fn init(&self, n_tasks: usize, stream: Stream) -> Box<dyn LossWeighting>;
 }
@@ -250,6 +255,11 @@ impl WeightingConfig {
     /// See [`Settings::check_tasks`].
     pub fn check_tasks(&self, n_tasks: usize) -> Result<(), String> {
         self.settings().check_tasks(n_tasks)
+    }
+
+    /// See [`Settings::numbers_per_parameter`].
+    pub fn numbers_per_parameter(&self, n_tasks: usize) -> usize {
+        self.settings().numbers_per_parameter(n_tasks)
     }
 
     /// See [`Settings::is_silent`].
