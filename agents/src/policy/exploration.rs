@@ -73,7 +73,7 @@ impl Default for Exploration {
 /// run file is read.
 ///
 /// ```
-/// # use rmtl_agents::{policy::{self, Explore, Settings}, stream::Stream};
+/// # use rmtl_agents::{policy::exploration::{self, Explore, Settings}, stream::Stream};
 /// # use rmtl_envs::Row;
 /// # use serde::{Deserialize, Serialize};
 /// /// The policy's actions, a share of the way towards one half.
