@@ -24,7 +24,7 @@ mean_1='weights.normalize=batch_mean'
 # The same log without a gap: no session is known to end.
 mkdir -p "$runs"
 sed 's/^session = .*/session = "user_id"/; 0,/^name = .*/s//name = "kuairand-pure-without-a-gap"/' \
-    configs/datasets/kuairand_pure.toml >"$runs/without_a_gap.toml"
+    configs/datasets/kuairand_pure_two.toml >"$runs/without_a_gap.toml"
 without_a_gap="data.dataset=\"$runs/without_a_gap.toml\""
 
 for seed in $seeds; do

@@ -10,7 +10,7 @@
 //! use rmtl_envs::Cancel;
 //! use rmtl_ingest::{DatasetFile, prepare};
 //!
-//! let file = DatasetFile::read(Path::new("configs/datasets/kuairand_pure.toml"))?;
+//! let file = DatasetFile::read(Path::new("configs/datasets/kuairand_pure_two.toml"))?;
 //! let logs = Path::new("/data/kuairand_pure");
 //! let out = Path::new("prepared/kuairand_pure");
 //! let dataset = prepare(&file, Some(logs), out, &|_| {}, &Cancel::default())?.dataset;

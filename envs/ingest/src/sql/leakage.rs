@@ -54,7 +54,7 @@ pub const LEAKAGE_RUNS: [(Split, Variant); 7] = [
 /// use rmtl_envs::Cancel;
 /// use rmtl_ingest::{DatasetFile, LEAKAGE_RUNS, LeakageTest};
 ///
-/// let file = DatasetFile::read(Path::new("configs/datasets/kuairand_pure.toml"))?;
+/// let file = DatasetFile::read(Path::new("configs/datasets/kuairand_pure_two.toml"))?;
 /// let test = LeakageTest::new(&file, Some(Path::new("/data/kuairand_pure")), &|_| {}, &Cancel::default())?;
 /// for (until, variant) in LEAKAGE_RUNS {
 ///     println!("{until:?} {variant:?}: {:?}", test.run(until, variant, &|_| {})?);

@@ -60,7 +60,7 @@ fn all_of_them_are_valid() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .map(|path| DatasetFile::read(&path).unwrap_or_else(|error| panic!("{error}")).name)
         .collect();
-    assert_eq!(names.len(), 6, "{names:?}");
+    assert_eq!(names.len(), 8, "{names:?}");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn kuairand_pure() {
     };
     let out = tempfile::tempdir().unwrap();
     let prepared = prepare(
-        &dataset_file("kuairand_pure.toml"),
+        &dataset_file("kuairand_pure_two.toml"),
         Some(&root),
         &out.path().join("p"),
         &|_| {},
@@ -94,6 +94,26 @@ fn kuairand_pure() {
     // Every row found its user and its video.
     let degree = fs::read_to_string(prepared.directory.join("vocabulary/user_active_degree.csv")).unwrap();
     assert!(degree.contains("full_active") && !degree.contains("\"\""), "{degree}");
+}
+
+#[test]
+fn kuairand_pure_of_four_and_seven_tasks() {
+    let Some(root) = real_log("kuairand_pure") else {
+        return;
+    };
+    // Positives as the raw columns have them: the tasks are independent, so nothing is ANDed along a chain.
+    let counts = [100_900, 70_963, 4_231, 3_915, 579, 304, 195];
+    for (name, n_tasks) in [("kuairand_pure_four.toml", 4), ("kuairand_pure_seven.toml", 7)] {
+        let out = tempfile::tempdir().unwrap();
+        let (file, folder) = (dataset_file(name), out.path().join("p"));
+        let manifest =
+            prepare(&file, Some(&root), &folder, &|_| {}, &Cancel::default()).unwrap().dataset.manifest;
+        let positives: Vec<u64> =
+            (0..n_tasks).map(|task| total(&manifest, |split| split.positives[task])).collect();
+        assert_eq!(positives, counts[..n_tasks]);
+        assert_eq!(manifest.splits[0].positives.len(), n_tasks);
+        assert_trusted(&manifest);
+    }
 }
 
 #[test]
