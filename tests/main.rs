@@ -14,6 +14,7 @@ mod inputs;
 mod learning;
 mod pipeline;
 mod planted;
+mod predictions;
 mod real_logs;
 mod task_conflict;
 mod warnings;

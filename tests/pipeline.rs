@@ -16,6 +16,8 @@ fn a_critic_run_over_three_tasks_leaves_a_complete_folder() {
         "model/baseline.safetensors",
         "model/critic.safetensors",
         "model/equal_budget.safetensors",
+        "predictions/test.arrow",
+        "predictions/validation.arrow",
         "report.json",
         "report.md",
         "run.toml",
@@ -109,6 +111,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
         "model/actor.safetensors",
         "model/critic.safetensors",
         "model/equal_budget.safetensors",
+        "predictions/test.arrow",
         "metrics.jsonl",
     ] {
         let bytes = |out: &str| std::fs::read(bench.path(out).join(file)).unwrap();

@@ -143,6 +143,9 @@ pub struct LogConfig {
     pub every: u64,
     /// Whether TensorBoard files are written.
     pub tensorboard: bool,
+    /// Whether the predictions for every row of validation and test are kept, from which two runs are compared row by row: 4
+    /// bytes a row, and per task 1 and 4 for every actor (24 for four tasks and one actor, 43 for three and three).
+    pub predictions: bool,
     /// Destinations of other crates, by the names they were registered under.
     #[serde(skip_serializing_if = "Sinks::is_empty")]
     pub sinks: Sinks,
@@ -150,7 +153,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { every: 10, tensorboard: true, sinks: Sinks::default() }
+        Self { every: 10, tensorboard: true, predictions: true, sinks: Sinks::default() }
     }
 }
 

@@ -7,6 +7,7 @@
 //! metrics.jsonl   every logged value that two runs of one seed have in common
 //! timings.jsonl   every logged value that comes from a clock
 //! tensorboard/    the same for TensorBoard
+//! predictions/    every actor's predictions for the rows of validation and test, as Arrow files
 //! report.json     the results
 //! report.md       the same for people
 //! ```

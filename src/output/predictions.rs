@@ -3,7 +3,9 @@
 //! Two runs on the same rows can be compared row by row and session by session, and a notebook reads the file as it is.
 
 use std::fs::File;
-use std::path::Path;
+use std::iter::repeat_n;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -12,9 +14,15 @@ use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, Float32Array, RecordBatch
 use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::FileWriter;
 use indexmap::IndexMap;
+use rmtl_envs::Split;
 use rmtl_files::write_whole;
 
 use crate::error::{Error, Result};
+
+/// Where the run in `folder` keeps those of a split.
+pub fn predictions_path(folder: &Path, split: Split) -> PathBuf {
+    folder.join("predictions").join(format!("{}.arrow", split.name()))
+}
 
 /// Predictions of a split, and what they are measured by.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +36,22 @@ pub struct Predictions {
 }
 
 impl Predictions {
+    /// Rows that nobody has predicted yet.
+    ///
+    /// # Shapes
+    /// - `labels`: `[row, task]`, row-major
+    ///
+    /// # Panics
+    /// If there are not as many labels as the sessions have rows of all tasks.
+    pub fn of(sessions: &[Range<u32>], tasks: &[&str], labels: &[u8]) -> Self {
+        let of_session = |(index, rows): (usize, &Range<u32>)| repeat_n(index as u32, rows.len());
+        let sessions: Vec<u32> = sessions.iter().enumerate().flat_map(of_session).collect();
+        assert_eq!(labels.len(), sessions.len() * tasks.len(), "labels of {tasks:?}");
+        let of_task = |task: usize| labels.iter().skip(task).step_by(tasks.len()).copied().collect();
+        let labels = tasks.iter().enumerate().map(|(task, name)| ((*name).to_owned(), of_task(task)));
+        Self { sessions, labels: labels.collect(), actors: IndexMap::new() }
+    }
+
     /// Number of sessions.
     pub fn n_sessions(&self) -> usize {
         self.sessions.last().map_or(0, |last| *last as usize + 1)
@@ -46,16 +70,18 @@ impl Predictions {
         self.actors.insert(actor.into(), tasks.collect());
     }
 
-    /// Writes the file, whole or not at all.
-    pub fn write(&self, path: &Path) -> Result<()> {
+    /// Writes the file, whole or not at all, and makes its folder where that is not there.
+    pub fn write(self, path: &Path) -> Result<()> {
+        // Where this fails, writing fails too.
+        path.parent().into_iter().for_each(|folder| drop(std::fs::create_dir(folder)));
         let mut columns: Vec<(String, ArrayRef)> =
-            vec![("session".into(), Arc::new(UInt32Array::from(self.sessions.clone())))];
-        for (task, labels) in &self.labels {
-            columns.push((format!("label/{task}"), Arc::new(UInt8Array::from(labels.clone()))));
+            vec![("session".into(), Arc::new(UInt32Array::from(self.sessions)))];
+        for (task, labels) in self.labels {
+            columns.push((format!("label/{task}"), Arc::new(UInt8Array::from(labels))));
         }
-        for (actor, tasks) in &self.actors {
+        for (actor, tasks) in self.actors {
             for (task, values) in tasks {
-                columns.push((format!("{actor}/{task}"), Arc::new(Float32Array::from(values.clone()))));
+                columns.push((format!("{actor}/{task}"), Arc::new(Float32Array::from(values))));
             }
         }
         let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
@@ -119,13 +145,13 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("test.arrow");
-        let labels = [("click".to_owned(), vec![1, 0, 0]), ("a/b".to_owned(), vec![0, 0, 1])];
-        let mut predictions =
-            Predictions { sessions: vec![0, 0, 1], labels: labels.into(), actors: IndexMap::new() };
+        let path = predictions_path(folder.path(), Split::Test);
+        let mut predictions = Predictions::of(&[0..2, 2..3], &["click", "a/b"], &[1, 0, 0, 0, 0, 1]);
+        assert_eq!((&predictions.sessions, &predictions.labels["click"]), (&vec![0, 0, 1], &vec![1, 0, 0]));
+        assert_eq!(predictions.labels["a/b"], [0, 0, 1]);
         predictions.add("actor", &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
         assert_eq!(predictions.actors["actor"]["a/b"], [0.2, 0.4, 0.6]);
-        predictions.write(&path).unwrap();
+        predictions.clone().write(&path).unwrap();
         assert_eq!(Predictions::read(&path).unwrap(), predictions);
         assert_eq!(predictions.n_sessions(), 2);
         let bytes = std::fs::read(&path).unwrap();

@@ -64,6 +64,11 @@ impl<'a> Evaluator<'a> {
         &self.sessions
     }
 
+    /// The labels of every row, `[row, task]`; 1 where a number is above 0.
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
     /// The actor's predictions for every row, `[row, task]`.
     pub fn predict(&self, actor: &dyn Predict) -> Vec<f32> {
         predict(&self.reader, actor)
