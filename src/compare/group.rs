@@ -3,12 +3,13 @@
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::{Finished, OverSeeds, Spread};
+use super::{Finished, OverSeeds};
 use crate::config::StartFrom;
 use crate::metric::TaskMetrics;
 use crate::monitor::TaskCriticSummary;
 use crate::output::folder::Model;
 use crate::output::report::{INFERENCE, TaskBlock};
+use crate::statistics::Spread;
 
 /// Which actor of a run is compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

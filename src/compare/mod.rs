@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use finished::{Finished, all_finished, by_settings};
 
 pub use group::{Group, On, Which};
-pub use spread::{OverSeeds, Spread, seed_deviation};
+pub use spread::{OverSeeds, seed_deviation};
 pub use table::tables;
 
 /// Reads the finished runs in `folders` (run folders, or folders of them), groups those that differ in their seed alone, and

@@ -3,9 +3,10 @@
 use comfy_table::{CellAlignment, Table};
 
 use super::group::{CRITIC_METRICS, METRICS, NUMBER_METRICS};
-use super::{Group, Spread, Which};
+use super::{Group, Which};
 use crate::error::{Error, Result};
 use crate::metric::rela_impr;
+use crate::statistics::Spread;
 
 /// One table per task, one of its critics where there are any, and one of what the models cost.
 ///

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rmtl_agents::stream::Stream;
 use serde::{Deserialize, Serialize};
 
-use super::LEVEL;
+use super::{LEVEL, Spread};
 
 /// What resampled sessions say of a number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,34 +17,45 @@ pub struct Resampling {
     pub n: usize,
 }
 
-/// Draws `n_sessions` sessions with replacement, `n_resamples` times, and takes `statistic` of how often each was drawn
-/// (`[session]`). A resample in which the statistic is undefined is left out; nothing where fewer than two have a value.
+impl Resampling {
+    /// Of a statistic's values, one per resample; nothing for fewer than two.
+    pub fn of(mut values: Vec<f64>) -> Option<Self> {
+        let error = Spread::of(values.iter().copied())?.std?;
+        values.sort_by(f64::total_cmp);
+        let interval = [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0].map(|share| quantile(&values, share));
+        Some(Self { error, interval, n: values.len() })
+    }
+}
+
+/// Draws `n_sessions` sessions with replacement, `n_resamples` times, and gives `each` how often each was drawn (`[session]`):
+/// the same draws for the same stream, so that what is computed run by run can be subtracted.
+pub fn draw<T>(
+    n_sessions: usize,
+    n_resamples: usize,
+    stream: &mut Stream,
+    mut each: impl FnMut(&[u32]) -> T,
+) -> Vec<T> {
+    let mut counts = vec![0_u32; n_sessions];
+    let mut one = || {
+        counts.fill(0);
+        (0..n_sessions).for_each(|_| counts[stream.random_range(0..n_sessions)] += 1);
+        each(&counts)
+    };
+    (0..n_resamples).map(|_| one()).collect()
+}
+
+/// What `statistic` of [`draw`]n sessions deviates. A resample in which it is undefined is left out; nothing where fewer than two
+/// have a value.
 pub fn resample(
     n_sessions: usize,
     n_resamples: usize,
     stream: &mut Stream,
-    mut statistic: impl FnMut(&[u32]) -> Option<f64>,
+    statistic: impl FnMut(&[u32]) -> Option<f64>,
 ) -> Option<Resampling> {
     if n_sessions == 0 {
         return None;
     }
-    let mut counts = vec![0_u32; n_sessions];
-    let mut values: Vec<f64> = (0..n_resamples)
-        .filter_map(|_| {
-            counts.fill(0);
-            (0..n_sessions).for_each(|_| counts[stream.random_range(0..n_sessions)] += 1);
-            statistic(&counts)
-        })
-        .collect();
-    if values.len() < 2 {
-        return None;
-    }
-    values.sort_by(f64::total_cmp);
-    let n = values.len();
-    let mean = values.iter().sum::<f64>() / n as f64;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let interval = [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0].map(|share| quantile(&values, share));
-    Some(Resampling { error: (squares / (n - 1) as f64).sqrt(), interval, n })
+    Resampling::of(draw(n_sessions, n_resamples, stream, statistic).into_iter().flatten().collect())
 }
 
 /// The quantile of ascending values, between two of them in proportion.

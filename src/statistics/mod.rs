@@ -5,22 +5,26 @@
 
 mod bootstrap;
 mod clustered;
+mod counted;
 mod delong;
 mod holm;
 mod paired;
 mod pareto;
 mod power;
 mod robust;
+mod spread;
 mod verdict;
 
-pub use bootstrap::{Resampling, resample};
-pub use clustered::{BothSources, CountedAuc, OfSessions, both_sources};
+pub use bootstrap::{Resampling, draw, resample};
+pub use clustered::BothSources;
+pub use counted::{CountedAuc, CountedLogloss};
 pub use delong::{AucDifference, delong};
 pub use holm::holm;
 pub use paired::{Paired, paired, wilcoxon};
 pub use pareto::{delta_m, hypervolume, pareto_front};
 pub use power::seeds_needed;
 pub use robust::{interquartile_mean, mean_ranks};
+pub use spread::Spread;
 pub use verdict::{Direction, Verdict};
 
 /// Of intervals and of verdicts.

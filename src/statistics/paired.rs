@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-use super::LEVEL;
+use super::{LEVEL, Spread};
 
 /// What n paired differences say of their mean. All seeds of an arm and its base start alike and see the same batches.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,10 +28,8 @@ pub fn paired(differences: &[f64]) -> Option<Paired> {
     if n < 2 || differences.iter().any(|difference| !difference.is_finite()) {
         return None;
     }
-    let mean = differences.iter().sum::<f64>() / n as f64;
-    let squares: f64 = differences.iter().map(|difference| (difference - mean).powi(2)).sum();
-    let std = (squares / (n - 1) as f64).sqrt();
-    let error = std / (n as f64).sqrt();
+    let over_seeds = Spread::of(differences.iter().copied())?;
+    let (mean, std, error) = (over_seeds.mean, over_seeds.std?, over_seeds.error()?);
     let student = StudentsT::new(0.0, 1.0, (n - 1) as f64).ok()?;
     let half = student.inverse_cdf((1.0 + LEVEL) / 2.0) * error;
     let p = if error > 0.0 {
