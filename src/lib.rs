@@ -35,4 +35,5 @@ pub mod run;
 pub mod schedule;
 pub mod statistics;
 pub mod streams;
+pub mod study;
 pub mod trainer;
