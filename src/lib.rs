@@ -3,7 +3,7 @@
 //! A log becomes session environments ([`rmtl_envs`]), prepared from raw files by [`rmtl_ingest`]; [`rmtl_agents`]
 //! holds everything with parameters. This crate runs them. [`config`] says what a run is; [`trainer`] runs it on a prepared
 //! dataset, [`launch`] from wherever its data are; [`schedule`] has the phases in their order, [`phase`] each of them,
-//! [`log`] where numbers become files, [`output`] what is left behind, [`statistics`] whether one run is better.
+//! [`log`] where numbers become files, [`output`] what is left behind, [`statistics`] whether one run is better, and [`tables`] shows it.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -36,4 +36,5 @@ pub mod schedule;
 pub mod statistics;
 pub mod streams;
 pub mod study;
+pub mod tables;
 pub mod trainer;
