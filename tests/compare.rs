@@ -59,6 +59,41 @@ fn runs_are_averaged_over_their_seeds_and_set_in_relation_to_a_base() {
     let cells: Vec<&str> = row.split('|').map(str::trim).collect();
     assert!(ok && cells[4] == "2" && cells[8] == "1", "{table}");
     assert_eq!(cells[9], format!("{expected:+.2} %"), "{table}");
+    // One common seed says nothing of other seeds; the rows of both runs say what they can.
+    assert!(table.contains("Δ mean AUC from backbone=shared_bottom"), "{table}");
+    assert!(table.contains("cannot be told (one seed)"), "{table}");
+    assert!(table.contains("Two models on the same rows"), "{table}");
+    let (ok, csv) = compare(&bench, &["runs", "--base", "shared", "--csv"]);
+    let difference = of_seed_1(0) - of_seed_1(1);
+    let line = format!("backbone=esmm,,click,AUC,difference,{difference}");
+    assert!(ok && csv.lines().any(|found| found == line), "{line}\n{csv}");
+    for statistic in ["delong_p", "sessions_low", "session_error"] {
+        assert!(csv.contains(&format!("backbone=esmm,,click,AUC,{statistic},")), "{statistic}\n{csv}");
+    }
+    let (ok, latex) = compare(&bench, &["runs", "--base", "shared", "--latex", "--resamples", "0"]);
+    assert!(ok && latex.contains("backbone=shared\\_bottom &"), "{latex}");
+    let (ok, message) = compare(&bench, &["runs", "--csv"]);
+    assert!(!ok && message.contains("--base"), "{message}");
+}
+
+#[test]
+fn arms_that_differ_by_nothing_but_their_names_cannot_be_told_apart() {
+    let bench = Workbench::new();
+    let short = "schedule.two_stage.pretrain.max_epochs=1";
+    // Constant weights of 1 are equal weights.
+    for seed in ["seed=1", "seed=2"] {
+        bench.train(&format!("runs/one_{}", &seed[5..]), &[short, seed, "weighting.equal={}"]);
+        bench.train(
+            &format!("runs/two_{}", &seed[5..]),
+            &[short, seed, "weighting.constant={weights=[1.0,1.0,1.0]}"],
+        );
+    }
+    let (ok, csv) = compare(&bench, &["runs", "--base", "weighting=equal", "--csv"]);
+    for line in ["difference,0", "session_error,0", "p_holm,1", "verdict,cannot be told"] {
+        let line = format!("weighting=constant,,mean,AUC,{line}");
+        let is_it = |found: &str| found == line;
+        assert!(ok && csv.lines().any(is_it), "{line}\n{csv}");
+    }
 }
 
 #[test]
@@ -97,6 +132,10 @@ fn every_actor_of_a_critic_run_can_be_compared() {
         };
         assert!(table.lines().any(|line| is_it(&line)), "{actor} after {updates}: {table}");
     }
+    // The pretrained actor has had another budget than the base: it stands apart, and why is said.
+    assert!(table.contains("### Δ mean AUC from run:equal-budget"), "{table}");
+    assert!(table.contains("### budget=pretraining: Δ mean AUC from run:equal-budget"), "{table}");
+    assert!(table.contains("with the pretraining alone: run:pretrained;"), "{table}");
 }
 
 #[test]

@@ -121,7 +121,7 @@ struct CompareArguments {
     #[arg(required = true)]
     run_dirs: Vec<PathBuf>,
     /// The run that the others are set in relation to, by its name in the tables or its folder; `RUN:pretrained` is its
-    /// pretrained actor.
+    /// pretrained actor. What seeds and sessions say of every difference is shown as well (docs/comparing.md).
     #[arg(long, value_name = "RUN[:ACTOR]", conflicts_with = "json")]
     base: Option<String>,
     /// One actor of each run instead of all.
@@ -133,6 +133,15 @@ struct CompareArguments {
     /// Print Markdown.
     #[arg(long)]
     markdown: bool,
+    /// How often the sessions are resampled for the intervals; 0 reads no predictions.
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    resamples: usize,
+    /// Print the comparison with the base alone, as LaTeX.
+    #[arg(long, requires = "base", conflicts_with = "markdown")]
+    latex: bool,
+    /// Print the comparison with the base alone, a line for every number.
+    #[arg(long, requires = "base", conflicts_with_all = ["markdown", "latex"])]
+    csv: bool,
     /// Print JSON.
     #[arg(long, conflicts_with = "markdown")]
     json: bool,

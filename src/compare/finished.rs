@@ -9,7 +9,7 @@ use crate::output::report::Report;
 
 /// A finished run.
 pub(super) struct Finished {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     pub(super) config: RunFile,
     pub(super) report: Report,
 }

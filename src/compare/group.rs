@@ -1,6 +1,7 @@
 //! Runs of the same settings, and one of their actors.
 
 use indexmap::IndexMap;
+use rmtl_envs::Split;
 use serde::Serialize;
 
 use super::{Finished, OverSeeds};
@@ -10,6 +11,7 @@ use crate::monitor::TaskCriticSummary;
 use crate::output::folder::Model;
 use crate::output::report::{INFERENCE, TaskBlock};
 use crate::statistics::Spread;
+use crate::study::{ArmRuns, SeedRun, TaskScores};
 
 /// Which actor of a run is compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -62,6 +64,10 @@ pub struct Group {
     pub training_rows_per_second: Option<Spread>,
     /// Of the final actor on the test split.
     pub inference_rows_per_second: Option<Spread>,
+    /// The same runs as an arm of a table. Its actor is the pretrained one wherever training ended there, whatever it was asked
+    /// for as.
+    #[serde(skip)]
+    pub arm: ArmRuns,
 }
 
 /// A metric of a task.
@@ -83,6 +89,16 @@ pub(super) const CRITIC_METRICS: [CriticMetric; 4] = [
     ("validation TD loss, sessions that go on", |of| of.evaluation.cut.td_loss),
     ("share of dead Q", |of| Some(of.dead_share)),
 ];
+
+impl On {
+    /// The split.
+    pub fn split(self) -> Split {
+        match self {
+            Self::Validation => Split::Validation,
+            Self::Test => Split::Test,
+        }
+    }
+}
 
 impl Which {
     /// All of them, in the order of training.
@@ -154,8 +170,28 @@ impl Group {
             };
             CRITIC_METRICS.iter().filter_map(|(name, metric)| Some((*name, spread(*metric)?))).collect()
         };
+        let seed_run = |run: &Finished| {
+            let of = |on: On| actor.block(run, on).map(TaskScores::of).unwrap_or_default();
+            SeedRun {
+                seed: run.report.seed,
+                folder: run.path.clone(),
+                seconds: run.report.phases.values().map(|timing| timing.seconds).sum(),
+                test: of(On::Test),
+                validation: of(On::Validation),
+            }
+        };
+        let trained_as = if runs[0].report.critics.is_some() { actor } else { Which::Pretrained };
+        let arm = ArmRuns {
+            name: name.into(),
+            cell: Vec::new(),
+            actor: trained_as.name().into(),
+            chosen: Vec::new(),
+            trials: 0,
+            seeds: runs.iter().map(seed_run).collect(),
+        };
         let critic_tasks = critics.iter().take(1).flat_map(|tasks| tasks.keys());
         Some(Self {
+            arm,
             critics: critic_tasks.map(|task| (task.clone(), critic_metrics(task))).collect(),
             name: name.into(),
             folder: folder.into(),

@@ -1,5 +1,6 @@
 //! Runs side by side: mean and deviation over the seeds, relative to one of them.
 
+mod budget;
 mod difference;
 mod finished;
 mod group;
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 
 use finished::{Finished, all_finished, by_settings};
 
+pub use budget::comparisons;
 pub use group::{Group, On, Which};
 pub use spread::{OverSeeds, seed_deviation};
 pub use table::tables;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Group;
 use crate::statistics::Spread;
+use crate::tables::{Against, Metric};
 
 /// A metric over seeds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -23,20 +24,11 @@ impl OverSeeds {
         Some(Self { spread: Spread::of(by_seed.values().copied())?, by_seed })
     }
 
-    /// The difference from `base`, seed by seed over the seeds both have: runs of one seed start alike and see the same
-    /// batches, so this is sharper than the difference of the means.
-    pub fn above(&self, base: &Self) -> Option<Spread> {
-        Spread::of(self.beside(base).map(|(value, base)| value - base))
-    }
-
-    /// The means of both over the seeds both have.
-    pub fn common_means(&self, base: &Self) -> Option<(f64, f64)> {
-        let mean = Spread::of(self.beside(base).map(|(value, _)| value))?.mean;
-        Some((mean, Spread::of(self.beside(base).map(|(_, base)| base))?.mean))
-    }
-
-    fn beside<'a>(&'a self, base: &'a Self) -> impl Iterator<Item = (f64, f64)> + 'a {
-        self.by_seed.iter().filter_map(|(seed, value)| Some((*value, *base.by_seed.get(seed)?)))
+    /// Against `base`, seed by seed over the seeds both have: runs of one seed start alike and see the same batches, so this is
+    /// sharper than the difference of the means. `like` says which way the metric is better.
+    pub fn against(&self, base: &Self, like: Metric) -> Option<Against> {
+        let pair = |(seed, value): (&u64, &f64)| Some((*value, *base.by_seed.get(seed)?));
+        Against::of(like, &self.by_seed.iter().filter_map(pair).collect::<Vec<_>>())
     }
 }
 
@@ -62,12 +54,11 @@ mod tests {
     fn differences_are_taken_seed_by_seed_over_common_seeds() {
         let of = |values: &[(u64, f64)]| OverSeeds::of(values.iter().copied().collect()).unwrap();
         let (a, b) = (of(&[(1, 0.70), (2, 0.80), (3, 0.10)]), of(&[(1, 0.69), (2, 0.77), (4, 0.90)]));
-        let difference = a.above(&b).unwrap();
-        assert!((difference.mean - 0.02).abs() < 1e-12 && difference.n == 2);
-        assert!((difference.std.unwrap() - 0.0002_f64.sqrt()).abs() < 1e-12);
-        assert_eq!(of(&[(5, 0.5)]).above(&b), None);
-        let (mean, base) = a.common_means(&b).unwrap();
-        assert!((mean - 0.75).abs() < 1e-12 && (base - 0.73).abs() < 1e-12);
-        assert_eq!(of(&[(5, 0.5)]).common_means(&b), None);
+        let of = a.against(&b, Metric::Auc).unwrap();
+        assert!((of.difference - 0.02).abs() < 1e-12 && of.seeds == 2);
+        assert!((of.paired.unwrap().std - 0.0002_f64.sqrt()).abs() < 1e-12);
+        // The means of both over the common seeds.
+        assert!((of.rela_impr.unwrap() - (0.25 / 0.23 - 1.0)).abs() < 1e-12);
+        assert_eq!(OverSeeds::of([(5, 0.5)].into()).unwrap().against(&b, Metric::Auc), None);
     }
 }

@@ -5,8 +5,8 @@ use comfy_table::{CellAlignment, Table};
 use super::group::{CRITIC_METRICS, METRICS, NUMBER_METRICS};
 use super::{Group, Which};
 use crate::error::{Error, Result};
-use crate::metric::rela_impr;
 use crate::statistics::Spread;
+use crate::tables::{Against, Metric};
 
 /// One table per task, one of its critics where there are any, and one of what the models cost.
 ///
@@ -27,7 +27,7 @@ pub fn tables(groups: &[Group], base: Option<&str>) -> Result<Vec<(String, Table
 }
 
 /// The group that `base` names, as `RUN` or `RUN:ACTOR`; its last actor where none is named.
-fn find<'a>(groups: &'a [Group], base: &str) -> Result<&'a Group> {
+pub(super) fn find<'a>(groups: &'a [Group], base: &str) -> Result<&'a Group> {
     let actor = base
         .rsplit_once(':')
         .and_then(|(run, actor)| Some((run, Which::ALL.into_iter().find(|which| which.name() == actor)?)));
@@ -57,14 +57,12 @@ fn task_table(groups: &[Group], base: Option<&Group>, task: &str) -> Table {
             shown.map(|name| cell(of(group, name).map(|metric| metric.spread), 4, group.seeds.len()));
         let against_base = base.into_iter().flat_map(|base| {
             let n_common = group.seeds.iter().filter(|seed| base.seeds.contains(seed)).count();
-            let both = |name: &str| of(group, name).zip(of(base, name));
-            let means = both(ranking).and_then(|(metric, base)| metric.common_means(&base));
-            let value = means.and_then(|(auc, base)| rela_impr(auc, base));
+            let against = |name: &str, like: Metric| of(group, name)?.against(&of(base, name)?, like);
+            let of_ranking = against(ranking, Metric::Auc);
+            let value = of_ranking.as_ref().and_then(|of| of.rela_impr);
             let improvement = value.map_or("undefined".into(), |value| format!("{:+.2} %", 100.0 * value));
-            let paired = [ranking, loss].map(|name| {
-                let above = both(name).and_then(|(metric, base)| metric.above(&base));
-                above.map_or("undefined".into(), difference)
-            });
+            let paired = [of_ranking, against(loss, Metric::Logloss)]
+                .map(|of| of.map_or("undefined".into(), |of| difference(&of)));
             [n_common.to_string(), improvement].into_iter().chain(paired)
         });
         label(group)
@@ -135,11 +133,11 @@ fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Table 
     table
 }
 
-/// With its sign.
-fn difference(Spread { mean, std, .. }: Spread) -> String {
-    match std {
-        None => format!("{mean:+.4}"),
-        Some(std) => format!("{mean:+.4} ± {std:.4}"),
+/// With its sign, and the deviation over the seeds.
+fn difference(of: &Against) -> String {
+    match of.paired {
+        None => format!("{:+.4}", of.difference),
+        Some(paired) => format!("{:+.4} ± {:.4}", of.difference, paired.std),
     }
 }
 
@@ -157,6 +155,7 @@ fn cell(spread: Option<Spread>, digits: usize, n_seeds: usize) -> String {
 mod tests {
     use super::*;
     use crate::compare::OverSeeds;
+    use crate::study::ArmRuns;
     use indexmap::IndexMap;
 
     fn group(name: &str, aucs: &[f64]) -> Group {
@@ -173,6 +172,14 @@ mod tests {
             dense_parameters: 1,
             training_rows_per_second: None,
             inference_rows_per_second: None,
+            arm: ArmRuns {
+                name: name.into(),
+                cell: vec![],
+                actor: "pretrained".into(),
+                chosen: vec![],
+                trials: 0,
+                seeds: vec![],
+            },
         }
     }
 

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::WANTED;
 use super::quantity::Metric;
-use super::{Quantity, WANTED};
 use crate::metric::{gain, rela_impr};
 use crate::statistics::{
     AucDifference, BothSources, Paired, Resampling, Spread, Verdict, paired, seeds_needed, wilcoxon,
@@ -28,7 +28,7 @@ pub struct Against {
     pub same_rows: Option<SameRows>,
     /// Seeds with which a difference of [`WANTED`] would be found with a chance of 80 %.
     pub seeds_needed: Option<usize>,
-    /// RelaImpr of the mean AUC over the common seeds.
+    /// RelaImpr of the AUC, its mean over the common seeds; absent of a logloss.
     pub rela_impr: Option<f64>,
     /// Gain of the same.
     pub gain: Option<f64>,
@@ -48,13 +48,13 @@ pub struct SameRows {
 impl Against {
     /// Of the values of the common seeds, the arm's and the base's; nothing without one. What needs all arms of a table or the
     /// runs' predictions is still absent.
-    pub(super) fn of(quantity: &Quantity, values: &[(f64, f64)]) -> Option<Self> {
+    pub(crate) fn of(metric: Metric, values: &[(f64, f64)]) -> Option<Self> {
         let differences: Vec<f64> = values.iter().map(|(value, base)| value - base).collect();
         let difference = Spread::of(differences.iter().copied())?.mean;
         let tested = paired(&differences);
         let means = Spread::of(values.iter().map(|(value, _)| *value))
             .zip(Spread::of(values.iter().map(|(_, base)| *base)))
-            .filter(|_| quantity.metric == Metric::Auc);
+            .filter(|_| metric == Metric::Auc);
         let of_means = |improvement: fn(f64, f64) -> Option<f64>| {
             means.and_then(|(value, base)| improvement(value.mean, base.mean))
         };

@@ -146,7 +146,7 @@ fn compare(
                 .filter_map(|(seed, value)| Some((*seed, *value, *of_base.get(seed)?)))
                 .collect();
             let values: Vec<(f64, f64)> = common.iter().map(|(_, value, base)| (*value, *base)).collect();
-            let Some(mut against) = Against::of(quantity, &values) else { continue };
+            let Some(mut against) = Against::of(quantity.metric, &values) else { continue };
             let pair = |seed: &u64| Some((sessions.get(&(index, *seed))?, sessions.get(&(at, *seed))?));
             let pairs: Option<Vec<(&OfSessions, &OfSessions)>> =
                 common.iter().map(|(seed, ..)| pair(seed)).collect();

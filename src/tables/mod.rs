@@ -140,9 +140,13 @@ fn budget_notes(arms: &[ArmRuns], labels: &[String], base: &str) -> Vec<String> 
         .collect();
     others.sort_unstable();
     others.dedup();
-    let what = if is_pretrained(of_base) { "were trained on after" } else { "have only had" };
+    let how = if is_pretrained(of_base) {
+        "trained on after the pretraining"
+    } else {
+        "with the pretraining alone"
+    };
     let note = format!(
-        "Another budget than the base's: {} {what} the pretraining; what differs may be the length of the training",
+        "Another budget than the base's, {how}: {}; what differs may be the length of the training",
         others.join(", ")
     );
     if others.is_empty() { Vec::new() } else { vec![note] }

@@ -221,7 +221,7 @@ fn actors_of_other_budgets_are_labelled_and_noted() {
     assert_eq!(labels, ["critic:pretrained", "critic:equal-budget", "critic:final"]);
     assert!(found.cells[0].arms[1].is_base);
     let [note] = found.notes.as_slice() else { panic!("{:?}", found.notes) };
-    assert!(note.contains("critic:pretrained have only had the pretraining"), "{note}");
+    assert!(note.contains("with the pretraining alone: critic:pretrained;"), "{note}");
     assert!(!note.contains("critic:final"), "{note}");
     assert_eq!(compared(&arms[1..], "critic").base, "critic:final");
     assert!(compared(&arms[1..], "critic").notes.is_empty());
