@@ -54,7 +54,7 @@ fn where_they_cannot_be_written_the_report_says_so_and_is_there() {
     // A file in the way, as a full disk would be.
     std::fs::write(bench.path("run/predictions"), "").unwrap();
     let report = Trainer::new(&config, &dataset).unwrap().train(&folder).unwrap();
-    let said: Vec<_> = report.warnings.iter().filter(|warning| warning.contains("predictions")).collect();
+    let said: Vec<_> = report.warnings.iter().filter(|warning| warning.contains("predictions/")).collect();
     assert_eq!(said.len(), 2, "one for each split: {said:?}");
     assert_eq!((&report.actors, &report.validation), (&whole.actors, &whole.validation));
 }

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::quantity::Quantities;
-use super::sessions::{OfSessions, Source, difference};
-use super::{Against, Quantity, SINGLE_TASK, SameRows, Settings, summary};
-use crate::statistics::{Spread, holm};
+use super::relation::relate;
+use super::{Against, Quantity, SINGLE_TASK, Settings, summary};
+use crate::statistics::Spread;
 use crate::study::ArmRuns;
 
 /// The arms of one cell.
@@ -77,7 +76,7 @@ impl Cell {
             arms.iter().map(|(label, arm)| Arm::of(label, arm, &quantities, *label == base)).collect();
         let at = arms.iter().position(|(label, _)| *label == base);
         match at {
-            Some(at) => compare(&mut found, arms, at, &quantities, settings, notes),
+            Some(at) => relate(&mut found, arms, at, &quantities, settings, notes),
             None => notes.push(format!(
                 "{base} was not run in cell `{}`, so nothing is relative to it there",
                 name(cell)
@@ -123,98 +122,4 @@ impl Arm {
         let is_it = |figure: &&Figure| figure.of.task.as_deref() == task && figure.of.metric == metric;
         self.figures.iter().find(is_it).expect("every arm of a cell has every figure")
     }
-}
-
-/// Sets every arm in relation to the base.
-fn compare(
-    found: &mut [Arm],
-    arms: &[(&str, &ArmRuns)],
-    at: usize,
-    quantities: &Quantities,
-    settings: &Settings,
-    notes: &mut Vec<String>,
-) {
-    let sessions = sessions(arms, quantities, settings, notes);
-    let base = found[at].clone();
-    for (place, quantity) in quantities.all.iter().enumerate() {
-        let of_base = &base.figures[place].by_seed;
-        for (index, arm) in found.iter_mut().enumerate().filter(|(index, _)| *index != at) {
-            let figure = &mut arm.figures[place];
-            let common: Vec<(u64, f64, f64)> = figure
-                .by_seed
-                .iter()
-                .filter_map(|(seed, value)| Some((*seed, *value, *of_base.get(seed)?)))
-                .collect();
-            let values: Vec<(f64, f64)> = common.iter().map(|(_, value, base)| (*value, *base)).collect();
-            let Some(mut against) = Against::of(quantity.metric, &values) else { continue };
-            let pair = |seed: &u64| Some((sessions.get(&(index, *seed))?, sessions.get(&(at, *seed))?));
-            let pairs: Option<Vec<(&OfSessions, &OfSessions)>> =
-                common.iter().map(|(seed, ..)| pair(seed)).collect();
-            let resampling = pairs.and_then(|pairs| difference(&pairs, place));
-            let differences: Vec<f64> = values.iter().map(|(value, base)| value - base).collect();
-            against.with_sessions(&differences, resampling.clone());
-            if let ([(seed, ..)], Some(sessions)) = (common.as_slice(), resampling) {
-                let source = |index: usize| {
-                    let (_, arm) = arms[index];
-                    let run = arm.seeds.iter().find(|run| run.seed == *seed)?;
-                    Some(Source { run, actor: &arm.actor, split: settings.split })
-                };
-                let task = quantity.task.as_ref().filter(|_| quantity.metric == super::Metric::Auc);
-                let delong = source(index).zip(source(at)).zip(task);
-                let delong = delong.and_then(|((one, base), task)| one.delong(&base, task));
-                against.same_rows = Some(SameRows { delong, sessions });
-            }
-            figure.against = Some(against);
-        }
-        let p = |arm: &Arm| arm.figures[place].against.as_ref()?.paired.map(|paired| paired.p);
-        let adjusted = holm(&found.iter().map(p).collect::<Vec<_>>());
-        for (arm, p) in found.iter_mut().zip(adjusted) {
-            if let Some(against) = &mut arm.figures[place].against {
-                against.p_holm = p;
-                against.tell(quantity.metric);
-            }
-        }
-    }
-}
-
-/// Every run over resampled sessions, by arm and seed; those that have kept no predictions are missing.
-fn sessions(
-    arms: &[(&str, &ArmRuns)],
-    quantities: &Quantities,
-    settings: &Settings,
-    notes: &mut Vec<String>,
-) -> BTreeMap<(usize, u64), OfSessions> {
-    if settings.n_resamples == 0 {
-        return BTreeMap::new();
-    }
-    let runs: Vec<(usize, Source<'_>)> = arms
-        .iter()
-        .enumerate()
-        .flat_map(|(index, (_, arm))| {
-            let source = |run| Source { run, actor: &arm.actor, split: settings.split };
-            arm.seeds.iter().map(move |run| (index, source(run)))
-        })
-        .collect();
-    let resampled: Vec<Result<OfSessions, String>> = runs
-        .par_iter()
-        .map(|(_, source)| {
-            source.resampled(quantities, &quantities.reported(source.run), settings.n_resamples)
-        })
-        .collect();
-    let mut missing: Vec<String> = Vec::new();
-    let mut of_runs = BTreeMap::new();
-    for ((index, source), resampled) in runs.iter().zip(resampled) {
-        match resampled {
-            Ok(resampled) => drop(of_runs.insert((*index, source.run.seed), resampled)),
-            Err(reason) => missing.push(reason),
-        }
-    }
-    if let Some(first) = missing.first() {
-        notes.push(format!(
-            "No interval with sessions for {} of {} runs, whose predictions cannot be read: {first}",
-            missing.len(),
-            runs.len()
-        ));
-    }
-    of_runs
 }

@@ -6,10 +6,12 @@
 mod against;
 mod cell;
 mod csv;
+mod differences;
 mod latex;
 mod markdown;
 mod over_cells;
 mod quantity;
+mod relation;
 mod sections;
 mod sessions;
 mod summary;

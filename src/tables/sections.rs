@@ -3,7 +3,8 @@
 use comfy_table::{CellAlignment, Table};
 
 use super::cell::{Arm, Cell, Figure};
-use super::{Against, Comparison, Metric, OverCells};
+use super::differences::difference_sections;
+use super::{Comparison, Metric, OverCells};
 use crate::statistics::{Direction, Spread};
 
 /// A table and what it is called.
@@ -23,13 +24,13 @@ impl Comparison {
     pub fn sections(&self) -> Vec<Section> {
         let metrics =
             |cell| Metric::ALL.into_iter().flat_map(move |metric| self.metric_sections(cell, metric));
-        let of_cell = |cell| metrics(cell).chain(self.difference_sections_of(cell)).collect::<Vec<_>>();
+        let of_cell = |cell| metrics(cell).chain(difference_sections(self, cell)).collect::<Vec<_>>();
         self.cells.iter().flat_map(of_cell).chain(self.over_cells_section()).collect()
     }
 
     /// Those that set the arms in relation to the base.
     pub fn difference_sections(&self) -> Vec<Section> {
-        self.cells.iter().flat_map(|cell| self.difference_sections_of(cell)).collect()
+        self.cells.iter().flat_map(|cell| difference_sections(self, cell)).collect()
     }
 
     /// Mean and deviation of every task; the best in bold.
@@ -56,48 +57,6 @@ impl Comparison {
             Section { title, table: table(header.collect(), cell.arms.iter().map(row)) }
         };
         chunks.iter().enumerate().map(section).collect()
-    }
-
-    fn difference_sections_of(&self, cell: &Cell) -> Vec<Section> {
-        let relative = || cell.arms.iter().filter(|arm| !arm.is_base);
-        if relative().all(|arm| arm.figures.iter().all(|figure| figure.against.is_none())) {
-            return Vec::new();
-        }
-        let mut sections: Vec<Section> = Vec::new();
-        for metric in Metric::ALL {
-            let tasks = cell.tasks.iter().map(|task| Some(task.as_str()));
-            for task in [None].into_iter().filter(|_| cell.tasks.len() > 1).chain(tasks) {
-                let rows: Vec<Vec<String>> = relative()
-                    .filter_map(|arm| Some(difference_row(arm, arm.figure(task, metric).against.as_ref()?)))
-                    .collect();
-                if rows.is_empty() {
-                    continue;
-                }
-                let of = task.map_or_else(
-                    || format!("mean {}", metric.name()),
-                    |task| format!("{} of {task}", metric.name()),
-                );
-                let title = titled(cell, &format!("Δ {of} from {}", self.base));
-                let header = [
-                    "arm",
-                    "seeds",
-                    "difference",
-                    "95 % over seeds",
-                    "95 % with sessions",
-                    "effect",
-                    "p (Holm)",
-                    "verdict",
-                ];
-                sections.push(Section {
-                    title,
-                    table: table(header.map(String::from).to_vec(), rows.into_iter()),
-                });
-            }
-        }
-        let title = titled(cell, &format!("Summary, relative to {}", self.base));
-        sections.push(Section { title, table: summary_table(cell) });
-        sections.extend(same_rows_section(self, cell));
-        sections
     }
 
     fn over_cells_section(&self) -> Option<Section> {
@@ -141,7 +100,7 @@ pub(super) fn of_all(task: Option<&str>) -> String {
     task.unwrap_or("mean").to_owned()
 }
 
-fn titled(cell: &Cell, what: &str) -> String {
+pub(super) fn titled(cell: &Cell, what: &str) -> String {
     let name = cell.name();
     if name.is_empty() { what.to_owned() } else { format!("{name}: {what}") }
 }
@@ -154,77 +113,7 @@ fn value(figure: &Figure, n_seeds: usize) -> String {
     format!("{mean:.4}{deviation}{some}")
 }
 
-fn difference_row(arm: &Arm, against: &Against) -> Vec<String> {
-    let none = || "–".to_owned();
-    vec![
-        arm.label.clone(),
-        against.seeds.to_string(),
-        format!("{:+.4}", against.difference),
-        against.paired.map_or_else(|| "one seed".into(), |of| interval(of.interval)),
-        against.both.map_or_else(none, |of| interval(of.interval)),
-        against.paired.and_then(|of| of.effect).map_or_else(none, |effect| format!("{effect:+.2}")),
-        against.p_holm.map_or_else(none, p),
-        against.words(),
-    ]
-}
-
-/// Improvements of the mean AUC, and what is of several tasks.
-fn summary_table(cell: &Cell) -> Table {
-    let header =
-        ["arm", "RelaImpr", "Gain", "Δm", "on the front", "Wilcoxon p", "seeds for .001", "minutes a run"];
-    let row = |arm: &Arm| {
-        let task = cell.tasks.first().filter(|_| cell.tasks.len() == 1).map(String::as_str);
-        let against = arm.figure(task, Metric::Auc).against.as_ref();
-        let of = |value: Option<String>| value.unwrap_or_else(|| "–".into());
-        let per_cent = |value: f64| format!("{:+.2} %", 100.0 * value);
-        vec![
-            arm.label.clone(),
-            of(against.and_then(|against| against.rela_impr).map(per_cent)),
-            of(against.and_then(|against| against.gain).map(per_cent)),
-            of(arm.delta_m.map(|value| format!("{value:+.2} %"))),
-            of(arm.is_on_front.map(|is_on_it| if is_on_it { "yes" } else { "no" }.into())),
-            of(against.and_then(|against| against.wilcoxon).map(p)),
-            of(against.and_then(|against| against.seeds_needed).map(|seeds| seeds.to_string())),
-            of(arm.seconds.map(|seconds| format!("{:.1}", seconds / 60.0))),
-        ]
-    };
-    table(header.map(String::from).to_vec(), cell.arms.iter().map(row))
-}
-
-/// What the rows of one seed say of two models.
-fn same_rows_section(comparison: &Comparison, cell: &Cell) -> Option<Section> {
-    let header = ["arm", "metric", "difference", "95 % over sessions", "95 % of DeLong", "p of DeLong"];
-    let of_arm = |arm: &Arm| {
-        let row = |figure: &Figure| {
-            let against = figure.against.as_ref()?;
-            let rows = against.same_rows.as_ref()?;
-            let of = of_all(figure.of.task.as_deref());
-            Some(vec![
-                arm.label.clone(),
-                format!("{} {of}", figure.of.metric.name()),
-                format!("{:+.4}", against.difference),
-                interval(rows.sessions.interval),
-                rows.delong.map_or("–".into(), |delong| interval(delong.interval)),
-                rows.delong.map_or("–".into(), |delong| p(delong.p)),
-            ])
-        };
-        arm.figures.iter().filter_map(row).collect::<Vec<_>>()
-    };
-    let rows: Vec<Vec<String>> = cell.arms.iter().flat_map(of_arm).collect();
-    let title = titled(cell, &format!("Two models on the same rows: one seed, from {}", comparison.base));
-    (!rows.is_empty())
-        .then(|| Section { title, table: table(header.map(String::from).to_vec(), rows.into_iter()) })
-}
-
-fn interval([low, high]: [f64; 2]) -> String {
-    format!("[{low:+.4}, {high:+.4}]")
-}
-
-fn p(p: f64) -> String {
-    if p < 0.001 { "< .001".into() } else { format!("{p:.3}") }
-}
-
-fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Table {
+pub(super) fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     table.set_header(header);
     rows.for_each(|row| {
