@@ -54,5 +54,5 @@ pub use number::{NumberLoss, NumberObjective, Rewards, SHARE_MARGIN};
 pub use precision::auc_standard_error;
 pub use schema::{CategoricalField, NumberScale, NumericField, OUT_OF_VOCABULARY, PADDING, Schema, Task};
 pub use split::Split;
-pub use synthetic::{SyntheticConfig, generate};
+pub use synthetic::{Planted, PlantedTask, SyntheticConfig, generate};
 pub use table::{CHUNK_ROWS, Extras, LogTable, MAX_ROWS, Row, RowValues, SessionEnd, TableWriter};

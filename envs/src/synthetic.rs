@@ -3,6 +3,7 @@
 mod config;
 mod log;
 mod outcome;
+mod planted;
 mod world;
 
 use arrow_array::RecordBatch;
@@ -10,6 +11,7 @@ use rand::Rng;
 
 pub use self::config::SyntheticConfig;
 use self::log::Log;
+pub use self::planted::{Planted, PlantedTask};
 use self::world::World;
 
 /// Draws a log: a pure function of the configuration and the generator's state.
@@ -35,10 +37,16 @@ use self::world::World;
 /// | one per task, under its name | `UInt8` | 0 or 1, 0 wherever an earlier task's is 0 |
 /// | `p_` + the task's name | `Float64` | true probability of that label |
 ///
+/// With [`planted`](SyntheticConfig::planted) tasks the columns are `session`, `time`, `user`, `item`, the labels and the
+/// true probabilities, and the law is that of [`Planted`].
+///
 /// # Panics
 /// If the configuration is not valid; [`SyntheticConfig::validate`] tells.
 pub fn generate<R: Rng + ?Sized>(config: &SyntheticConfig, rng: &mut R) -> RecordBatch {
     config.validate().unwrap_or_else(|error| panic!("{error}"));
+    if let Some(planted) = &config.planted {
+        return planted::generate(config, planted, rng);
+    }
     let world = World::draw(config, rng);
     let mut log = Log::draw(config, &world, rng);
     log.sort_by_time();

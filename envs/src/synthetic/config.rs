@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::planted::Planted;
 use crate::EnvError;
 
 /// Column names a task must not have.
@@ -49,6 +50,10 @@ pub struct SyntheticConfig {
     pub return_probability: f64,
     /// For whoever makes the generator that the log is drawn with.
     pub seed: u64,
+    /// Tasks in families in place of the chain. Everything from `n_user_groups` to `task_sharing`, `signal`, `drift` and
+    /// `noise` is left out beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planted: Option<Planted>,
 }
 
 impl Default for SyntheticConfig {
@@ -71,6 +76,7 @@ impl Default for SyntheticConfig {
             days: 14,
             return_probability: 0.08,
             seed: 0,
+            planted: None,
         }
     }
 }
@@ -105,22 +111,36 @@ impl SyntheticConfig {
         require((0.0..=1.0).contains(&self.task_sharing), "task_sharing", "a share", self.task_sharing)?;
         let returns = self.return_probability;
         require((0.0..=1.0).contains(&returns), "return_probability", "a probability", returns)?;
-        self.validate_tasks()
+        match &self.planted {
+            None => self.validate_tasks(),
+            Some(planted) => self.validate_left_out().and_then(|()| planted.validate()),
+        }
+    }
+
+    /// What only the chain's world is made of says nothing of planted tasks.
+    fn validate_left_out(&self) -> Result<(), EnvError> {
+        let default = Self::default();
+        for (key, is_left_out) in [
+            ("n_user_groups", self.n_user_groups == default.n_user_groups),
+            ("n_categories", self.n_categories == default.n_categories),
+            ("latent_dim", self.latent_dim == default.latent_dim),
+            ("tasks", self.tasks == default.tasks),
+            ("rates", self.rates == default.rates),
+            ("task_sharing", self.task_sharing == default.task_sharing),
+            ("signal", self.signal == default.signal),
+            ("drift", self.drift == default.drift),
+            ("noise", self.noise == default.noise),
+        ] {
+            require(is_left_out, key, "to be left out beside `planted`", "another value than the default")?;
+        }
+        Ok(())
     }
 
     fn validate_tasks(&self) -> Result<(), EnvError> {
         let n_tasks = self.tasks.len();
         require((2..=4).contains(&n_tasks), "tasks", "2 to 4 names", n_tasks)?;
-        for (index, task) in self.tasks.iter().enumerate() {
-            let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-            let is_name =
-                task.starts_with(|first: char| first.is_ascii_lowercase()) && task.bytes().all(letters);
-            let is_free = !RESERVED.contains(&task.as_str()) && !task.starts_with("p_");
-            let expected = "names of a-z, 0-9 and _ that no other column has (nor `p_…`)";
-            require(is_name && is_free, "tasks", expected, format!("`{task}`"))?;
-            let is_new = !self.tasks[..index].contains(task);
-            require(is_new, "tasks", "each name once", format!("`{task}` twice"))?;
-        }
+        let names: Vec<&str> = self.tasks.iter().map(String::as_str).collect();
+        validate_names("tasks", &names)?;
         let n_rates = self.rates.len();
         require(n_rates == n_tasks, "rates", &format!("{n_tasks}, one per task"), n_rates)?;
         for &rate in &self.rates {
@@ -130,7 +150,20 @@ impl SyntheticConfig {
     }
 }
 
-fn require(holds: bool, key: &str, expected: &str, found: impl ToString) -> Result<(), EnvError> {
+/// Names that become columns beside those there are.
+pub(super) fn validate_names(key: &str, names: &[&str]) -> Result<(), EnvError> {
+    for (index, name) in names.iter().enumerate() {
+        let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let is_name = name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(letters);
+        let is_free = !RESERVED.contains(name) && !name.starts_with("p_");
+        let expected = "names of a-z, 0-9 and _ that no other column has (nor `p_…`)";
+        require(is_name && is_free, key, expected, format!("`{name}`"))?;
+        require(!names[..index].contains(name), key, "each name once", format!("`{name}` twice"))?;
+    }
+    Ok(())
+}
+
+pub(super) fn require(holds: bool, key: &str, expected: &str, found: impl ToString) -> Result<(), EnvError> {
     if holds {
         return Ok(());
     }

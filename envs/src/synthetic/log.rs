@@ -18,7 +18,7 @@ const HOUR_MS: f64 = 3_600_000.0;
 const PAUSE_MS: f64 = 40_000.0;
 const ABSENCE_MS: f64 = 18.0 * HOUR_MS;
 /// Exponent of the power law of the users' activity.
-const ACTIVITY_EXPONENT: f64 = 0.6;
+pub(super) const ACTIVITY_EXPONENT: f64 = 0.6;
 const LARGEST_POSITION: u32 = 5;
 
 /// The rows, `n_tasks` probabilities and labels for each.
@@ -97,7 +97,7 @@ impl Log {
 }
 
 /// When each session starts, ascending: any day, more often in the evening than at night.
-fn session_starts<R: Rng + ?Sized>(config: &SyntheticConfig, rng: &mut R) -> Vec<i64> {
+pub(super) fn session_starts<R: Rng + ?Sized>(config: &SyntheticConfig, rng: &mut R) -> Vec<i64> {
     let evening = |hour: u32| 1.0 + 0.8 * ((f64::from(hour) - 20.0) / 24.0 * std::f64::consts::TAU).cos();
     let hours = WeightedIndex::new((0..24).map(evening)).expect("24 positive weights");
     let mut start = || {
@@ -138,12 +138,12 @@ fn draw_session<R: Rng + ?Sized>(
     }
 }
 
-fn pause<R: Rng + ?Sized>(config: &SyntheticConfig, rng: &mut R) -> i64 {
+pub(super) fn pause<R: Rng + ?Sized>(config: &SyntheticConfig, rng: &mut R) -> i64 {
     let mean = if rng.random_bool(config.return_probability) { ABSENCE_MS } else { PAUSE_MS };
     let pause: f64 = Exp1.sample(rng);
     1 + (mean * pause) as i64
 }
 
-fn power_law(n: u32, exponent: f64) -> Zipf<f64> {
+pub(super) fn power_law(n: u32, exponent: f64) -> Zipf<f64> {
     Zipf::new(f64::from(n), exponent).expect("validated: n at least 1, exponent at least 0")
 }

@@ -19,7 +19,7 @@ pub(super) fn probabilities(logits: Vec<f64>, rates: &[f64]) -> Vec<f64> {
 }
 
 /// The `b` for which the mean of sigmoid(b + logit), weighted, is `rate`: bisected to rounding.
-fn bias(logits: &[f64], weights: &[f64], rate: f64) -> f64 {
+pub(super) fn bias(logits: &[f64], weights: &[f64], rate: f64) -> f64 {
     let total: f64 = weights.iter().sum();
     let mean = |bias: f64| {
         let sum: f64 = logits.iter().zip(weights).map(|(logit, weight)| weight * sigmoid(bias + logit)).sum();
@@ -44,7 +44,7 @@ pub(super) fn draw_labels<R: Rng + ?Sized>(probabilities: &[f64], n_tasks: usize
     labels
 }
 
-fn sigmoid(logit: f64) -> f64 {
+pub(super) fn sigmoid(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
 }
 

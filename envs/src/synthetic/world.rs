@@ -126,7 +126,7 @@ fn normals<R: Rng + ?Sized>(n: usize, rng: &mut R) -> Vec<f64> {
 }
 
 /// A standard normal of which `share` of the variance is `common`'s.
-fn mix(share: f64, common: f64, own: f64) -> f64 {
+pub(super) fn mix(share: f64, common: f64, own: f64) -> f64 {
     share.sqrt() * common + (1.0 - share).sqrt() * own
 }
 
