@@ -17,3 +17,5 @@ pub const CRITICS: &str = "critics";
 pub const WEIGHTING: &str = "weighting";
 /// Which negatives are kept.
 pub const NEGATIVES: &str = "negatives";
+/// Which test sessions the bootstrap of the report's difference draws.
+pub const OUTCOME: &str = "outcome";

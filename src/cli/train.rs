@@ -30,6 +30,7 @@ pub(super) fn command(arguments: &TrainArguments, interrupt: Interrupt) -> Resul
         print(format_args!("curves      tensorboard --logdir {}", out.join(TENSORBOARD).display()));
     }
     print(format_args!("again       rmtl evaluate {}", out.display()));
+    print(format_args!("\n{}", report.outcome()));
     Ok(written?)
 }
 

@@ -1,7 +1,8 @@
-//! What a run leaves behind: its folder, the parameters, the report, and which actor did best.
+//! What a run leaves behind: its folder, the parameters, the report, what came out, and which actor did best.
 
 pub mod checkpoint;
 pub mod folder;
+pub mod outcome;
 pub mod predictions;
 pub mod report;
 pub mod selection;

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::metric::TaskMetrics;
 use crate::monitor::WeightsBySegment;
+use crate::output::outcome::Outcome;
 use crate::output::selection::Selection;
 use crate::phase::{CriticSummary, Scores};
+use crate::statistics::BothSources;
 
 /// Metrics per task name, in the order of the tasks.
 pub type TaskBlock = IndexMap<String, TaskMetrics>;
@@ -29,6 +31,10 @@ pub struct Report {
     pub actors: Comparison,
     /// The same on the validation split, each where its training was best.
     pub validation: Comparison,
+    /// The final actor's mean AUC on the test split minus that of `equal_budget`, or of `baseline` where there is no such actor;
+    /// the error is of the sessions alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<BothSources>,
     /// Which actor did best on the validation split, and where each was kept.
     pub selection: Selection,
     /// How the training of the critics ended, where there was one.
@@ -137,11 +143,18 @@ impl Report {
         json
     }
 
+    /// What came out, for people.
+    pub fn outcome(&self) -> String {
+        let difference = self.difference.as_ref();
+        Outcome { weighting: &self.weighting, actors: &self.actors, difference }.sentence()
+    }
+
     /// `report.md`.
     pub fn to_markdown(&self) -> String {
         let mut page = String::new();
         let mut line = |text: String| writeln!(page, "{text}").expect("writing to a string does not fail");
         line(format!("# {} with {} weights on {}\n", self.backbone, self.weighting, self.data.name));
+        line(format!("{}\n", self.outcome()));
         let explanation = match self.actors.equal_budget {
             Some(_) => {
                 " `baseline` is the pretrained actor (where there is one), `equal budget` the same training with all weights \

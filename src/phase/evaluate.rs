@@ -69,6 +69,11 @@ impl<'a> Evaluator<'a> {
         &self.labels
     }
 
+    /// The labels of every row, `[row, task]`; nothing where a label is a number.
+    pub fn binary_labels(&self) -> Option<&[u8]> {
+        self.scales.iter().all(Option::is_none).then_some(&self.labels[..])
+    }
+
     /// The actor's predictions for every row, `[row, task]`.
     pub fn predict(&self, actor: &dyn Predict) -> Vec<f32> {
         predict(&self.reader, actor)

@@ -8,6 +8,7 @@ use super::Trained;
 use crate::error::Result;
 use crate::monitor::{Kept, metric_warnings};
 use crate::output::folder::Model;
+use crate::output::outcome;
 use crate::output::predictions::{Predictions, predictions_path};
 use crate::output::report::{
     Comparison, DataSummary, INFERENCE, Parameters, PhaseTiming, Report, TaskBlock, task_block,
@@ -15,6 +16,7 @@ use crate::output::report::{
 use crate::output::selection::Selection;
 use crate::phase::Evaluator;
 use crate::run::Run;
+use crate::streams;
 
 /// Reads the test split, once, and compares the actors on it; what validation said of them is known.
 pub(super) fn report(run: &mut Run<'_>, trained: Trained) -> Result<Report> {
@@ -37,14 +39,24 @@ pub(super) fn report(run: &mut Run<'_>, trained: Trained) -> Result<Report> {
     let seconds = start.elapsed().as_secs_f64();
     let rows_per_second = manifest.summary(Split::Test).rows as f64 / seconds.max(1e-9);
     let inference = PhaseTiming { seconds, steps: 1, rows_per_second };
+    let others = [(Model::Baseline, baseline), (Model::EqualBudget, equal_budget)].map(|(model, kept)| {
+        let predictions = kept.as_ref().map(|kept| test.predict(&kept.actor));
+        (model, predictions)
+    });
+    let difference = others.iter().rev().find_map(|(_, base)| base.as_deref()).and_then(|base| {
+        let (labels, n_tasks) = (test.binary_labels()?, manifest.schema.n_tasks());
+        let rows = outcome::Rows { labels, sessions: test.sessions(), n_tasks };
+        let mut stream = run.streams.named(streams::OUTCOME);
+        outcome::difference(rows, &predictions, base, &mut stream)
+    });
     let tasks = on_test(Model::Actor, &predictions)?;
     drop(predictions);
-    let mut of_other = |model: Model, kept: &Option<Kept>| {
-        kept.as_ref().map(|kept| on_test(model, &test.predict(&kept.actor))).transpose()
-    };
+    let mut of_other =
+        |(model, predictions): (Model, Option<Vec<f32>>)| predictions.map(|of| on_test(model, &of)).transpose();
+    let [baseline_predictions, equal_predictions] = others;
     let actors = Comparison {
-        baseline: of_other(Model::Baseline, baseline)?,
-        equal_budget: of_other(Model::EqualBudget, equal_budget)?,
+        baseline: of_other(baseline_predictions)?,
+        equal_budget: of_other(equal_predictions)?,
         oracle: oracle(&test)?,
         tasks,
     };
@@ -76,6 +88,7 @@ pub(super) fn report(run: &mut Run<'_>, trained: Trained) -> Result<Report> {
             equal_budget: equal_budget.as_ref().map(on_validation),
             oracle: oracle(&validation)?,
         },
+        difference,
         selection: Selection::of(&run.criterion(), candidates()),
         critics: critics.clone(),
         phases: timings.chain([(INFERENCE.to_owned(), inference)]).collect(),
