@@ -246,3 +246,75 @@ fn retailrocket_raw_layout() {
     // An hour is 2^11.8 seconds; visitors 1, 3 and 4 have no earlier event.
     assert_eq!(field("pause"), ["", "", "11", "", ""]);
 }
+
+/// A person in the raw layout of census-income.data. Nobody real: four columns differ from person to person, the
+/// others are the same for all.
+fn person(age: u32, n_employees: u32, marital_status: &str, income: &str) -> String {
+    let before = format!("{age}, Private, 40, 23, High school graduate, 0, Not in universe");
+    let work = "Retail trade, Sales, White, All other, Female, Not in universe, Not in universe, Full-time schedules";
+    let home = "0, 0, 12, Single, Not in universe, Not in universe, Householder, Householder";
+    let moves = "1234.56, ?, ?, ?, Not in universe under 1 year old, ?, {n_employees}, Not in universe";
+    let origin = "United-States, United-States, United-States, Native- Born in the United States";
+    format!(
+        "{before}, {marital_status}, {work}, {home}, {moves}, {origin}, 0, Not in universe, 2, 52, 95, {income}\n"
+    )
+}
+
+#[test]
+fn census_income_raw_layout() {
+    // 200 people of 20 to 69 years; the older half is married, every fifth has a high income. Each is there twice.
+    let people: String = (0..200)
+        .map(|index| {
+            let age = 20 + index % 50;
+            let marital_status = if age < 45 { "Never married" } else { "Married-civilian spouse present" };
+            let income = if index % 5 == 0 { "50000+." } else { "- 50000." };
+            person(age, index / 50, marital_status, income).repeat(2)
+        })
+        .collect();
+    assert!(people.lines().all(|line| line.split(", ").count() == 42), "{people}");
+    let case = Case::new().with("census-income.data", people);
+    let text = fs::read_to_string(folder().join("census_income.toml")).unwrap();
+    let dataset = case.dataset(&text);
+    let manifest = &dataset.manifest;
+    assert_eq!(total(manifest, |split| split.rows), 400);
+    assert_eq!(total(manifest, |split| split.positives[0]), 80, "every fifth");
+    assert_eq!(total(manifest, |split| split.positives[1]), 200, "those below 45");
+    assert_eq!(manifest.schema.parents(), [None, None]);
+    // Whoever is the same in all columns is one session, in one split.
+    assert_eq!(total(manifest, |split| split.sessions), 200);
+    assert!(manifest.splits.iter().all(|split| split.rows == 2 * split.sessions));
+    let classes = fs::read_to_string(case.out().join("vocabulary/class_worker.csv")).unwrap();
+    assert!(classes.contains("Private"), "{classes}");
+    let ages: f32 = dataset.train.rows().map(|row| dataset.train.numeric(row)[0]).sum();
+    assert!(ages.abs() < 1e-2, "ages are standardised over the training rows: {ages}");
+    let names: Vec<&str> = manifest.schema.categorical.iter().map(|field| field.name.as_str()).collect();
+    for label in ["marital_status", "income", "high_income", "never_married"] {
+        assert!(!names.contains(&label), "`{label}` is no feature");
+    }
+}
+
+#[test]
+fn planted() {
+    let text = fs::read_to_string(folder().join("planted.toml")).unwrap();
+    let small =
+        text.replace("n_sessions = 100_000", "n_sessions = 3_000").replace("rate = 0.002", "rate = 0.05");
+    let file = DatasetFile::parse(&small, Path::new("planted.toml")).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let prepared = prepare(&file, None, &out.path().join("p"), &|_| {}, &Cancel::default()).unwrap();
+    let dataset = Dataset::open(&prepared.directory).unwrap();
+    assert_eq!(warned(&dataset.manifest.warnings, "chain_breaks"), [0; 0]);
+    // Of the whole log the mean probability is the rate.
+    let rows = total(&dataset.manifest, |split| split.rows) as f64;
+    for (task, rate) in [0.5, 0.4, 0.3, 0.05, 0.05, 0.05].into_iter().enumerate() {
+        let of = |table: &rmtl_envs::LogTable| -> f64 {
+            table.rows().map(|row| f64::from(table.oracle(row).unwrap()[task])).sum()
+        };
+        let mean = [&dataset.train, &dataset.validation, &dataset.test].map(of).iter().sum::<f64>() / rows;
+        assert!((mean - rate).abs() < 1e-5, "task {task}: {mean}");
+        let positives = total(&dataset.manifest, |split| split.positives[task]) as f64 / rows;
+        assert!(
+            (positives - rate).abs() < 5.0 * (rate * (1.0 - rate) / rows).sqrt(),
+            "task {task}: {positives}"
+        );
+    }
+}

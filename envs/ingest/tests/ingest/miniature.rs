@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rmtl_ingest::{DatasetFile, Table};
+use rmtl_ingest::{DatasetFile, SplitRule, Table};
 use tempfile::TempDir;
 
 const HOUR: i64 = 3_600_000;
@@ -12,7 +12,7 @@ const DAY: i64 = 24 * HOUR;
 /// 2015-06-01.
 const START: i64 = 1_433_116_800_000;
 
-/// The shipped dataset files, synthetic logs made smaller.
+/// The shipped dataset files that split by time, synthetic logs made smaller.
 pub(crate) fn shipped_files() -> Vec<DatasetFile> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/datasets");
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -28,7 +28,10 @@ pub(crate) fn shipped_files() -> Vec<DatasetFile> {
         }
         file
     };
-    paths.iter().map(read).collect()
+    let by_time = |file: &DatasetFile| {
+        matches!(file.split, SplitRule::TimeRatio { .. } | SplitRule::TimeBoundary { .. })
+    };
+    paths.iter().map(read).filter(by_time).collect()
 }
 
 /// A folder with a log for each of them.
