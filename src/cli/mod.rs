@@ -8,6 +8,7 @@ mod leakage;
 mod list;
 mod output;
 mod prepare;
+mod study;
 mod train;
 
 use std::error::Error as _;
@@ -39,6 +40,8 @@ enum Command {
     Evaluate(EvaluateArguments),
     /// Put finished runs side by side, averaged over their seeds.
     Compare(CompareArguments),
+    /// Run arms and seeds of a study file side by side, and make one table of them.
+    Study(StudyArguments),
     /// Turn raw logs into a prepared dataset.
     Prepare(PrepareArguments),
     /// Check a dataset file against its log, and whether earlier rows depend on later ones.
@@ -148,6 +151,30 @@ struct CompareArguments {
 }
 
 #[derive(Debug, clap::Args)]
+struct StudyArguments {
+    /// The study file.
+    study_file: PathBuf,
+    /// Set a key of every run, after all that the study file sets; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<Override>,
+    /// The study's folder; the default is `studies/<name of the study file>`. Runs that it holds already are taken, those
+    /// that were interrupted trained again.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Runs side by side (`jobs`), at most as many as have a core for each of their threads.
+    #[arg(long)]
+    jobs: Option<usize>,
+    #[command(flatten)]
+    data: DataArguments,
+    /// Device to run on (`device`), see `rmtl list devices`.
+    #[arg(long)]
+    device: Option<String>,
+    /// Show warnings and the result only.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct PrepareArguments {
     /// The dataset file.
     dataset_file: PathBuf,
@@ -194,6 +221,7 @@ pub fn main() -> ExitCode {
         Command::Train(arguments) => train::command(&arguments, interrupt.clone()),
         Command::Evaluate(arguments) => evaluate::command(&arguments, &interrupt),
         Command::Compare(arguments) => compare::command(&arguments),
+        Command::Study(arguments) => study::command(&arguments, &interrupt),
         Command::Prepare(arguments) => prepare::command(&arguments, &interrupt),
         Command::Check(arguments) => check::command(&arguments, &interrupt),
         Command::List { kind, json } => list::command(kind, json),

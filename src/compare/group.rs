@@ -2,19 +2,19 @@
 
 use indexmap::IndexMap;
 use rmtl_envs::Split;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Finished, OverSeeds};
 use crate::config::StartFrom;
 use crate::metric::TaskMetrics;
 use crate::monitor::TaskCriticSummary;
 use crate::output::folder::Model;
-use crate::output::report::{INFERENCE, TaskBlock};
+use crate::output::report::{INFERENCE, Report, TaskBlock};
 use crate::statistics::Spread;
 use crate::study::{ArmRuns, SeedRun, TaskScores};
 
 /// Which actor of a run is compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Which {
@@ -118,14 +118,15 @@ impl Which {
         self != Self::Final || run.report.critics.is_some()
     }
 
-    fn block(self, run: &Finished, on: On) -> Option<&TaskBlock> {
+    /// Its metrics; nothing where the run has no such actor.
+    pub(crate) fn block(self, report: &Report, on: On) -> Option<&TaskBlock> {
         let actors = match on {
-            On::Validation => &run.report.validation,
-            On::Test => &run.report.actors,
+            On::Validation => &report.validation,
+            On::Test => &report.actors,
         };
         match self {
             Self::Final => Some(&actors.tasks),
-            Self::Pretrained if run.report.critics.is_none() => Some(&actors.tasks),
+            Self::Pretrained if report.critics.is_none() => Some(&actors.tasks),
             Self::Pretrained => actors.baseline.as_ref(),
             Self::EqualBudget => actors.equal_budget.as_ref(),
         }
@@ -151,7 +152,8 @@ impl Which {
 impl Group {
     /// Nothing where the runs have no such actor.
     pub(super) fn of((name, folder): (&str, &str), runs: &[Finished], actor: Which, on: On) -> Option<Self> {
-        let blocks: Vec<&TaskBlock> = runs.iter().map(|run| actor.block(run, on)).collect::<Option<_>>()?;
+        let blocks: Vec<&TaskBlock> =
+            runs.iter().map(|run| actor.block(&run.report, on)).collect::<Option<_>>()?;
         let over_seeds = |task: &String, metric: fn(&TaskMetrics) -> Option<f64>| {
             let of_run =
                 |(run, block): (&Finished, &&TaskBlock)| Some((run.report.seed, metric(&block[task])?));

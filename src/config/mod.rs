@@ -207,12 +207,8 @@ impl RunFile {
         let mut file = if overrides.is_empty() { file } else { overrides::apply(&text, overrides)? };
         let folder = path.parent().unwrap_or(Path::new("."));
         let data = &mut file.data;
-        let paths = [
-            ("data.dataset", Some(&mut data.dataset)),
-            ("data.root", data.root.as_mut()),
-            ("data.prepared", data.prepared.as_mut()),
-        ];
-        for (key, path) in paths {
+        let paths = [Some(&mut data.dataset), data.root.as_mut(), data.prepared.as_mut()];
+        for (key, path) in overrides::DATA_PATHS.into_iter().zip(paths) {
             if let Some(path) = path
                 && path.is_relative()
                 && !overrides.iter().any(|item| item.key() == key)

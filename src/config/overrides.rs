@@ -1,5 +1,6 @@
 //! `--set a.b.c=value`: a key of the run file from the command line.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -8,6 +9,9 @@ use toml::{Table, Value};
 use super::keys::{self, Place};
 use super::{ConfigError, RunFile};
 use rmtl_files::toml_file;
+
+/// The keys that hold paths.
+pub(super) const DATA_PATHS: [&str; 3] = ["data.dataset", "data.root", "data.prepared"];
 
 /// One `--set key=value`.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +58,20 @@ impl Override {
     /// The key, dotted.
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The same where relative paths of `[data]` start at `folder`: in a file they do, on the command line at the working
+    /// directory.
+    #[must_use]
+    pub fn within(mut self, folder: &Path) -> Self {
+        if DATA_PATHS.contains(&self.key.as_str())
+            && let Value::String(path) = &self.value
+            && Path::new(path).is_relative()
+            && let Some(joined) = super::tidy(&folder.join(path)).to_str()
+        {
+            self.value = Value::String(joined.to_owned());
+        }
+        self
     }
 
     fn unknown(&self) -> OverrideError {

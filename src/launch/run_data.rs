@@ -91,6 +91,17 @@ impl RunData {
             content_hash: Some(self.dataset.manifest.content_hash.clone()),
         })
     }
+
+    /// `[data]` of a run file anywhere on this machine, with the dataset file at `dataset`: the same data, whatever is
+    /// prepared meanwhile.
+    pub(crate) fn located(&self, dataset: &Path) -> Result<DataConfig> {
+        Ok(DataConfig {
+            dataset: absolute(dataset)?,
+            root: Some(self.root.clone()),
+            prepared: Some(self.directory.clone()),
+            content_hash: Some(self.dataset.manifest.content_hash.clone()),
+        })
+    }
 }
 
 /// A dataset of which the content is known.

@@ -18,11 +18,11 @@ const TICK_INTERVAL: Duration = Duration::from_millis(500);
 /// Clones share the stream. Failing to write (a closed pipe) is ignored: nobody is there to be told.
 #[derive(Clone)]
 pub struct Console {
-    output: Output,
+    pub(super) output: Output,
 }
 
 #[derive(Clone)]
-enum Output {
+pub(super) enum Output {
     /// A terminal: bars that are redrawn in place.
     Bars(MultiProgress),
     /// A file or a pipe: a plain line now and then, without control characters.

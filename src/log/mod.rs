@@ -6,6 +6,7 @@
 //! [`Console`]. [`tags`] holds the name of every curve.
 
 mod console;
+mod counter;
 mod external;
 mod histogram;
 mod jsonl;
@@ -16,6 +17,7 @@ pub mod tags;
 mod tensorboard;
 
 pub use console::{Bar, Console};
+pub use counter::Counter;
 pub use external::{SinkSettings, Sinks, register};
 pub use histogram::Histogram;
 pub use jsonl::{JsonlSink, METRICS_FILE, TIMINGS_FILE};

@@ -132,6 +132,22 @@ impl RunFolder {
         }
     }
 
+    /// Removes what a run that did not finish has left at `path`, if anything.
+    ///
+    /// # Errors
+    /// A run is going on in it, or it cannot be removed.
+    pub fn remove_unfinished(path: &Path) -> Result<()> {
+        if claim::is_in_use(path) {
+            return Err(Error::file("start a run in", path, "another run is going on in it"));
+        }
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::file("remove", path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a run is going on in it.
     pub fn is_in_use(&self) -> bool {
         claim::is_in_use(&self.path)
