@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use crate::compare::On;
+use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::launch;
 use crate::log::Console;
 use crate::study::arm_runs::{ArmRuns, SeedRun, TaskScores};
 use crate::study::bench::{Bench, Found, Wanted};
 use crate::study::contest::Contest;
-use crate::study::file::Rung;
+use crate::study::file::{Cell, Rung};
 use crate::study::outcome::{Choice, Failure, Outcome, Purpose, Record};
 use crate::study::plan::Study;
 use crate::study::pool::Limits;
@@ -29,13 +30,9 @@ pub fn conduct(
     console: Console,
     interrupt: &Interrupt,
 ) -> launch::Result<Outcome> {
+    check(study)?;
     let cells = study.file.cells();
-    let pairs =
-        cells.iter().flat_map(|cell| study.file.arms.iter().map(move |(name, arm)| (cell, name, arm)));
-    let contests: Vec<Contest<'_>> = pairs
-        .map(|(cell, name, arm)| Contest::new(&study.file, cell, name, arm))
-        .collect::<crate::error::Result<_>>()?;
-    check_keys(study, &contests)?;
+    let contests = contests(study, &cells)?;
     let progress = Progress::new(console, n_runs(study, &contests)?);
     let bench = Bench::new(runs.to_owned(), runner, limits, interrupt, progress);
     let mut conduct = Conduct { study, contests, bench, records: Vec::new(), failures: Vec::new() };
@@ -44,10 +41,16 @@ pub fn conduct(
     conduct.finish()
 }
 
+/// Every arm in every cell.
+fn contests<'a>(study: &'a Study, cells: &'a [Cell]) -> Result<Vec<Contest<'a>>> {
+    let pairs =
+        cells.iter().flat_map(|cell| study.file.arms.iter().map(move |(name, arm)| (cell, name, arm)));
+    pairs.map(|(cell, name, arm)| Contest::new(&study.file, cell, name, arm)).collect()
+}
+
 /// Refuses misspelt keys before hours of runs.
-fn check_keys(study: &Study, contests: &[Contest<'_>]) -> launch::Result<()> {
-    for contest in contests {
-        let mut contest = Contest::new(&study.file, contest.cell, contest.name, contest.arm)?;
+pub(super) fn check(study: &Study) -> Result<()> {
+    for mut contest in contests(study, &study.file.cells())? {
         contest.ask();
         let arm = (contest.name, contest.arm);
         for rung in study.file.halving.iter().map(Some).chain([None]) {

@@ -121,10 +121,10 @@ mod tests {
 
     #[test]
     fn numbers_are_rounded_and_stay_within_their_bounds() {
-        let space = space("low = 0.123456\nhigh = 2");
+        let space = space("low = 0.12344\nhigh = 2");
         assert_eq!(
-            [0.123456, 0.5, 1.23456789, 2.0].map(|at| space.text(at)),
-            ["0.123456", "0.5", "1.235", "2.0"]
+            [0.12344, 0.5, 1.23456789, 2.0].map(|at| space.text(at)),
+            ["0.12344", "0.5", "1.235", "2.0"]
         );
     }
 

@@ -1,1 +1,3 @@
-
+mod conducted;
+mod files;
+mod stub;
