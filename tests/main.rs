@@ -16,6 +16,7 @@ mod pipeline;
 mod planted;
 mod predictions;
 mod real_logs;
+mod study;
 mod task_conflict;
 mod warnings;
 mod workbench;

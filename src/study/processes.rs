@@ -74,7 +74,10 @@ impl Processes {
     fn wait(&self, child: &mut Child) -> io::Result<Option<ExitStatus>> {
         loop {
             if let Some(status) = child.try_wait()? {
-                // A terminal asks all of its processes for the end at once.
+                if !status.success() {
+                    // A terminal asks all of its processes for the end at once: what this one was asked is known in a moment.
+                    std::thread::sleep(POLL);
+                }
                 return Ok((!self.interrupt.cancel().is_asked() || status.success()).then_some(status));
             }
             if self.interrupt.cancel().is_asked() {
