@@ -61,8 +61,8 @@ fn a_study_leaves_one_folder_and_its_runs_are_taken_the_next_time() {
     assert_eq!(bench.read("out/table.md"), page);
     // A run of a study is a run: its folder repeats it, to the same numbers.
     let folder = arm["seeds"][0]["folder"].as_str().unwrap();
-    let repeated =
-        rmtl().arg("train").arg(format!("{folder}/run.toml")).arg("--out").arg(bench.path("again"));
+    let mut repeated = rmtl();
+    repeated.arg("train").arg(format!("{folder}/run.toml")).arg("--out").arg(bench.path("again"));
     let repeated = repeated.arg("--quiet").env("RAYON_NUM_THREADS", "1").output().unwrap();
     assert!(repeated.status.success(), "{}", said(&repeated));
     let report: serde_json::Value =

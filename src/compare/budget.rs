@@ -3,7 +3,7 @@
 use super::table::find;
 use super::{Group, On};
 use crate::error::Result;
-use crate::study::ArmRuns;
+use crate::tables::ArmRuns;
 use crate::tables::{Comparison, Settings};
 
 /// The groups set in relation to `base` with what seeds and sessions say of the differences.

@@ -11,7 +11,7 @@ use crate::monitor::TaskCriticSummary;
 use crate::output::folder::Model;
 use crate::output::report::{INFERENCE, Report, TaskBlock};
 use crate::statistics::Spread;
-use crate::study::{ArmRuns, SeedRun, TaskScores};
+use crate::tables::{ArmRuns, SeedRun, TaskScores};
 
 /// Which actor of a run is compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +113,11 @@ impl Which {
         }
     }
 
+    /// Whose training made it: the pretraining's wherever the run ended there, whatever it was asked for as.
+    pub(crate) fn trained_as(self, report: &Report) -> Self {
+        if report.critics.is_some() { self } else { Self::Pretrained }
+    }
+
     /// Whether this is an actor of the run that goes by no other name.
     pub(super) fn is_distinct(self, run: &Finished) -> bool {
         self != Self::Final || run.report.critics.is_some()
@@ -173,7 +178,7 @@ impl Group {
             CRITIC_METRICS.iter().filter_map(|(name, metric)| Some((*name, spread(*metric)?))).collect()
         };
         let seed_run = |run: &Finished| {
-            let of = |on: On| actor.block(run, on).map(TaskScores::of).unwrap_or_default();
+            let of = |on: On| actor.block(&run.report, on).map(TaskScores::of).unwrap_or_default();
             SeedRun {
                 seed: run.report.seed,
                 folder: run.path.clone(),
@@ -182,11 +187,10 @@ impl Group {
                 validation: of(On::Validation),
             }
         };
-        let trained_as = if runs[0].report.critics.is_some() { actor } else { Which::Pretrained };
         let arm = ArmRuns {
             name: name.into(),
             cell: Vec::new(),
-            actor: trained_as.name().into(),
+            actor: actor.trained_as(&runs[0].report).name().into(),
             chosen: Vec::new(),
             trials: 0,
             seeds: runs.iter().map(seed_run).collect(),

@@ -155,7 +155,7 @@ fn cell(spread: Option<Spread>, digits: usize, n_seeds: usize) -> String {
 mod tests {
     use super::*;
     use crate::compare::OverSeeds;
-    use crate::study::ArmRuns;
+    use crate::tables::ArmRuns;
     use indexmap::IndexMap;
 
     fn group(name: &str, aucs: &[f64]) -> Group {

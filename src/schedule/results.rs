@@ -51,8 +51,9 @@ pub(super) fn report(run: &mut Run<'_>, trained: Trained) -> Result<Report> {
     });
     let tasks = on_test(Model::Actor, &predictions)?;
     drop(predictions);
-    let mut of_other =
-        |(model, predictions): (Model, Option<Vec<f32>>)| predictions.map(|of| on_test(model, &of)).transpose();
+    let mut of_other = |(model, predictions): (Model, Option<Vec<f32>>)| {
+        predictions.map(|of| on_test(model, &of)).transpose()
+    };
     let [baseline_predictions, equal_predictions] = others;
     let actors = Comparison {
         baseline: of_other(baseline_predictions)?,

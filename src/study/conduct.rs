@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::launch;
 use crate::log::Console;
-use crate::study::arm_runs::{ArmRuns, SeedRun, TaskScores};
 use crate::study::bench::{Bench, Found, Wanted};
 use crate::study::contest::Contest;
 use crate::study::file::{Cell, Rung};
@@ -16,6 +15,7 @@ use crate::study::plan::Study;
 use crate::study::pool::Limits;
 use crate::study::progress::Progress;
 use crate::study::runner::Runner;
+use crate::tables::{ArmRuns, SeedRun, TaskScores};
 
 /// Runs a study with run folders in `runs`; what lies there whole is not trained again.
 ///
@@ -205,11 +205,12 @@ fn arm_runs(contest: &Contest<'_>, seeds: &[u64], found: &[Found]) -> ArmRuns {
             validation: scores(On::Validation)?,
         })
     };
+    let trained = found.iter().flatten().next().map(|run| actor.trained_as(&run.report));
     let chosen = contest.chosen().map(|place| contest.tried[place].setting.clone());
     ArmRuns {
         name: contest.name.to_owned(),
         cell: contest.cell.place.clone(),
-        actor: actor.name().to_owned(),
+        actor: trained.unwrap_or(actor).name().to_owned(),
         chosen: chosen.unwrap_or_default(),
         trials: if contest.searches() { contest.tried.len() } else { 0 },
         seeds: seeds.iter().zip(found).filter_map(seed_run).collect(),

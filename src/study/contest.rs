@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use crate::compare::On;
 use crate::error::Result;
-use crate::study::arm_runs::TaskScores;
 use crate::study::bench::Found;
 use crate::study::file::{Arm, Cell, StudyFile};
 use crate::study::search::{Point, Search};
+use crate::tables::TaskScores;
 
 /// An arm in a cell.
 pub(super) struct Contest<'a> {

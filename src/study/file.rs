@@ -158,9 +158,10 @@ impl StudyFile {
         Ok(file)
     }
 
-    /// The arm that the others are compared with.
+    /// The arm that the others are compared with: `base`, or `equal`, or the first one. Nothing where there are no arms.
     pub fn base(&self) -> Option<&str> {
-        self.base.as_deref().or_else(|| self.arms.contains_key("equal").then_some("equal"))
+        let first = || self.arms.keys().next().map(String::as_str);
+        self.base.as_deref().or_else(|| self.arms.contains_key("equal").then_some("equal")).or_else(first)
     }
 
     /// The seeds of the runs that stand in the table.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::study::arm_runs::{TaskScores, mean, mean_auc, mean_logloss};
+use crate::tables::{TaskScores, mean, mean_auc, mean_logloss};
 
 /// `metric`: `mean_auc`, `mean_logloss`, `auc.TASK` or `logloss.TASK`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

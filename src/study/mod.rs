@@ -15,7 +15,6 @@
 //! runs/<hash>/   the run folders, named by settings, data and version
 //! ```
 
-mod arm_runs;
 mod bench;
 mod check;
 mod conduct;
@@ -32,10 +31,8 @@ mod progress;
 mod runner;
 mod search;
 mod space;
-mod table;
 mod template;
 
-pub use arm_runs::{ArmRuns, SeedRun, TaskScores, mean_auc, mean_logloss};
 pub use conduct::conduct;
 pub use file::{Arm, Axis, AxisValue, Rung, SearchConfig, StudyFile};
 pub use metric::Metric;
@@ -47,7 +44,6 @@ pub use processes::Processes;
 pub use runner::{Ended, Job, Ready, Runner};
 pub use search::Method;
 pub use space::Space;
-pub use table::{Grid, table};
 
 #[cfg(test)]
 mod tests;

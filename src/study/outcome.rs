@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::compare::On;
-use crate::study::arm_runs::{ArmRuns, TaskScores};
 use crate::study::bench::Found;
 use crate::study::contest::{Contest, Tried};
 use crate::study::metric::Metric;
+use crate::tables::{ArmRuns, TaskScores};
 
 /// What came of a study.
 #[derive(Debug)]

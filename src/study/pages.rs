@@ -1,18 +1,16 @@
 //! The files that a study leaves: tables for people, papers and programs, a line per run, and a summary.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
-use comfy_table::{Table, presets};
+use rmtl_envs::Split;
 use rmtl_files::write_whole;
 use serde_json::json;
 
 use crate::error::{Error, Result};
-use crate::study::arm_runs::{mean_auc, mean_logloss};
 use crate::study::file::StudyFile;
 use crate::study::looked_at::looked_at;
 use crate::study::outcome::{Failure, Outcome, Purpose, Record};
-use crate::study::table::{Grid, table};
+use crate::tables::{Comparison, Settings, mean_auc, mean_logloss};
 
 /// The tables for people.
 pub const TABLE_PAGE: &str = "table.md";
@@ -22,31 +20,29 @@ pub const TABLE_PAGE: &str = "table.md";
 /// # Errors
 /// The folder cannot be written.
 pub fn write(folder: &Path, name: &str, file: &StudyFile, outcome: &Outcome) -> Result<()> {
-    let grids = table(&outcome.arms, file.base());
     let put = |name: &str, text: String| {
         let path = folder.join(name);
         write_whole(&path, |file| file.write_all(text.as_bytes()))
             .map_err(|error| Error::file("write", &path, error))
     };
-    put(TABLE_PAGE, markdown(name, file, outcome, &grids))?;
-    put("table.tex", grids.iter().map(latex).collect::<Vec<_>>().join("\n"))?;
-    put("table.csv", csv_of_grids(&grids))?;
     put("runs.csv", runs_csv(file, &outcome.records))?;
-    put("summary.json", summary(name, file, outcome))
+    put("summary.json", summary(name, file, outcome))?;
+    let comparison =
+        Comparison::of(&outcome.arms, &Settings::of(file.base().unwrap_or_default(), Split::Test))?;
+    put(TABLE_PAGE, markdown(name, file, outcome, &comparison))?;
+    put("table.tex", comparison.to_latex())?;
+    put("table.csv", comparison.to_csv())
 }
 
-fn markdown(name: &str, file: &StudyFile, outcome: &Outcome, grids: &[Grid]) -> String {
-    let mut page = format!("# {name}\n");
-    for grid in grids {
-        if !grid.title.is_empty() {
-            page.push_str(&format!("\n## {}\n", grid.title));
-        }
-        let mut drawn = Table::new();
-        drawn.load_style(presets::ASCII_MARKDOWN).set_header(&grid.header);
-        drawn.add_rows(&grid.rows);
-        page.push_str(&format!("\n{drawn}\n"));
+fn markdown(name: &str, file: &StudyFile, outcome: &Outcome, comparison: &Comparison) -> String {
+    let mut page = format!("# {name}\n\n{}\n", comparison.to_markdown());
+    let chosen = outcome.arms.iter().filter(|arm| !arm.chosen.is_empty());
+    for arm in chosen {
+        let place: String = arm.cell.iter().map(|(axis, value)| format!("{axis} {value}, ")).collect();
+        let settings: Vec<String> =
+            arm.chosen.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        page.push_str(&format!("* {place}{} has chosen {}\n", arm.name, settings.join(", ")));
     }
-    page.push('\n');
     for sentence in looked_at(file, outcome) {
         page.push_str(&format!("* {sentence}\n"));
     }
@@ -64,51 +60,6 @@ fn title(failure: &Failure) -> String {
     let setting = failure.setting.iter().map(|(name, value)| format!(", {name} = {value}"));
     let (place, setting): (String, String) = (place.collect(), setting.collect());
     format!("{place}{}{setting}, seed {}:", failure.arm, failure.seed)
-}
-
-/// A `tabular`, to be put into a `table`.
-fn latex(grid: &Grid) -> String {
-    let row = |cells: &[String]| cells.iter().map(|cell| escaped(cell)).collect::<Vec<_>>().join(" & ");
-    let mut text = String::new();
-    let mut line = |words: String| writeln!(text, "{words}").expect("writing to a string does not fail");
-    if !grid.title.is_empty() {
-        line(format!("% {}", grid.title));
-    }
-    line(format!("\\begin{{tabular}}{{l{}}}", "r".repeat(grid.header.len() - 1)));
-    line("\\hline".into());
-    line(format!("{} \\\\", row(&grid.header)));
-    line("\\hline".into());
-    grid.rows.iter().for_each(|cells| line(format!("{} \\\\", row(cells))));
-    line("\\hline".into());
-    line("\\end{tabular}".into());
-    text
-}
-
-fn escaped(cell: &str) -> String {
-    let mut text = String::new();
-    for character in cell.chars() {
-        match character {
-            '_' | '%' | '&' | '#' | '$' | '{' | '}' => text.extend(['\\', character]),
-            '±' => text.push_str("$\\pm$"),
-            'Δ' => text.push_str("$\\Delta$"),
-            '—' => text.push_str("--"),
-            character => text.push(character),
-        }
-    }
-    text
-}
-
-fn csv_of_grids(grids: &[Grid]) -> String {
-    let mut text = String::new();
-    for (index, grid) in grids.iter().enumerate() {
-        if index == 0 {
-            text.push_str(&csv_line(["cell".to_owned()].iter().chain(&grid.header)));
-        }
-        for row in &grid.rows {
-            text.push_str(&csv_line([grid.title.clone()].iter().chain(row)));
-        }
-    }
-    text
 }
 
 fn runs_csv(file: &StudyFile, records: &[Record]) -> String {
@@ -185,19 +136,5 @@ mod tests {
     fn cells_with_commas_and_quotes_are_quoted() {
         let cells = ["plain", "a, b", "say \"no\""].map(String::from);
         assert_eq!(csv_line(cells.iter()), "plain,\"a, b\",\"say \"\"no\"\"\"\n");
-    }
-
-    #[test]
-    fn latex_has_a_row_per_arm_and_no_bare_signs_of_its_own() {
-        let grid = Grid {
-            title: String::new(),
-            header: ["arm", "Δ"].map(String::from).into(),
-            rows: vec![["aligned_mtl", "0.5 ± 0.1"].map(String::from).into()],
-        };
-        assert_eq!(
-            latex(&grid),
-            "\\begin{tabular}{lr}\n\\hline\narm & $\\Delta$ \\\\\n\\hline\naligned\\_mtl & 0.5 $\\pm$ 0.1 \\\\\n\\hline\n\
-             \\end{tabular}\n"
-        );
     }
 }

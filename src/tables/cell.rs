@@ -8,7 +8,7 @@ use super::quantity::Quantities;
 use super::relation::relate;
 use super::{Against, Quantity, SINGLE_TASK, Settings, summary};
 use crate::statistics::Spread;
-use crate::study::ArmRuns;
+use crate::tables::ArmRuns;
 
 /// The arms of one cell.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -4,6 +4,7 @@
 //! [`Comparison::to_latex`], [`Comparison::to_csv`]. `docs/comparing.md` says what every column means.
 
 mod against;
+mod arm_runs;
 mod cell;
 mod csv;
 mod differences;
@@ -24,9 +25,10 @@ use rmtl_envs::Split;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::study::ArmRuns;
 
 pub use against::{Against, SameRows};
+pub(crate) use arm_runs::mean;
+pub use arm_runs::{ArmRuns, SeedRun, TaskScores, mean_auc, mean_logloss};
 pub use cell::{Arm, Cell, Figure};
 pub use over_cells::OverCells;
 pub use quantity::{Metric, Quantity};

@@ -4,7 +4,7 @@ use rmtl_envs::Split;
 use serde::Serialize;
 
 use crate::statistics::Direction;
-use crate::study::{ArmRuns, SeedRun, TaskScores};
+use crate::tables::{ArmRuns, SeedRun, TaskScores};
 
 /// A metric that has a value for every task and run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -9,7 +9,7 @@ use super::quantity::{Metric, Quantities};
 use super::sessions::{OfSessions, Source, difference};
 use super::{Against, Quantity, SameRows, Settings};
 use crate::statistics::{AucDifference, holm};
-use crate::study::ArmRuns;
+use crate::tables::ArmRuns;
 
 /// Sets every arm in relation to the base.
 pub(super) fn relate(

@@ -9,13 +9,13 @@ use super::quantity::{Metric, Quantities};
 use crate::metric::{auc, logloss};
 use crate::output::predictions::{Predictions, predictions_path};
 use crate::statistics::{AucDifference, CountedAuc, CountedLogloss, Resampling, delong, draw};
-use crate::study::SeedRun;
+use crate::tables::SeedRun;
 
 /// A run whose predictions are looked at.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
     pub(super) run: &'a SeedRun,
-    /// As [`ArmRuns`](crate::study::ArmRuns) names it.
+    /// As [`ArmRuns`](crate::tables::ArmRuns) names it.
     pub(super) actor: &'a str,
     pub(super) split: Split,
 }

@@ -6,7 +6,7 @@ use rmtl_envs::Split;
 
 use super::{Against, Cell, Comparison, Metric, Settings};
 use crate::statistics::Verdict;
-use crate::study::{ArmRuns, SeedRun, TaskScores};
+use crate::tables::{ArmRuns, SeedRun, TaskScores};
 
 /// Task, AUC and logloss.
 type Scores<'a> = [(&'a str, f64, f64)];

@@ -8,7 +8,7 @@ use rmtl_envs::Split;
 use super::{Against, Comparison, Metric, Settings};
 use crate::metric::{auc, logloss};
 use crate::output::predictions::{Predictions, predictions_path};
-use crate::study::{ArmRuns, SeedRun, TaskScores};
+use crate::tables::{ArmRuns, SeedRun, TaskScores};
 
 /// A run that has predicted a click in sessions of one row each, and kept it as `actor`.
 fn run(folder: &Path, seed: u64, actor: &str, labels: &[u8], predicted: &[f32]) -> SeedRun {
