@@ -28,6 +28,17 @@ enum Masks<'a> {
     Given(&'a mut VecDeque<Vec<f32>>),
 }
 
+/// Where the masks of a pass were: see [`Pass::mark`].
+#[derive(Debug)]
+pub struct Mark(Place);
+
+#[derive(Debug)]
+enum Place {
+    None,
+    Drawn(Stream),
+    Given(VecDeque<Vec<f32>>),
+}
+
 impl<'a> Pass<'a> {
     /// Dropout is the identity.
     pub fn evaluation() -> Pass<'static> {
@@ -46,18 +57,25 @@ impl<'a> Pass<'a> {
         Self { masks: Masks::Given(masks) }
     }
 
-    /// Where the stream of the masks is, to go back to with [`Pass::rewind`].
-    pub fn mark(&self) -> Option<Stream> {
-        match &self.masks {
-            Masks::Drawn(stream) => Some((*stream).clone()),
-            Masks::None | Masks::Given(_) => None,
-        }
+    /// Where the masks are, to go back to with [`Pass::rewind`].
+    pub fn mark(&self) -> Mark {
+        Mark(match &self.masks {
+            Masks::None => Place::None,
+            Masks::Drawn(stream) => Place::Drawn((*stream).clone()),
+            Masks::Given(masks) => Place::Given((*masks).clone()),
+        })
     }
 
-    /// Draws the masks since `mark` once more.
-    pub fn rewind(&mut self, mark: &Option<Stream>) {
-        if let (Masks::Drawn(stream), Some(mark)) = (&mut self.masks, mark) {
-            stream.clone_from(mark);
+    /// Gives the masks since `mark` once more, drawn or given.
+    ///
+    /// # Panics
+    /// If `mark` is of a pass whose masks come from somewhere else.
+    pub fn rewind(&mut self, mark: &Mark) {
+        match (&mut self.masks, &mark.0) {
+            (Masks::None, Place::None) => {}
+            (Masks::Drawn(stream), Place::Drawn(mark)) => stream.clone_from(mark),
+            (Masks::Given(masks), Place::Given(mark)) => masks.clone_from(mark),
+            (masks, place) => panic!("a pass of {masks:?} does not go back to {place:?}"),
         }
     }
 
@@ -146,5 +164,33 @@ mod tests {
         assert_eq!(data(pass.dropout(input(), 0.0)), [1.0, 2.0, 3.0, 4.0]);
         assert_eq!(data(pass.dropout(input(), 0.1)), [2.0, 0.0, 0.0, 0.0]);
         assert!(masks.is_empty());
+    }
+
+    #[test]
+    fn masks_come_once_more_after_a_rewind_drawn_or_given() {
+        let device = burn::tensor::Device::default();
+        let data = |tensor: Tensor<2>| tensor.into_data().try_into_vec::<f32>().unwrap();
+        let twice = |pass: &mut Pass<'_>, rewinds: bool| {
+            let draw = |pass: &mut Pass<'_>| data(pass.dropout(Tensor::ones([4, 4], &device), 0.5));
+            let _ = draw(pass);
+            let mark = pass.mark();
+            let first = draw(pass);
+            if rewinds {
+                pass.rewind(&mark);
+            }
+            (first, draw(pass))
+        };
+        let mask = |scale: f32| (0..16).map(|index| scale * (index % 2) as f32).collect::<Vec<_>>();
+        for rewinds in [true, false] {
+            let mut stream = Streams::new(1).named("dropout");
+            let (first, second) = twice(&mut Pass::training(&mut stream), rewinds);
+            assert_eq!(first == second, rewinds, "drawn");
+            let mut masks: VecDeque<_> = [1.0, 2.0, 3.0].map(mask).into();
+            let (first, second) = twice(&mut Pass::given(&mut masks), rewinds);
+            assert_eq!((&first, &second), (&mask(2.0), &mask(if rewinds { 2.0 } else { 3.0 })), "given");
+            assert_eq!(masks.len(), usize::from(rewinds), "what is left is what was not taken");
+        }
+        let (first, second) = twice(&mut Pass::evaluation(), true);
+        assert_eq!(first, second);
     }
 }
