@@ -70,6 +70,7 @@ pub(super) struct Backward {
     /// `mean_i w_ik · BCE_ik` per task.
     pub(super) weighted_losses: Vec<f64>,
     pub(super) diagnostics: Vec<(&'static str, Tensor<1>)>,
+    /// When asked for.
     pub(super) at_floor: Vec<(&'static str, AtFloor)>,
     pub(super) dense: GradientsParams,
     /// The tables' gradients, where they have not stepped along them yet.
@@ -112,8 +113,8 @@ impl Actor {
         let policy = (weighting.signal() == Signal::QValues).then(|| self.network.valid().for_prediction());
         let masks = pass.mark();
         let backward = match weighting.signal().is_by_task() || self.config.moments == Moments::PerTask {
-            true => self.descend_by_task(&batch, policy, weighting, extra, pass),
-            false => self.descend(&batch, policy, weighting, extra, pass),
+            true => self.descend_by_task(&batch, policy, weighting, extra, (&mut *pass, with_diagnostics)),
+            false => self.descend(&batch, policy, weighting, extra, (&mut *pass, with_diagnostics)),
         };
         let dense_gradient_norm = with_diagnostics.then(|| self.dense_gradient_norm(&backward));
         let (has_stepped, clip_factor) = self.update(backward.dense, backward.held, backward.beside);
@@ -126,7 +127,6 @@ impl Actor {
             average.update(&self.network);
         }
         let diagnostics = backward.diagnostics.into_iter().filter(|_| with_diagnostics);
-        let at_floor = backward.at_floor.into_iter().filter(|_| with_diagnostics);
         ActorStep {
             loss: backward.weighted_losses.iter().chain(backward.terms.iter().map(|(_, value)| value)).sum(),
             task_losses: numbers(backward.losses.clone().mean_dim(0)),
@@ -135,7 +135,7 @@ impl Actor {
             weights: host(backward.weights),
             losses: if with_diagnostics { host(backward.losses) } else { Vec::new() },
             diagnostics: diagnostics.map(|(name, values)| (name, host(values))).collect(),
-            at_floor: at_floor.map(|(term, of)| of.read(term)).collect(),
+            at_floor: backward.at_floor.into_iter().map(|(term, of)| of.read(term)).collect(),
             dense_gradient_norm,
             embedding_gradient_norm: backward.embedding_gradient_norm,
             clip_factor,
@@ -217,7 +217,7 @@ impl Actor {
         policy: Option<Network>,
         weighting: &mut dyn LossWeighting,
         extra: &Losses,
-        pass: &mut Pass<'_>,
+        (pass, with_diagnostics): (&mut Pass<'_>, bool),
     ) -> Backward {
         let masks = pass.mark();
         let leaves = self.encoder.leaves(batch.states);
@@ -234,7 +234,10 @@ impl Actor {
         let weights = input.of_rows(weigh(weighting, &input));
         let agent = batch.agent(extra, &predictions);
         let terms = extra.values(&predictions, &batch.labels, &losses, &leaves.fields, agent.as_ref());
-        let at_floor = extra.at_floor(&predictions, &batch.labels, &losses, &leaves.fields);
+        let at_floor = match with_diagnostics {
+            true => extra.at_floor(&predictions, &batch.labels, &losses, &leaves.fields),
+            false => Vec::new(),
+        };
         let weighted = (losses * weights.clone()).mean_dim(0);
         let total = terms.iter().fold(weighted.clone().sum(), |sum, (_, term)| sum + term.clone());
         let mut gradients = total.backward();

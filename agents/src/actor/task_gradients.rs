@@ -33,7 +33,7 @@ impl Actor {
         policy: Option<Network>,
         weighting: &mut dyn LossWeighting,
         extra: &Losses,
-        pass: &mut Pass<'_>,
+        (pass, with_diagnostics): (&mut Pass<'_>, bool),
     ) -> Backward {
         let [n_rows, n_tasks] = batch.labels.dims();
         let masks = pass.mark();
@@ -71,7 +71,9 @@ impl Actor {
                 let agent = batch.agent(extra, &predictions);
                 let values = extra.values(&predictions, &batch.labels, &all, &leaves.fields, agent.as_ref());
                 terms.clone_from(&values);
-                at_floor = extra.at_floor(&predictions, &batch.labels, &all, &leaves.fields);
+                if with_diagnostics {
+                    at_floor = extra.at_floor(&predictions, &batch.labels, &all, &leaves.fields);
+                }
                 values
                     .into_iter()
                     .map(|(_, term)| term)

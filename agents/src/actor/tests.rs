@@ -10,6 +10,7 @@ use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput, Weights, equ
 use rmtl_envs::{LogTable, Row, RowValues, SessionEnd};
 
 mod annealing;
+mod at_floor;
 mod interaction;
 mod moments;
 mod update;
