@@ -80,52 +80,6 @@ pub(super) fn solve(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
 /// Pivots this small against the largest entry are rounding: gradients are computed in single precision.
 const SINGULAR: f64 = 1e-7;
 
-/// The point of the simplex `w ≥ 0, Σ w = 1` where a convex function is smallest, from its gradient.
-///
-/// Weight moves from the coordinate with the largest slope to the one with the smallest, as far as it helps, until the
-/// slopes of all coordinates that have weight agree: the gap bounds the distance to the minimum.
-pub(super) fn minimize_on_simplex(n: usize, gradient: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
-    let mut w = vec![1.0 / n as f64; n];
-    for _ in 0..MOVES {
-        let slopes = gradient(&w);
-        let size = slopes.iter().fold(0.0, |size: f64, slope| size.max(slope.abs()));
-        let by_slope = |a: &usize, b: &usize| slopes[*a].total_cmp(&slopes[*b]);
-        let Some(to) = (0..n).min_by(by_slope) else { break };
-        let Some(from) = (0..n).filter(|&k| w[k] > 0.0).max_by(by_slope) else { break };
-        if slopes[from] - slopes[to] <= 1e-11 * size {
-            break;
-        }
-        let moved = |amount: f64| {
-            let mut moved = w.clone();
-            moved[to] += amount;
-            moved[from] -= amount;
-            moved
-        };
-        let still_falls = |amount: f64| {
-            let slopes = gradient(&moved(amount));
-            slopes[to] < slopes[from]
-        };
-        let (mut near, mut far) = (0.0, w[from]);
-        if still_falls(far) {
-            near = far;
-        }
-        for _ in 0..60 {
-            let middle = (near + far) / 2.0;
-            if still_falls(middle) { near = middle } else { far = middle }
-        }
-        let next = moved(far);
-        if next == w {
-            break;
-        }
-        w = next;
-        w[from] = w[from].max(0.0);
-    }
-    w
-}
-
-/// Far more moves than the few tasks there are need.
-const MOVES: usize = 300;
-
 /// Eigenvalues and eigenvectors (rows) of a symmetric matrix, by Jacobi's rotations.
 pub(super) fn eigen(gram: &Gram) -> Vec<(f64, Vec<f64>)> {
     let n = gram.n;
@@ -172,23 +126,6 @@ mod tests {
             None,
             "singular but for rounding"
         );
-    }
-
-    #[test]
-    fn the_simplex_is_searched_to_its_corners_and_inside_whatever_the_scale() {
-        for scale in [1e-12, 1.0, 1e6] {
-            let minimum = |matrix: [f64; 4]| {
-                let gram = Gram::new(2, matrix.map(|value| scale * value).into());
-                minimize_on_simplex(2, |w| gram.times(w))
-            };
-            // (4 − 1) / (2 + 4 − 2) of the first; the first alone is shortest where the angle is small.
-            let inside = minimum([2.0, 1.0, 1.0, 4.0]);
-            assert!((inside[0] - 0.75).abs() < 1e-9, "{inside:?}");
-            assert_eq!(minimum([1.0, 1.5, 1.5, 4.0]), [1.0, 0.0]);
-            // Almost opposed: the shortest combination is almost zero.
-            let opposed = minimum([1.0, -1.0 + 1e-9, -1.0 + 1e-9, 1.0]);
-            assert!((opposed[0] - 0.5).abs() < 1e-4, "{opposed:?}");
-        }
     }
 
     #[test]

@@ -53,9 +53,8 @@ proptest! {
         let turned = |values: &[f64]| { let mut v = values.to_vec(); v.rotate_left(turn % values.len()); v };
         let mut turned_gradients = gradients.clone();
         turned_gradients.rotate_left(turn % gradients.len());
-        // PCGrad and GradVac take the tasks in their order, as their documentation says; CAGrad's search moves weight pair by pair
-        // and ends after a number of moves, which for gradients of very different lengths depends on where it began.
-        let ordered = ["pcgrad", "gradvac", "cagrad"];
+        // PCGrad and GradVac take the tasks in their order, as their documentation says.
+        let ordered = ["pcgrad", "gradvac"];
         for config in of_gradients().filter(|config| !ordered.contains(&config.name())) {
             let expected = turned(&weights(&config, &losses, &gradients, 3));
             let found = weights(&config, &turned(&losses), &turned_gradients, 3);
