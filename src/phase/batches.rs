@@ -8,7 +8,6 @@ use rmtl_agents::policy::FrozenPolicy;
 use rmtl_envs::{Row, Split};
 
 use super::row_counts::RowCounts;
-use crate::error::Result;
 use crate::run::Run;
 
 /// Reads batches of training rows.
@@ -20,13 +19,9 @@ pub(super) struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    /// Gives the rows to train on, too.
-    ///
-    /// # Errors
-    /// There is none.
-    pub(super) fn of(run: &Run<'a>, pretrained: Option<&'a FrozenPolicy>) -> Result<(Self, Vec<Row>)> {
-        let (row_counts, rows) = RowCounts::of(run)?;
-        Ok((Self { reader: run.reader(Split::Train), row_counts, pretrained }, rows))
+    /// Of rows that count like this.
+    pub(super) fn new(run: &Run<'a>, row_counts: RowCounts, pretrained: Option<&'a FrozenPolicy>) -> Self {
+        Self { reader: run.reader(Split::Train), row_counts, pretrained }
     }
 
     /// Reads `rows`. Nothing in a batch belongs to a graph, so that one may be read while another trains.

@@ -8,10 +8,11 @@ use rmtl_agents::pass::Pass;
 use rmtl_agents::policy::FrozenPolicy;
 use rmtl_agents::progress::Annealed;
 use rmtl_agents::weighting::{LossWeighting, Signal};
-use rmtl_envs::{Row, Split, Task};
+use rmtl_envs::Row;
 
 use super::batches::Batches;
 use super::online_critics::OnlineCritics;
+use super::row_counts::RowCounts;
 use crate::config::FitConfig;
 use crate::error::{Diverged, Learner, Result};
 use crate::log::tags::Phase;
@@ -75,9 +76,10 @@ fn train(
     validation: &mut Validation<'_>,
 ) -> Result<Option<WeightsBySegment>> {
     let Fit { phase, config, .. } = fit;
-    let losses = bind_losses(run, &fit.critics);
+    let (row_counts, mut order) = RowCounts::of(run)?;
+    let losses = bind_losses(run, &fit.critics, &row_counts);
     let needs_critics = losses.need_agent() || fit.weighting.signal() == Signal::QValues;
-    let (batches, mut order) = Batches::of(run, fit.pretrained.filter(|_| losses.need_agent()))?;
+    let batches = Batches::new(run, row_counts, fit.pretrained.filter(|_| losses.need_agent()));
     let n_batches = order.len().div_ceil(run.config.batch_size) as u64;
     let planned_steps = u64::from(config.max_epochs) * n_batches;
     let [mut shuffle, mut masks] =
@@ -159,15 +161,10 @@ impl Critics<'_, '_> {
     }
 }
 
-/// The extra loss terms, bound to the training rows; those of the agent only beside critics.
-fn bind_losses(run: &Run<'_>, critics: &Critics<'_, '_>) -> Losses {
-    let train = run.dataset.manifest.summary(Split::Train);
+/// The extra loss terms, bound to the rows trained on; those of the agent only beside critics.
+fn bind_losses(run: &Run<'_>, critics: &Critics<'_, '_>, row_counts: &RowCounts) -> Losses {
     let schema = run.schema();
-    let rate = |(task, &positives): (&Task, &u64)| match task.number {
-        None => positives as f64 / train.rows.max(1) as f64,
-        Some(_) => 0.0,
-    };
-    let positive_rates = schema.tasks.iter().zip(&train.positives).map(rate).collect();
+    let positive_rates = row_counts.positive_rates(&run.dataset.train, schema);
     let losses = run.config.task_losses(schema);
     let losses = run.config.losses.bind(TaskFacts { losses, parents: schema.parents(), positive_rates });
     if matches!(critics, Critics::None) { losses.without_agent() } else { losses }

@@ -4,7 +4,8 @@ use burn::tensor::Tensor;
 use rand::RngExt;
 use rmtl_agents::input::BatchReader;
 use rmtl_agents::loss::TaskLosses;
-use rmtl_envs::Row;
+use rmtl_agents::stream::Stream;
+use rmtl_envs::{LogTable, Row, Schema, Task};
 
 use crate::error::{Error, Result};
 use crate::run::Run;
@@ -31,18 +32,25 @@ impl RowCounts {
     /// # Errors
     /// The rows of a task weigh nothing.
     pub(super) fn of(run: &Run<'_>) -> Result<(Self, Vec<Row>)> {
-        let table = &run.dataset.train;
-        let TaskLosses { kept_negatives: rates, local, .. } = run.config.task_losses(run.schema());
+        let losses = run.config.task_losses(run.schema());
+        Self::draw(&run.dataset.train, run.schema(), &losses, run.streams.named(NEGATIVES))
+    }
+
+    fn draw(
+        table: &LogTable,
+        schema: &Schema,
+        TaskLosses { kept_negatives: rates, local, .. }: &TaskLosses,
+        mut stream: Stream,
+    ) -> Result<(Self, Vec<Row>)> {
         if rates.is_empty() && local.is_empty() && !table.has_weight() {
             return Ok((Self { tasks: Vec::new() }, table.rows().collect()));
         }
-        let mut stream = run.streams.named(NEGATIVES);
         let mut kept: Vec<Option<Vec<bool>>> = vec![None; table.n_tasks()];
         for (task, &rate) in rates.iter().enumerate().filter(|(_, rate)| **rate < 1.0) {
             let mut counts = |row: Row| table.labels(row)[task] == 1 || stream.random::<f64>() < rate;
             kept[task] = Some(table.rows().map(&mut counts).collect());
         }
-        for (task, parent) in run.schema().parents().into_iter().enumerate() {
+        for (task, parent) in schema.parents().into_iter().enumerate() {
             let Some(parent) = parent.filter(|_| local.get(task) == Some(&true)) else { continue };
             let kept = kept[task].get_or_insert_with(|| vec![true; table.n_rows()]);
             table.rows().zip(kept).for_each(|(row, kept)| *kept &= table.labels(row)[parent] == 1);
@@ -51,7 +59,7 @@ impl RowCounts {
             |kept: &Option<Vec<bool>>, row: Row| kept.as_ref().is_none_or(|kept| kept[row.0 as usize]);
         let rows: Vec<Row> = table.rows().filter(|&row| kept.iter().any(|kept| is_kept(kept, row))).collect();
         let mut tasks = Vec::new();
-        for (kept, task) in kept.into_iter().zip(&run.schema().tasks) {
+        for (kept, task) in kept.into_iter().zip(&schema.tasks) {
             let own = rows.iter().filter(|&&row| is_kept(&kept, row));
             let sum: f64 = own.map(|&row| f64::from(table.weight(row))).sum();
             if sum <= 0.0 {
@@ -64,6 +72,27 @@ impl RowCounts {
             tasks.push(TaskCounts { kept, of_weight: rows.len() as f64 / sum });
         }
         Ok((Self { tasks }, rows))
+    }
+
+    /// For every task, the share of label 1 among the rows it is trained on, as much as they count; 0 where the label is
+    /// a number.
+    pub(super) fn positive_rates(&self, table: &LogTable, schema: &Schema) -> Vec<f64> {
+        let mut sums = vec![[0.0, 0.0]; schema.n_tasks()];
+        for row in table.rows() {
+            let weight = f64::from(table.weight(row));
+            for (task, [all, positive]) in sums.iter_mut().enumerate() {
+                let kept = self.tasks.get(task).and_then(|task| task.kept.as_ref());
+                if kept.is_none_or(|kept| kept[row.0 as usize]) {
+                    *all += weight;
+                    *positive += weight * f64::from(table.labels(row)[task]);
+                }
+            }
+        }
+        let rate = |(task, [all, positive]): (&Task, [f64; 2])| match task.number {
+            None if all > 0.0 => positive / all,
+            _ => 0.0,
+        };
+        schema.tasks.iter().zip(sums).map(rate).collect()
     }
 
     /// How much `rows` count, `[batch, task]`; nothing where all count alike.
@@ -80,5 +109,53 @@ impl RowCounts {
             }));
         }
         Some(reader.tensor(counts, rows.len(), self.tasks.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rmtl_agents::stream::Streams;
+    use rmtl_envs::{RowValues, SessionEnd};
+
+    use super::*;
+
+    /// Of eight rows the first four are clicks and the first is bought.
+    fn log() -> (Schema, LogTable) {
+        let schema = Schema::of_ids(&[("user", 3)], &[("click", None), ("buy", Some("click"))]);
+        let labels: [&[u8]; 8] = std::array::from_fn(|row| match row {
+            0 => &[1, 1][..],
+            1..4 => &[1, 0],
+            _ => &[0, 0],
+        });
+        let row = |(labels, time)| RowValues {
+            categorical: &[1],
+            labels,
+            time,
+            end: SessionEnd::Terminated,
+            ..RowValues::default()
+        };
+        let table = LogTable::from_rows(&schema, labels.into_iter().zip(0..).map(row));
+        (schema, table)
+    }
+
+    #[test]
+    fn rates_are_those_of_the_rows_a_task_is_trained_on() {
+        let (schema, table) = log();
+        let rates = |losses: &TaskLosses| {
+            let (counts, _) =
+                RowCounts::draw(&table, &schema, losses, Streams::new(1).named("negatives")).unwrap();
+            (counts.positive_rates(&table, &schema), counts)
+        };
+        assert_eq!(rates(&TaskLosses::default()).0, [0.5, 0.125]);
+        // Of the four clicks one is bought.
+        let local = TaskLosses { local: vec![false, true], ..TaskLosses::default() };
+        assert_eq!(rates(&local).0, [0.5, 0.25]);
+        // Next to no negative is left.
+        let thinned = TaskLosses { kept_negatives: vec![1e-12, 1.0], ..TaskLosses::default() };
+        assert_eq!(rates(&thinned).0, [1.0, 0.125]);
+        let half = TaskLosses { kept_negatives: vec![0.5, 1.0], ..TaskLosses::default() };
+        let (found, counts) = rates(&half);
+        let n_kept = counts.tasks[0].kept.iter().flatten().filter(|&&kept| kept).count() as f64;
+        assert_eq!(found, [4.0 / n_kept, 0.125]);
     }
 }

@@ -1,7 +1,8 @@
 //! Class balance: positives count more where they are rare.
 //!
 //! `Σ_k mean_i (c_k − 1) y_ik BCE_ik` with `c_k = min(((1 − r_k) / r_k)^s, max_weight)`, r_k the share of positives among
-//! the training rows. Added to the task losses it makes a positive count c_k and a negative 1 (`pos_weight` of the usual
+//! the rows that task k is trained on, as much as they count: those of a local task alone, and of thinned negatives those
+//! that are kept. Added to the task losses it makes a positive count c_k and a negative 1 (`pos_weight` of the usual
 //! weighted cross-entropy); with s = 1 both classes weigh the same. It is negative where positives are the majority. The
 //! loss weighting does not act on it. Predictions become larger than the observed rates: mind `pcoc`.
 

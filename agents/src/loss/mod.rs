@@ -57,7 +57,8 @@ pub struct TaskFacts {
     pub losses: TaskLosses,
     /// For every task, the task it depends on.
     pub parents: Vec<Option<usize>>,
-    /// For every task, the share of training rows with label 1; 0 where the label is a number.
+    /// For every task, the share of label 1 among the rows it is trained on, as much as they count; 0 where the label is
+    /// a number.
     pub positive_rates: Vec<f64>,
 }
 
