@@ -89,6 +89,48 @@ fn optimisers_are_kept_only_where_asked_for() {
     assert!(error.contains("`weighted.keep_optimizer`") && error.contains("remove one"), "{error}");
 }
 
+#[test]
+fn tables_stay_where_they_are_frozen_in_both_arms() {
+    let bench = Workbench::new();
+    bench.train("frozen", &["schedule.two_stage.weighted={max_epochs=1, freeze_tables=true}"]);
+    bench.train("free", &["schedule.two_stage.weighted={max_epochs=1}"]);
+    let tables = |run: &str, name: &str| {
+        let bytes = model(&bench, run, name);
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let of: Vec<Vec<u8>> = tensors
+            .iter()
+            .filter(|(name, _)| name.starts_with("embedding"))
+            .map(|(_, tensor)| tensor.data().to_vec())
+            .collect();
+        assert!(!of.is_empty());
+        of
+    };
+    // The start may be what is kept in both, so the steps are looked at as well.
+    let rates = |run: &str| curve(&bench, run, "equal_budget/gradient_norm/actor_embedding");
+    for arm in ["actor", "equal_budget"] {
+        assert!(tables("frozen", arm) == tables("frozen", "baseline"), "{arm}");
+    }
+    assert_eq!(rates("frozen")[0], rates("free")[0], "the same start and the same batch");
+    assert_ne!(rates("frozen")[1..], rates("free")[1..]);
+    let scratch = "schedule.two_stage.weighted={freeze_tables=true, start_from=\"scratch\"}";
+    let error = bench.try_train("contradiction", &[scratch]).unwrap_err().to_string();
+    assert!(error.contains("`weighted.freeze_tables`"), "{error}");
+}
+
+#[test]
+fn what_starts_from_scratch_may_learn_as_long_as_pretraining() {
+    let bench = Workbench::new();
+    let steps = |run: &str, further: &str| {
+        let pretrain = "schedule.two_stage.pretrain={max_epochs=3, patience=100, evaluations_per_epoch=1}";
+        let report = bench.train(run, &[pretrain, &format!("schedule.two_stage.weighted={further}")]);
+        ["pretrain", "weighted", "equal_budget"].map(|phase| report.phases[phase].steps)
+    };
+    let [pretrain, weighted, equal_budget] = steps("scratch", "{start_from=\"scratch\"}");
+    assert_eq!((weighted, equal_budget), (pretrain, pretrain));
+    let [pretrain, weighted, equal_budget] = steps("further", "{}");
+    assert_eq!((3 * weighted, 3 * equal_budget), (2 * pretrain, 2 * pretrain), "two epochs of three");
+}
+
 /// The step of the smallest or largest value.
 fn best(points: &[(u64, f64)], sign: f64) -> u64 {
     points.iter().max_by(|a, b| (sign * a.1).total_cmp(&(sign * b.1))).unwrap().0

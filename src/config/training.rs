@@ -154,8 +154,10 @@ impl FitConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FurtherConfig {
-    /// Passes over the training rows at most.
-    pub max_epochs: u32,
+    /// Passes over the training rows at most; absent = two from the pretrained actor, and as in `pretrain` from scratch, so
+    /// that what starts anew may learn as long as what it is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_epochs: Option<u32>,
     /// Evaluations without improvement after which training stops.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u32>,
@@ -177,6 +179,8 @@ pub struct FurtherConfig {
     pub start_from: StartFrom,
     /// Whether the optimisers go on with the moments they had where the pretrained actor was best; otherwise they start afresh.
     pub keep_optimizer: bool,
+    /// Whether the embedding tables stay as they were where the pretrained actor was best; all else is trained.
+    pub freeze_tables: bool,
     /// Whether the training is repeated with all weights 1 and without critics, for comparison.
     pub equal_budget: bool,
 }
@@ -184,7 +188,7 @@ pub struct FurtherConfig {
 impl Default for FurtherConfig {
     fn default() -> Self {
         Self {
-            max_epochs: 2,
+            max_epochs: None,
             patience: None,
             evaluations_per_epoch: None,
             learning_rate: None,
@@ -193,6 +197,7 @@ impl Default for FurtherConfig {
             learning_rate_schedule: None,
             start_from: StartFrom::default(),
             keep_optimizer: false,
+            freeze_tables: false,
             equal_budget: true,
         }
     }
@@ -202,7 +207,10 @@ impl FurtherConfig {
     /// Its epochs, early stop and learning rates after this pretraining.
     pub fn fit(&self, pretrain: &FitConfig) -> FitConfig {
         FitConfig {
-            max_epochs: self.max_epochs,
+            max_epochs: self.max_epochs.unwrap_or(match self.start_from {
+                StartFrom::Pretrained => 2,
+                StartFrom::Scratch => pretrain.max_epochs,
+            }),
             patience: self.patience.unwrap_or(pretrain.patience),
             evaluations_per_epoch: self.evaluations_per_epoch.unwrap_or(pretrain.evaluations_per_epoch),
             learning_rate: self.learning_rate.or(pretrain.learning_rate),
@@ -213,10 +221,12 @@ impl FurtherConfig {
     }
 
     pub(super) fn check(&self, name: &str, pretrain: &FitConfig) -> Result<(), String> {
-        if self.keep_optimizer && self.start_from == StartFrom::Scratch {
-            return Err(format!(
-                "`{name}.keep_optimizer` goes on from the pretrained actor, and `start_from = \"scratch\"` does not; remove one"
-            ));
+        for (key, is_on) in [("keep_optimizer", self.keep_optimizer), ("freeze_tables", self.freeze_tables)] {
+            if is_on && self.start_from == StartFrom::Scratch {
+                return Err(format!(
+                    "`{name}.{key}` goes on from the pretrained actor, and `start_from = \"scratch\"` does not; remove one"
+                ));
+            }
         }
         self.fit(pretrain).check(name)
     }
@@ -299,6 +309,12 @@ mod tests {
         let plain = FurtherConfig::default().fit(&pretrain);
         let expected = FitConfig { max_epochs: 2, warmup_steps: 0, ..pretrain };
         assert_eq!(plain, expected);
+        let scratch = FurtherConfig { start_from: StartFrom::Scratch, ..FurtherConfig::default() };
+        assert_eq!(scratch.fit(&pretrain).max_epochs, pretrain.max_epochs, "the budget of pretraining");
+        let short = FurtherConfig { max_epochs: Some(1), ..scratch };
+        assert_eq!(short.fit(&pretrain).max_epochs, 1);
+        let frozen = FurtherConfig { freeze_tables: true, ..scratch };
+        assert!(frozen.check("weighted", &pretrain).unwrap_err().contains("`weighted.freeze_tables`"));
         let own = FurtherConfig { patience: Some(1), learning_rate: Some(0.25), ..FurtherConfig::default() };
         assert_eq!(own.fit(&pretrain), FitConfig { patience: 1, learning_rate: Some(0.25), ..expected });
     }

@@ -47,11 +47,12 @@ struct Trained {
 
 /// Where a further training starts.
 fn start(run: &Run<'_>, pretrained: Option<&Kept>, config: &FurtherConfig) -> Actor {
-    match (config.start_from, pretrained) {
+    let start = match (config.start_from, pretrained) {
         (StartFrom::Pretrained, Some(pretrained)) if config.keep_optimizer => pretrained.actor.clone(),
         (StartFrom::Pretrained, Some(pretrained)) => pretrained.actor.clone().with_fresh_optimizers(),
         _ => untrained(run),
-    }
+    };
+    if config.freeze_tables { start.with_frozen_tables() } else { start }
 }
 
 fn untrained(run: &Run<'_>) -> Actor {

@@ -139,6 +139,7 @@ pub struct Actor {
     config: OptimizerConfig,
     followers: Followers,
     collected: Collected,
+    has_frozen_tables: bool,
     /// Since it was untrained.
     n_steps: u64,
     /// Of its first training.
@@ -166,6 +167,7 @@ impl Actor {
             config: config.optimizer,
             followers: Followers::default(),
             collected: Collected::default(),
+            has_frozen_tables: false,
             n_steps: 0,
             planned_steps: None,
         }
@@ -206,6 +208,11 @@ impl Actor {
         self.collected = Collected::default();
         self.encoder.reset_optimizers();
         self
+    }
+
+    /// The same, whose embedding tables no update moves any more.
+    pub fn with_frozen_tables(self) -> Self {
+        Self { has_frozen_tables: true, ..self }
     }
 
     /// Parameters outside the tables.

@@ -193,6 +193,9 @@ impl Actor {
     /// Lets the tables step; gives the norm of the first of these gradients.
     pub(super) fn apply(&mut self, gradients: &[Gradients]) -> f64 {
         let Some((first, beside)) = gradients.split_first() else { return 0.0 };
+        if self.has_frozen_tables {
+            return norm(&first.sparse);
+        }
         let (rate, followers) = (self.config.embedding_learning_rate, &mut self.followers);
         let scales = match (self.config.moments, beside) {
             (Moments::Unweighted, [unweighted]) => &unweighted.sparse,
@@ -241,7 +244,7 @@ impl Actor {
         let weighted = (losses * weights.clone()).mean_dim(0);
         let total = terms.iter().fold(weighted.clone().sum(), |sum, (_, term)| sum + term.clone());
         let mut gradients = total.backward();
-        let (embedding_gradient_norm, held) = if self.config.holds_gradients() {
+        let (embedding_gradient_norm, held) = if self.config.holds_gradients() || self.has_frozen_tables {
             let sparse = self.encoder.gradients(&leaves, &mut gradients);
             (norm(&sparse), Some(sparse))
         } else {

@@ -54,6 +54,7 @@ impl Actor {
             config: *config,
             followers: Followers::default(),
             collected: Collected::default(),
+            has_frozen_tables: self.has_frozen_tables,
             n_steps: *n_steps,
             planned_steps: *planned_steps,
         }

@@ -11,6 +11,7 @@ use rmtl_envs::{LogTable, Row, RowValues, SessionEnd};
 
 mod annealing;
 mod at_floor;
+mod frozen;
 mod interaction;
 mod moments;
 mod update;
