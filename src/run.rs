@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use rmtl_agents::critic::RewardScale;
 use rmtl_agents::input::BatchReader;
 use rmtl_agents::parameter::NamedTensors;
 use rmtl_agents::stream::Streams;
 use rmtl_agents::weighting::{LossWeighting, WeightingConfig};
-use rmtl_envs::{Dataset, Schema, Split};
+use rmtl_envs::{Dataset, Rewards, Schema, Split};
 
 use crate::config::{Criterion, RunFile};
 use crate::interrupt::Interrupt;
@@ -70,6 +71,18 @@ impl<'a> Run<'a> {
         self.config
             .weights
             .around(config.init(self.schema().n_tasks(), self.streams.named(streams::WEIGHTING)))
+    }
+
+    /// What actions are paid, in the units of the run file.
+    pub fn rewards(&self) -> Rewards {
+        let rewards = self.config.rewards(self.schema());
+        match self.config.critic.reward_scale {
+            RewardScale::Loss => rewards,
+            RewardScale::BaseEntropy => {
+                let of_mean = rewards.of_mean(&self.dataset.train);
+                rewards.in_units_of(of_mean)
+            }
+        }
     }
 
     /// What the early stop looks at.

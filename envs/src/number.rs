@@ -10,6 +10,9 @@ use crate::table::{LogTable, Row};
 /// Predictions are kept this far from 0 inside logarithms, as a share of the cap.
 pub const SHARE_MARGIN: f32 = 1e-7;
 
+/// Twice what the most certain prediction is paid that a reward sees, see [`MIN_ACTION`](crate::MIN_ACTION).
+const LEAST_UNIT: f32 = 2e-4;
+
 /// Smallest prediction a Poisson reward sees, as a share of the mean.
 const LEAST_MEANS: f32 = 0.01;
 
@@ -91,6 +94,8 @@ pub struct Rewards {
     rule: Reward,
     /// By task; empty where no label is a number.
     numbers: Vec<Option<NumberObjective>>,
+    /// By task, what a reward of −1 is worth; empty where it is 1.
+    units: Vec<f32>,
 }
 
 impl From<Reward> for Rewards {
@@ -102,14 +107,38 @@ impl From<Reward> for Rewards {
 impl Rewards {
     /// By `rule`, where no label is a number.
     pub const fn by(rule: Reward) -> Self {
-        Self { rule, numbers: Vec::new() }
+        Self { rule, numbers: Vec::new(), units: Vec::new() }
     }
 
     /// By `rule`, and for tasks whose label is a number by their objective: its negative loss, or `−|ŷ − y| / σ`. `numbers` has
     /// one entry per task.
     pub fn new(rule: Reward, numbers: Vec<Option<NumberObjective>>) -> Self {
         let any = numbers.iter().any(Option::is_some);
-        Self { rule, numbers: if any { numbers } else { Vec::new() } }
+        Self { rule, numbers: if any { numbers } else { Vec::new() }, units: Vec::new() }
+    }
+
+    /// The same in units of `rewards`, one per task and none above 0. A task whose label never varies, so that its unit is
+    /// next to nothing, keeps its own.
+    pub fn in_units_of(self, rewards: Vec<f32>) -> Self {
+        let unit = |reward: f32| if reward < -LEAST_UNIT { -reward } else { 1.0 };
+        Self { units: rewards.into_iter().map(unit).collect(), ..self }
+    }
+
+    /// For every task, what always predicting its mean over the rows of `table` is paid in the mean: for
+    /// [`Reward::NegativeBce`] its negative base entropy. 0 where there is no row.
+    pub fn of_mean(&self, table: &LogTable) -> Vec<f32> {
+        let n_rows = table.n_rows().max(1) as f64;
+        let of_task = |task: usize| {
+            let is_number = self.numbers.get(task).copied().flatten().is_some();
+            let target = |row: Row| match is_number {
+                true => f64::from(table.target(row, task)),
+                false => f64::from(table.labels(row)[task]),
+            };
+            let mean = table.rows().map(target).sum::<f64>() / n_rows;
+            let paid = |row| f64::from(self.of_task(table, row, task, mean as f32));
+            (table.rows().map(paid).sum::<f64>() / n_rows) as f32
+        };
+        (0..table.n_tasks()).map(of_task).collect()
     }
 
     /// What `actions`, one per task, are paid in `row`.
@@ -124,21 +153,30 @@ impl Rewards {
 
     /// What `action` is paid for one task.
     pub fn of_task(&self, table: &LogTable, row: Row, task: usize, action: f32) -> f32 {
-        match self.numbers.get(task).copied().flatten() {
+        let paid = match self.numbers.get(task).copied().flatten() {
             None => self.rule.value(action, table.labels(row)[task]),
             Some(objective) => self.of_number(objective, action, table.target(row, task)),
+        };
+        self.in_units(task, paid)
+    }
+
+    fn in_units(&self, task: usize, reward: f32) -> f32 {
+        match self.units.get(task) {
+            Some(unit) => reward / unit,
+            None => reward,
         }
     }
 
     /// The lowest reward of `task` that a prediction of 0 or a label within the cap can have.
     pub fn worst(&self, task: usize) -> f32 {
-        match self.numbers.get(task).copied().flatten() {
+        let worst = match self.numbers.get(task).copied().flatten() {
             None => self.rule.value(0.0, 1),
             Some(objective) => {
                 let [low, high] = [(0.0, 1.0), (1.0, 0.0)].map(|(p, y)| self.of_number(objective, p, y));
                 low.min(high)
             }
-        }
+        };
+        self.in_units(task, worst)
     }
 
     fn of_number(&self, objective: NumberObjective, action: f32, target: f32) -> f32 {
@@ -203,5 +241,34 @@ mod tests {
         assert!((poisson + 0.01 - 1.0 + 100.0_f32.ln()).abs() < 1e-4, "{poisson}");
         let absolute = Rewards::new(Reward::NegativeAbsoluteError, vec![Some(of(NumberLoss::Poisson))]);
         assert_eq!(absolute.of_number(of(NumberLoss::Poisson), 0.5, 0.25), -0.75);
+    }
+
+    #[test]
+    fn in_units_of_the_base_entropy_knowing_nothing_is_paid_minus_one_whatever_the_rate() {
+        let schema =
+            crate::Schema::of_ids(&[("user", 2)], &[("click", None), ("buy", None), ("never", None)]);
+        // A half of the rows has a click, one in ten a buy.
+        let labels: [[u8; 3]; 10] = std::array::from_fn(|row| [(row % 2) as u8, u8::from(row == 3), 0]);
+        let rows = labels.iter().zip(0..).map(|(labels, time)| crate::RowValues {
+            categorical: &[1],
+            labels,
+            time,
+            ..crate::RowValues::default()
+        });
+        let table = LogTable::from_rows(&schema, rows);
+        let plain = Rewards::by(Reward::NegativeBce);
+        let base = plain.of_mean(&table);
+        let entropy = -(0.1 * 0.1_f32.ln() + 0.9 * 0.9_f32.ln());
+        assert!((base[0] + 2.0_f32.ln()).abs() < 1e-5 && (base[1] + entropy).abs() < 1e-5, "{base:?}");
+        let scaled = plain.clone().in_units_of(base.clone());
+        for mean in &scaled.of_mean(&table)[..2] {
+            assert!((mean + 1.0).abs() < 1e-5, "{mean}");
+        }
+        assert_eq!(scaled.of_task(&table, Row(3), 1, 0.5), 0.5_f32.ln() / -base[1]);
+        assert_eq!(scaled.worst(1), plain.worst(1) / -base[1]);
+        assert_eq!(plain.clone().in_units_of(vec![0.0; 3]).worst(0), plain.worst(0), "no unit is 0");
+        // |y − 0.1| is 0.9 once and 0.1 nine times.
+        let absolute = Rewards::by(Reward::NegativeAbsoluteError).of_mean(&table);
+        assert!((absolute[1] + 0.18).abs() < 1e-6, "{absolute:?}");
     }
 }

@@ -299,7 +299,7 @@ impl RunFile {
             .collect()
     }
 
-    /// What actions are paid.
+    /// What actions are paid, as much as they lose.
     pub fn rewards(&self, schema: &Schema) -> Rewards {
         Rewards::new(self.schedule.reward(), self.number_objectives(schema))
     }

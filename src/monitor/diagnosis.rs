@@ -41,7 +41,7 @@ impl<'a> Diagnosis<'a> {
         let last = |rows: &std::ops::Range<u32>| reader.table.end(Row(rows.end - 1));
         let terminated =
             validation.sessions().iter().map(|rows| last(rows) == SessionEnd::Terminated).collect();
-        let (rewards, gamma) = (run.config.rewards(run.schema()), run.config.critic.gamma);
+        let (rewards, gamma) = (run.rewards(), run.config.critic.gamma);
         Self { reader, terminated, rewards, gamma }
     }
 

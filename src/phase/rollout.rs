@@ -33,8 +33,7 @@ impl<'a> Rollout<'a> {
         let (collect, n_tasks) = (schedule.collect(), run.schema().n_tasks());
         let config = EnvironmentConfig { n_lanes, reward: schedule.reward(), max_session_rows: None };
         let mut walk = Self {
-            environment: SessionEnv::new(&run.dataset.train, sessions, config)
-                .paid_by(run.config.rewards(run.schema())),
+            environment: SessionEnv::new(&run.dataset.train, sessions, config).paid_by(run.rewards()),
             n_sessions: sessions.len() as u32,
             order: run.streams.named(&format!("{streams}/order")),
             explorer: collect.policy.init(n_tasks, run.streams.named(&format!("{streams}/actions"))),

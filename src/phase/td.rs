@@ -47,7 +47,7 @@ impl<'a> TdLearner<'a> {
         Self {
             critic: Critic::new(config, run.schema(), encoder, mean_returns, &run.streams, &run.device),
             n_updates: 0,
-            rule: TransitionRule { rewards: run.config.rewards(run.schema()), gamma, n_steps, smoothing },
+            rule: TransitionRule { rewards: run.rewards(), gamma, n_steps, smoothing },
             redraws: redraws
                 .then(|| schedule.collect().policy.init(run.schema().n_tasks(), stream("actions"))),
             draws: stream("replay"),

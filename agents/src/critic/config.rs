@@ -38,6 +38,8 @@ pub struct CriticConfig {
     pub n_steps: u32,
     /// Two critics per task, the smaller target of which counts (TD3).
     pub twins: bool,
+    /// What rewards are measured in.
+    pub reward_scale: RewardScale,
     /// Noise on the action of a target (TD3); absent = none, as in the papers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smoothing: Option<Smoothing>,
@@ -49,6 +51,18 @@ pub struct CriticConfig {
     pub embedding_learning_rate: f64,
     /// Optimiser of the tables.
     pub embedding_optimizer: SparseOptimizerConfig,
+}
+
+/// What rewards are measured in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RewardScale {
+    /// What the loss is measured in: nats, for a cross-entropy.
+    #[default]
+    Loss,
+    /// The loss of always predicting the task's mean, for a cross-entropy its base entropy: −1 is the reward of whoever
+    /// knows nothing of a row, whether the task is rare or common.
+    BaseEntropy,
 }
 
 impl Default for CriticConfig {
@@ -64,6 +78,7 @@ impl Default for CriticConfig {
             gamma: 0.95,
             n_steps: 1,
             twins: false,
+            reward_scale: RewardScale::default(),
             smoothing: None,
             alarm_share: 0.5,
             learning_rate: 1e-3,

@@ -10,7 +10,7 @@ mod network;
 mod tests;
 mod twin;
 
-pub use config::CriticConfig;
+pub use config::{CriticConfig, RewardScale};
 pub use learner::{Critic, CriticStep, DEAD_Q, TaskCriticStep};
 pub use network::{CriticNetwork, CriticOutput};
 pub use twin::Values;

@@ -27,7 +27,7 @@ impl UpdateHealth {
         // A cut row bootstraps from its own state: a session without end.
         let is_cut = sessions.iter().any(|rows| table.end(Row(rows.end - 1)) == SessionEnd::Cut);
         let longest = if is_cut { f64::INFINITY } else { longest as f64 };
-        let rewards = run.config.rewards(run.schema());
+        let rewards = run.rewards();
         let worst: Vec<f64> =
             (0..run.schema().n_tasks()).map(|task| f64::from(rewards.worst(task))).collect();
         let gamma = run.config.critic.gamma;
