@@ -125,6 +125,7 @@ fn steps(criterion: &mut Criterion) {
         rewards: halves(2).neg(),
         discounts: halves(1),
         importance: None,
+        folds: Vec::new(),
     };
     group.bench_function("critic", |bencher| {
         bencher.iter(|| {

@@ -78,7 +78,7 @@ impl Copies {
 
 fn n_members(config: &RunFile) -> usize {
     match config.has_critics() {
-        true => 1 + usize::from(config.critic.twins),
+        true => config.critic.folds as usize * (1 + usize::from(config.critic.twins)),
         false => 0,
     }
 }

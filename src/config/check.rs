@@ -122,6 +122,13 @@ impl RunFile {
                 policy.name()
             )));
         }
+        if self.critic.folds > 1 && self.replay.prioritized.is_some() {
+            return Err(section("critic")(
+                "critics of `folds` learn from draws that know no reward of theirs, and `replay.prioritized` draws by TD \
+                 errors; remove one"
+                    .into(),
+            ));
+        }
         if self.log.every == 0 {
             return Err(section("log")("`every` must be at least 1; found 0".into()));
         }

@@ -64,6 +64,12 @@ impl Place {
             && tables.all(|schema| size(schema, "properties") == 1 && size(schema, "required") == 1)
     }
 
+    /// Whether what may stand there, in a table, may all stand here.
+    fn has(&self, other: &Self) -> bool {
+        let mut tables = other.0.iter().filter(|schema| schema.contains_key("properties")).peekable();
+        tables.peek().is_some() && tables.all(|of| self.0.iter().any(|schema| std::ptr::eq(*schema, *of)))
+    }
+
     /// The keys that may stand here, and their schemas.
     fn keys(&self) -> impl Iterator<Item = (&'static str, &'static Value)> {
         let named = self.0.iter().filter_map(|schema| schema.get("properties")?.as_object()).flatten();
@@ -91,11 +97,16 @@ fn collect(of: &'static Value, found: &mut Vec<&'static Map<String, Value>>) {
 /// Every key of a run file, dotted, tables as well as values, with what it is for.
 pub fn all() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    below(&Place::root(), "", &mut found);
+    below(&Place::root(), "", &mut Vec::new(), &mut found);
     found
 }
 
-fn below(place: &Place, prefix: &str, found: &mut Vec<(String, String)>) {
+/// `above` are the places that this one is in: a choice within a choice of its sort is named, and not described again.
+fn below(place: &Place, prefix: &str, above: &mut Vec<Place>, found: &mut Vec<(String, String)>) {
+    if above.iter().any(|above| above.has(place)) {
+        return;
+    }
+    above.push(place.clone());
     for (key, schema) in place.keys() {
         let dotted = format!("{prefix}{key}");
         if let Some(child) = place.child(key) {
@@ -103,9 +114,10 @@ fn below(place: &Place, prefix: &str, found: &mut Vec<(String, String)>) {
             let summary = described.and_then(Value::as_str).unwrap_or_default();
             let first_sentence = summary.split_inclusive(". ").next().unwrap_or_default();
             found.push((dotted.clone(), first_sentence.split_whitespace().collect::<Vec<_>>().join(" ")));
-            below(&child, &format!("{dotted}."), found);
+            below(&child, &format!("{dotted}."), above, found);
         }
     }
+    above.pop();
 }
 
 /// Suggestions at most.
@@ -203,6 +215,16 @@ mod tests {
         for key in written {
             assert!(known.contains(&key), "{key}");
         }
+    }
+
+    #[test]
+    fn a_weighting_within_a_weighting_is_a_key_and_its_settings_are_found_once() {
+        let known: Vec<String> = all().into_iter().map(|(key, _)| key).collect();
+        let within: Vec<&String> =
+            known.iter().filter(|key| key.starts_with("weighting.critic.tasks")).collect();
+        assert_eq!(within, ["weighting.critic.tasks"]);
+        assert!(place("weighting.critic.tasks").is_choice());
+        assert!(place("weighting.critic.tasks.uw").child("learning_rate").is_some());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use rmtl_agents::interaction::InteractionConfig;
 use rmtl_agents::loss::{LossesConfig, TaskLosses};
 use rmtl_agents::parameter::OptimizerConfig;
 use rmtl_agents::replay::ReplayConfig;
-use rmtl_agents::weighting::{Signal, WeightBounds, WeightingConfig};
+use rmtl_agents::weighting::{WeightBounds, WeightingConfig};
 use rmtl_envs::{Manifest, NumberLoss, NumberObjective, Rewards, Schema, Split, Task};
 use rmtl_files::toml_file::{self, TomlError};
 use schemars::JsonSchema;
@@ -307,7 +307,7 @@ impl RunFile {
     /// Whether critics are trained: the weighting or a loss term needs them.
     pub fn has_critics(&self) -> bool {
         let terms = self.losses.terms();
-        self.weighting.signal() == Signal::QValues || terms.iter().any(|(_, term)| term.needs_critics())
+        self.weighting.asks_critics() || terms.iter().any(|(_, term)| term.needs_critics())
     }
 }
 

@@ -7,12 +7,13 @@ use rmtl_agents::loss::{Losses, TaskFacts};
 use rmtl_agents::pass::Pass;
 use rmtl_agents::policy::FrozenPolicy;
 use rmtl_agents::progress::Annealed;
-use rmtl_agents::weighting::{LossWeighting, Signal};
+use rmtl_agents::weighting::LossWeighting;
 use rmtl_envs::Row;
 
 use super::batches::Batches;
 use super::online_critics::OnlineCritics;
 use super::row_counts::RowCounts;
+use super::row_marks::TrainingMarks;
 use crate::config::FitConfig;
 use crate::error::{Diverged, Learner, Result};
 use crate::log::tags::Phase;
@@ -78,8 +79,9 @@ fn train(
     let Fit { phase, config, .. } = fit;
     let (row_counts, mut order) = RowCounts::of(run)?;
     let losses = bind_losses(run, &fit.critics, &row_counts);
-    let needs_critics = losses.need_agent() || fit.weighting.signal() == Signal::QValues;
-    let batches = Batches::new(run, row_counts, fit.pretrained.filter(|_| losses.need_agent()));
+    let needs_critics = losses.need_agent() || fit.weighting.asks_critics();
+    let marks = needs_critics.then(|| TrainingMarks::of(run));
+    let batches = Batches::new(run, row_counts, marks, fit.pretrained.filter(|_| losses.need_agent()));
     let n_batches = order.len().div_ceil(run.config.batch_size) as u64;
     let planned_steps = u64::from(config.max_epochs) * n_batches;
     let [mut shuffle, mut masks] =

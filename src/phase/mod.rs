@@ -9,6 +9,7 @@ mod joint;
 mod online_critics;
 mod rollout;
 mod row_counts;
+mod row_marks;
 mod td;
 
 pub use collect::{Collected, collect};

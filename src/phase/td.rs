@@ -8,6 +8,7 @@ use rmtl_agents::replay::{Replay, TransitionBatch, TransitionRule};
 use rmtl_agents::stream::Stream;
 use rmtl_envs::Split;
 
+use super::row_marks::TrainingMarks;
 use crate::error::{Diverged, Learner, Result};
 use crate::log::tags::{self, Part, Phase};
 use crate::monitor::critic_health::CriticHealth;
@@ -26,6 +27,7 @@ pub(super) struct TdLearner<'a> {
     masks: Stream,
     smoothing: Stream,
     reader: BatchReader<'a>,
+    marks: TrainingMarks,
     sampled: TransitionBatch,
     batch_size: usize,
     pub(super) health: CriticHealth,
@@ -54,6 +56,7 @@ impl<'a> TdLearner<'a> {
             masks: stream("dropout"),
             smoothing: stream("smoothing"),
             reader: run.reader(Split::Train),
+            marks: TrainingMarks::of(run),
             sampled: TransitionBatch::default(),
             // A larger batch would draw every row several times.
             batch_size: run.config.batch_size.min(replay.len()),
@@ -87,7 +90,8 @@ impl<'a> TdLearner<'a> {
         (phase, step, is_logged): (Phase, u64, bool),
         policy: &mut dyn Policy,
     ) -> Result<CriticStep> {
-        let transitions = self.rule.read(&self.reader, &self.sampled, policy, &mut self.smoothing);
+        let mut transitions = self.rule.read(&self.reader, &self.sampled, policy, &mut self.smoothing);
+        transitions.folds = self.marks.read(&self.sampled.rows).folds;
         let done = self.critic.step(&transitions, &mut Pass::training(&mut self.masks), is_logged);
         self.replay.update(&self.sampled, &done.td_errors);
         self.n_updates += 1;

@@ -15,7 +15,7 @@ use crate::parameter::moments::Moments;
 use crate::parameter::{gradient_norm, host};
 use crate::pass::Pass;
 use crate::progress::Progress;
-use crate::weighting::{LossWeighting, Signal, WeightingInput, weigh};
+use crate::weighting::{LossWeighting, WeightingInput, weigh_rows_and_tasks};
 
 /// One training batch.
 pub struct ActorBatch<'a> {
@@ -99,8 +99,9 @@ impl ActorBatch<'_> {
 impl Actor {
     /// One update along `Σ_k mean_i w_ik · BCE_ik + Σ terms`, the weights taken as constants.
     ///
-    /// A weighting that looks at the tasks' gradients ([`Signal::is_by_task`]) acts on the shared parameters alone; a
-    /// task's own layers keep the gradient of its unweighted loss.
+    /// A weighting that looks at the tasks' gradients ([`Signal::is_by_task`](crate::weighting::Signal::is_by_task)) acts
+    /// on the shared parameters alone; a task's own layers keep the gradient of its unweighted loss, unless rows are
+    /// weighed, too.
     pub fn step(
         &mut self,
         batch: ActorBatch<'_>,
@@ -110,7 +111,7 @@ impl Actor {
         with_diagnostics: bool,
     ) -> ActorStep {
         // π as it is before the update.
-        let policy = (weighting.signal() == Signal::QValues).then(|| self.network.valid().for_prediction());
+        let policy = weighting.asks_critics().then(|| self.network.valid().for_prediction());
         let masks = pass.mark();
         let backward = match weighting.signal().is_by_task() || self.config.moments == Moments::PerTask {
             true => self.descend_by_task(&batch, policy, weighting, extra, (&mut *pass, with_diagnostics)),
@@ -230,11 +231,11 @@ impl Actor {
         // Neither needs the other, and one alone leaves cores idle. Both find the lookup that `leaves` has resolved.
         let (predictions, q_values) = rayon::join(
             || network.forward(fields, states, pass),
-            || asked.map(|(policy, critic)| critic.at(states, policy.predict(encoder, states))),
+            || asked.map(|(policy, critic)| critic.for_weights(states, policy.predict(encoder, states))),
         );
         let losses = extra.of_tasks(&predictions, &batch.labels, batch.counts.as_ref());
         let input = WeightingInput { losses: losses.clone().inner(), q_values, gram: None };
-        let weights = input.of_rows(weigh(weighting, &input));
+        let weights = weigh_rows_and_tasks(weighting, &input);
         let agent = batch.agent(extra, &predictions);
         let terms = extra.values(&predictions, &batch.labels, &losses, &leaves.fields, agent.as_ref());
         let at_floor = match with_diagnostics {

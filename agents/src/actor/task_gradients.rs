@@ -21,12 +21,14 @@ use crate::loss::Losses;
 use crate::parameter::host;
 use crate::parameter::moments::Moments;
 use crate::pass::Pass;
-use crate::weighting::{Gram, LossWeighting, Signal, WeightingInput, weigh};
+use crate::weighting::{
+    Gram, LossWeighting, Signal, WeightingInput, times_rows, weigh, weigh_rows_and_tasks,
+};
 
 impl Actor {
     /// As [`Actor::step`] says of [`Signal::is_by_task`]; unless gradients are held the tables have stepped
-    /// afterwards, the dense parameters not yet. Other weightings come here where every task has its own moments:
-    /// their weights are in the losses.
+    /// afterwards, the dense parameters not yet. Weights of rows are in the losses, and all weights of other weightings,
+    /// which come here where every task has its own moments.
     pub(super) fn descend_by_task(
         &mut self,
         batch: &ActorBatch<'_>,
@@ -54,12 +56,16 @@ impl Actor {
             let predictions = self.network.forward(leaves.fields.clone(), batch.states, pass);
             has_more |= !predictions.auxiliary.is_empty();
             let all = extra.of_tasks(&predictions, &batch.labels, batch.counts.as_ref());
-            if task == 0 && !weighting.signal().is_by_task() {
+            if task == 0 {
                 let (states, encoder) = (batch.states, &self.encoder);
-                let q_values =
-                    policy.as_ref().map(|policy| batch.critic().at(states, policy.predict(encoder, states)));
+                let q_values = policy
+                    .as_ref()
+                    .map(|policy| batch.critic().for_weights(states, policy.predict(encoder, states)));
                 let input = WeightingInput { losses: all.clone().inner(), q_values, gram: None };
-                in_losses = Some(input.of_rows(weigh(weighting, &input)));
+                in_losses = match weighting.signal().is_by_task() {
+                    true => weighting.row_weights(&input),
+                    false => Some(weigh_rows_and_tasks(weighting, &input)),
+                };
             }
             let loss = if task < n_tasks {
                 let of_rows = all.clone().narrow(1, task, 1);
@@ -89,15 +95,21 @@ impl Actor {
         let shared = self.shared();
         let mut beside = Vec::new();
         if self.config.moments == Moments::Unweighted {
-            beside.push(combine(&self.network, &gradients, &shared, |_, _| Some(1.0)));
+            beside.push(match &in_losses {
+                None => combine(&self.network, &gradients, &shared, |_, _| Some(1.0)),
+                Some(_) => {
+                    pass.rewind(&masks);
+                    self.unweighted_gradients(batch, extra, pass)
+                }
+            });
         }
-        let weights = match in_losses {
-            Some(weights) => weights,
-            None => self.weigh(&losses, &mut gradients[..n_tasks], &shared, weighting),
-        };
-        let of_task = match weighting.signal().is_by_task() {
-            true => host(weights.clone().narrow(0, 0, 1)),
-            false => vec![1.0; n_tasks],
+        let (weights, of_task) = match (in_losses, weighting.signal().is_by_task()) {
+            (Some(weights), false) => (weights, vec![1.0; n_tasks]),
+            (rows, _) => {
+                let tasks = self.weigh(&losses, &mut gradients[..n_tasks], &shared, weighting);
+                let of_task = host(tasks.clone().narrow(0, 0, 1));
+                (times_rows(rows, tasks), of_task)
+            }
         };
         // A task's own layers, and the extra terms, count 1.
         let scale = |is_shared: bool, index: usize| match of_task.get(index) {

@@ -14,6 +14,7 @@ mod at_floor;
 mod frozen;
 mod interaction;
 mod moments;
+mod rows_and_tasks;
 mod update;
 mod views;
 

@@ -38,6 +38,9 @@ pub struct CriticConfig {
     pub n_steps: u32,
     /// Two critics per task, the smaller target of which counts (TD3).
     pub twins: bool,
+    /// Critics of which each learns from all users but those of its fold, whose rows' weights it gives: a weight never comes
+    /// from a critic that has seen the row's reward. 1 = one that learns from all and weighs all.
+    pub folds: u32,
     /// What rewards are measured in.
     pub reward_scale: RewardScale,
     /// Noise on the action of a target (TD3); absent = none, as in the papers.
@@ -78,6 +81,7 @@ impl Default for CriticConfig {
             gamma: 0.95,
             n_steps: 1,
             twins: false,
+            folds: 1,
             reward_scale: RewardScale::default(),
             smoothing: None,
             alarm_share: 0.5,
@@ -106,6 +110,9 @@ impl CriticConfig {
         }
         if !(1..=10_000).contains(&self.n_steps) {
             return Err(format!("`n_steps` must be a number from 1 to 10000; found {}", self.n_steps));
+        }
+        if !(1..=16).contains(&self.folds) {
+            return Err(format!("`folds` must be a number from 1 to 16; found {}", self.folds));
         }
         if !(0.0..=1.0).contains(&self.alarm_share) {
             return Err(format!("`alarm_share` is a share in [0, 1]; found {}", self.alarm_share));

@@ -4,7 +4,8 @@ use burn::tensor::{Device, Tensor};
 use rmtl_envs::Schema;
 
 use super::CriticConfig;
-use super::twin::{Twin, Values};
+use super::twin::Twin;
+use super::values::{Values, out_of_fold, rows_where};
 use crate::input::{StateBatch, StateEncoder};
 use crate::parameter::{NamedTensors, ParameterError, host};
 use crate::pass::Pass;
@@ -18,10 +19,14 @@ pub const DEAD_Q: f32 = 1e-4;
 ///
 /// With `twins` everything is there twice, the second set from initial parameters of its own. Targets are the smaller of
 /// the two target critics'; whoever asks for Q gets the first one's (TD3: Fujimoto et al., ICML 2018).
+///
+/// With `folds` everything is there once per fold. Those of a fold learn from the rows of all others, towards targets of
+/// their own, and are asked about its rows alone: Q of a row never comes from its reward. All start at the mean return
+/// of all rows, and may start from tables of an actor that knows the labels.
 #[derive(Clone)]
 pub struct Critic {
     config: CriticConfig,
-    /// The critics, and their twins.
+    /// Fold by fold, the critics and their twins.
     pub(super) twins: Vec<Twin>,
     n_soft_updates: u64,
 }
@@ -70,8 +75,8 @@ impl CriticStep {
 impl Critic {
     /// Untrained critics that start near `mean_returns` (one per task), their targets equal to them.
     ///
-    /// Parameters come from the streams `init/critic` and `init/critic_twin`; tables are copies of `actor_encoder`'s first
-    /// view where the dimensions agree.
+    /// Parameters come from the streams `init/critic` and `init/critic_twin`, those of folds after the first with
+    /// `_fold<n>` behind; tables are copies of `actor_encoder`'s first view where the dimensions agree.
     pub fn new(
         config: &CriticConfig,
         schema: &Schema,
@@ -83,15 +88,25 @@ impl Critic {
         let device = device.clone().autodiff();
         let names: &[&str] =
             if config.twins { &["init/critic", "init/critic_twin"] } else { &["init/critic"] };
-        let twin = |name: &&str| {
-            Twin::new(config, schema, actor_encoder, mean_returns, &mut streams.named(name), &device)
+        let twin = |name: String| {
+            Twin::new(config, schema, actor_encoder, mean_returns, &mut streams.named(&name), &device)
         };
-        Self { config: config.clone(), twins: names.iter().map(twin).collect(), n_soft_updates: 0 }
+        let in_fold = |fold: u32, name: &str| match fold {
+            0 => name.to_owned(),
+            fold => format!("{name}_fold{fold}"),
+        };
+        let all = (0..config.folds).flat_map(|fold| names.iter().map(move |name| in_fold(fold, name)));
+        Self { config: config.clone(), twins: all.map(twin).collect(), n_soft_updates: 0 }
+    }
+
+    /// Critics and twins of a fold.
+    fn n_twins(&self) -> usize {
+        1 + usize::from(self.config.twins)
     }
 
     /// Q as it is now, of the first of twins.
     pub fn values(&self) -> Values<'_> {
-        self.twins[0].values()
+        Values::new(self.twins.iter().step_by(self.n_twins()).map(Twin::values).collect())
     }
 
     /// See [`Values::at`].
@@ -100,28 +115,45 @@ impl Critic {
     }
 
     /// `y_k = r_k + γ (1 − terminated) min_j Q̃_kj(s', π̃_k(s'))` over the twins j, from the target networks in evaluation
-    /// mode.
+    /// mode; with folds, of the critics that a row is not learnt by.
     pub fn td_targets(&mut self, transitions: &Transitions) -> Tensor<2> {
-        let next = &transitions.next_states;
-        let values =
-            self.twins.iter_mut().map(|twin| twin.target_q_values(next, transitions.next_actions.clone()));
-        let q = values.reduce(Tensor::min_pair).expect("there is a critic");
-        transitions.rewards.clone() + transitions.discounts.clone() * q
+        let targets = self.targets_by_fold(transitions);
+        across(targets, transitions)
     }
 
-    /// One update along `Σ_k mean_i u_i (Q_k(s_i, a_ik) − y_ik)²`, of both twins towards the same y. Targets move with
-    /// [`Critic::soft_update`].
+    fn targets_by_fold(&mut self, transitions: &Transitions) -> Vec<Tensor<2>> {
+        let n_twins = self.n_twins();
+        let next = &transitions.next_states;
+        let of_fold = |twins: &mut [Twin]| {
+            let values =
+                twins.iter_mut().map(|twin| twin.target_q_values(next, transitions.next_actions.clone()));
+            let q = values.reduce(Tensor::min_pair).expect("there is a critic");
+            transitions.rewards.clone() + transitions.discounts.clone() * q
+        };
+        self.twins.chunks_mut(n_twins).map(of_fold).collect()
+    }
+
+    /// One update along `Σ_k mean_i u_i (Q_k(s_i, a_ik) − y_ik)²`, of both twins towards the same y. With folds the mean is
+    /// over the rows that are not in the critics' own. Targets move with [`Critic::soft_update`].
     pub fn step(
         &mut self,
         transitions: &Transitions,
         pass: &mut Pass<'_>,
         with_gradient_norm: bool,
     ) -> CriticStep {
-        let targets = self.td_targets(transitions);
-        let mut step =
-            |twin: &mut Twin| twin.step(&self.config, transitions, targets.clone(), pass, with_gradient_norm);
-        let steps: Vec<_> = self.twins.iter_mut().map(&mut step).collect();
-        let (tasks, td_errors, q_values) = measure(steps[0].q.clone(), targets, transitions.rewards.clone());
+        let targets = self.targets_by_fold(transitions);
+        let (config, n_twins) = (&self.config, self.n_twins());
+        let mut steps = Vec::with_capacity(self.twins.len());
+        for (fold, (twins, targets)) in self.twins.chunks_mut(n_twins).zip(&targets).enumerate() {
+            let importance = importance_outside(fold, transitions);
+            for twin in twins {
+                let towards = (targets.clone(), importance.clone());
+                steps.push(twin.step(config, transitions, towards, pass, with_gradient_norm));
+            }
+        }
+        let q = across(steps.iter().step_by(n_twins).map(|step| step.q.clone()).collect(), transitions);
+        let (tasks, td_errors, q_values) =
+            measure(q, across(targets, transitions), transitions.rewards.clone());
         let norm = |squares: f64| squares.sqrt();
         CriticStep {
             loss: steps.iter().map(|step| step.loss).sum(),
@@ -153,22 +185,57 @@ impl Critic {
     /// Every online parameter by name.
     pub fn weights(&self) -> NamedTensors {
         let mut tensors = NamedTensors::new();
-        self.twins.iter().zip(PREFIXES).for_each(|(twin, prefix)| twin.collect(prefix, &mut tensors));
+        let n_twins = self.n_twins();
+        for (index, twin) in self.twins.iter().enumerate() {
+            twin.collect(&prefix(index, n_twins), &mut tensors);
+        }
         tensors
     }
 
     /// Takes over parameters saved with [`Critic::weights`]; targets equal them and the optimisers start afresh.
     pub fn load(mut self, tensors: &NamedTensors) -> Result<Self, ParameterError> {
-        let twins = self.twins.into_iter().zip(PREFIXES);
+        let (n_twins, tau) = (self.n_twins(), self.config.tau);
+        let twins = self.twins.into_iter().enumerate();
         self.twins = twins
-            .map(|(twin, prefix)| twin.load(prefix, self.config.tau, tensors))
+            .map(|(index, twin)| twin.load(&prefix(index, n_twins), tau, tensors))
             .collect::<Result<_, _>>()?;
         Ok(self)
     }
 }
 
-/// Of the parameters' names, twin by twin.
-const PREFIXES: [&str; 2] = ["", "twin."];
+/// Of the parameters' names of the critics at `index`.
+fn prefix(index: usize, n_twins: usize) -> String {
+    let fold = match index / n_twins {
+        0 => String::new(),
+        fold => format!("fold{fold}."),
+    };
+    fold + ["", "twin."][index % n_twins]
+}
+
+/// Of every row what the critics say that do not learn from it.
+fn across(mut of_folds: Vec<Tensor<2>>, transitions: &Transitions) -> Tensor<2> {
+    match transitions.folds.is_empty() {
+        true => of_folds.swap_remove(0),
+        false => out_of_fold(of_folds.into_iter(), &transitions.folds),
+    }
+}
+
+/// How much the rows count for the critics of `fold`: those in it nothing, the others so much more that the mean over the
+/// batch is theirs.
+fn importance_outside(fold: usize, transitions: &Transitions) -> Option<Tensor<2>> {
+    let folds = &transitions.folds;
+    if folds.is_empty() {
+        return transitions.importance.clone();
+    }
+    let is_outside = |of: u8| usize::from(of) != fold;
+    let n_outside = folds.iter().filter(|&&of| is_outside(of)).count().max(1);
+    let counts = rows_where(folds, &transitions.rewards.device(), is_outside)
+        * (folds.len() as f64 / n_outside as f64);
+    Some(match &transitions.importance {
+        Some(importance) => importance.clone() * counts,
+        None => counts,
+    })
+}
 
 /// The statistics of an update per task, and δ and Q `[batch, task]`.
 fn measure(

@@ -9,8 +9,9 @@ mod network;
 #[cfg(test)]
 mod tests;
 mod twin;
+mod values;
 
 pub use config::{CriticConfig, RewardScale};
 pub use learner::{Critic, CriticStep, DEAD_Q, TaskCriticStep};
 pub use network::{CriticNetwork, CriticOutput};
-pub use twin::Values;
+pub use values::{RowMarks, Values};

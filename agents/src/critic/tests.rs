@@ -1,5 +1,6 @@
 //! TD learning on logs small enough for pencil and paper.
 
+mod folds;
 mod updates;
 
 use burn::tensor::{Device, Tensor};
@@ -207,7 +208,7 @@ fn table_rows_catch_up_with_the_target_before_they_change() {
     critic.twins[0].step(
         &small(),
         &others,
-        Tensor::zeros([2, 2], &Device::default()),
+        (Tensor::zeros([2, 2], &Device::default()), None),
         &mut Pass::evaluation(),
         false,
     );

@@ -96,20 +96,16 @@ pub(super) struct TwinStep {
     pub(super) embedding_gradient_norm: f64,
 }
 
-/// Q as it is now, without what trains it: other threads may ask.
-pub struct Values<'a> {
+/// Q of one set of critics as it is now.
+pub(super) struct MemberValues<'a> {
     encoder: &'a StateEncoder,
     /// Outside autodiff.
     network: Network,
 }
 
-impl Values<'_> {
-    /// Q_k(s, a_k) in evaluation mode. In the graph of `actions` if they have one, for the policy gradient; the critics'
-    /// own parameters are never in it.
-    ///
-    /// # Shapes
-    /// - actions, output: `[batch, task]`
-    pub fn at(&self, states: &StateBatch, actions: Tensor<2>) -> Tensor<2> {
+impl MemberValues<'_> {
+    /// See [`Values::at`](super::Values::at).
+    pub(super) fn at(&self, states: &StateBatch, actions: Tensor<2>) -> Tensor<2> {
         let fields = self.encoder.fields(states).remove(0);
         self.network.forward(fields, states, actions, &mut Pass::evaluation())
     }
@@ -144,9 +140,9 @@ impl Twin {
         }
     }
 
-    /// See [`Critic::values`](super::Critic::values).
-    pub(super) fn values(&self) -> Values<'_> {
-        Values { encoder: &self.encoder, network: self.network.valid() }
+    /// Q as it is now.
+    pub(super) fn values(&self) -> MemberValues<'_> {
+        MemberValues { encoder: &self.encoder, network: self.network.valid() }
     }
 
     /// Q̃(s, a) of the target network in evaluation mode.
@@ -166,7 +162,7 @@ impl Twin {
         &mut self,
         config: &CriticConfig,
         transitions: &Transitions,
-        targets: Tensor<2>,
+        (targets, importance): (Tensor<2>, Option<Tensor<2>>),
         pass: &mut Pass<'_>,
         with_gradient_norm: bool,
     ) -> TwinStep {
@@ -174,8 +170,8 @@ impl Twin {
         let fields = leaves.fields[0].clone();
         let q = self.network.forward(fields, &transitions.states, transitions.actions.clone(), pass);
         let squares = (q.clone() - targets).square();
-        let squares = match &transitions.importance {
-            Some(importance) => squares * importance.clone(),
+        let squares = match importance {
+            Some(importance) => squares * importance,
             None => squares,
         };
         let loss = squares.mean_dim(0).sum();

@@ -25,6 +25,8 @@ pub struct Transitions {
     pub discounts: Tensor<2>,
     /// How much every row's error counts, `[batch, 1]`; where draws are not uniform.
     pub importance: Option<Tensor<2>>,
+    /// The fold of every row; empty where critics learn from all.
+    pub folds: Vec<u8>,
 }
 
 /// How transitions are read from the log.
@@ -97,6 +99,7 @@ impl TransitionRule {
             rewards: reader.tensor(rewards, n, n_tasks),
             discounts: reader.tensor(discounts, n, 1),
             importance: weighted.then(|| reader.tensor(sampled.importance.clone(), n, 1)),
+            folds: Vec::new(),
         }
     }
 }

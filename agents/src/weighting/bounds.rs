@@ -1,16 +1,18 @@
 //! Bounds on the weights of any weighting: `[weights]` of a run file.
 //!
 //! First `normalize`, with w̄ the means over the batch: `batch_mean` divides a task's weights by their mean, so that
-//! they distinguish rows and leave the balance between tasks as it is; `task_sum` multiplies all weights by
+//! they distinguish rows and leave the balance between tasks as it is; `task_mean` divides them by the running mean of
+//! that mean over the batches so far, so that a batch whose rows weigh more than others still does; `task_sum` multiplies all weights by
 //! `K / Σ_k w̄_k`, so that they balance tasks and leave the size of the loss as it is. A mean that is not above 0 is no
-//! divisor, and `batch_mean` makes every weight 1 where a weighting does not distinguish rows. Then `clip` keeps each
+//! divisor, and `batch_mean` (and, where it never changes, `task_mean`) makes every weight 1 where a weighting does not distinguish rows. Then `clip` keeps each
 //! weight within its two numbers.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LossWeighting, Signal, TaskGradients, WeightingInput, Weights};
+use crate::parameter::host;
 
 /// Means nearer to 0 than this are not divided by.
 const LEAST_MEAN: f64 = 1e-6;
@@ -33,8 +35,10 @@ pub enum Normalize {
     /// Whatever the weighting says.
     #[default]
     None,
-    /// 1 for every task.
+    /// 1 for every task, in every batch.
     BatchMean,
+    /// 1 for every task over the last few hundred batches.
+    TaskMean,
     /// 1 for all tasks together.
     TaskSum,
 }
@@ -56,13 +60,17 @@ impl WeightBounds {
 
     /// `weighting` within these bounds.
     pub fn around(self, weighting: Box<dyn LossWeighting>) -> Box<dyn LossWeighting> {
-        if self == Self::default() { weighting } else { Box::new(Bounded { weighting, bounds: self }) }
+        if self == Self::default() {
+            return weighting;
+        }
+        Box::new(Bounded { weighting, bounds: self, means: RunningMeans::default() })
     }
 
-    fn apply(self, weights: Tensor<2>) -> Tensor<2> {
+    fn apply(self, weights: Tensor<2>, means: &mut RunningMeans) -> Tensor<2> {
         let weights = match self.normalize {
             Normalize::None => weights,
             Normalize::BatchMean => weights.clone() / divisor(weights.mean_dim(0)),
+            Normalize::TaskMean => weights.clone() / divisor(means.with(weights.mean_dim(0))),
             Normalize::TaskSum => weights.clone() / divisor(weights.mean().unsqueeze()),
         };
         match self.clip {
@@ -73,20 +81,40 @@ impl WeightBounds {
 }
 
 /// A mean to divide by; 1 where it is not above 0.
-fn divisor(mean: Tensor<2>) -> Tensor<2> {
+pub(super) fn divisor(mean: Tensor<2>) -> Tensor<2> {
     let unusable = mean.clone().lower_elem(LEAST_MEAN);
     mean.mask_fill(unusable, 1.0)
+}
+
+/// Share of the running means that is left after a batch.
+const MEMORY: f32 = 0.99;
+
+/// Every task's mean weight over the batches so far, those long ago counting less.
+#[derive(Clone, Default)]
+struct RunningMeans {
+    batches: f32,
+    /// By task; empty before the first batch.
+    sums: Vec<f32>,
+}
+
+impl RunningMeans {
+    /// Takes in the means `[1, task]` of a batch; gives the running ones.
+    fn with(&mut self, of_batch: Tensor<2>) -> Tensor<2> {
+        let device = of_batch.device();
+        let means = host(of_batch);
+        self.sums.resize(means.len(), 0.0);
+        self.batches = MEMORY * self.batches + 1.0;
+        self.sums.iter_mut().zip(means).for_each(|(sum, mean)| *sum = MEMORY * *sum + mean);
+        let means: Vec<f32> = self.sums.iter().map(|sum| sum / self.batches).collect();
+        let shape = [1, means.len()];
+        Tensor::from_data(TensorData::new(means, shape), &device)
+    }
 }
 
 struct Bounded {
     weighting: Box<dyn LossWeighting>,
     bounds: WeightBounds,
-}
-
-impl Bounded {
-    fn bound(&self, weights: Weights, input: &WeightingInput) -> Weights {
-        Weights::PerRow(self.bounds.apply(input.of_rows(weights)))
-    }
+    means: RunningMeans,
 }
 
 impl LossWeighting for Bounded {
@@ -98,13 +126,31 @@ impl LossWeighting for Bounded {
         self.weighting.adjust(losses, gradients);
     }
 
+    fn weighs_rows(&self) -> bool {
+        self.weighting.weighs_rows()
+    }
+
+    fn row_weights(&mut self, input: &WeightingInput) -> Option<Tensor<2>> {
+        let weights = self.weighting.row_weights(input)?;
+        Some(self.bounds.apply(weights, &mut self.means))
+    }
+
     fn weights(&mut self, input: &WeightingInput) -> Weights {
         let weights = self.weighting.weights(input);
-        self.bound(weights, input)
+        // Of a product the factor of the rows is bounded.
+        if self.weighs_rows() {
+            return weights;
+        }
+        Weights::PerRow(self.bounds.apply(input.of_rows(weights), &mut self.means))
     }
 
     fn equal(&self, input: &WeightingInput) -> Weights {
-        self.bound(self.weighting.equal(input), input)
+        let weights = self.weighting.equal(input);
+        if self.weighs_rows() {
+            return weights;
+        }
+        // A step that says nothing leaves the running means as they are.
+        Weights::PerRow(self.bounds.apply(input.of_rows(weights), &mut self.means.clone()))
     }
 
     fn needs_update(&self) -> bool {

@@ -4,40 +4,73 @@
 //! `w_k = 1 − λ · Q_k(s, π_k(s))`. Rewards are negative, so Q is too: a row counts more for task k if task k is
 //! expected to be predicted badly in the row and the rest of its session.
 //!
+//! `form = "advantage"` weighs a row by what sets it apart from others: `w_k = clip(1 + λ (V̄_k − Q_k) / σ_k, lo, hi)`,
+//! divided by its mean over the batch. V̄ is the running mean of Q over rows as far into their session, since Q is the
+//! lower the more is expected to follow; σ_k the running deviation of Q from it. λ = 0.5 gives a row one deviation
+//! worse than its like half as much again, and every task has mean weight 1, however rare it is.
+//!
 //! `granularity` averages Q over the batch first: per `task`, so that weights balance tasks and do not distinguish
 //! rows, or over rows and tasks (`batch`), which leaves one number per batch. The paper's is `sample`.
 //!
-//! Two controls: a negative λ gives large weights to the rows that λ gives small ones, and `placebo = "permute"` gives
-//! every row the Q of another row of its batch, so that the weights have the same values and no relation to their rows.
-//! An effect that a control shows too is not due to the critics' values.
+//! `tasks` is another weighting, of tasks: its weights times these of rows. One of gradients sees the tasks' gradients
+//! with the rows weighed; all see the losses without. `[weights]` then bounds the weights of rows, and leaves those of
+//! tasks as they are.
+//!
+//! Controls: a negative λ gives large weights to the rows that λ gives small ones; `placebo = "permute"` gives
+//! every row the weights of another row of its batch, so that the weights have the same values and no relation to their
+//! rows; `placebo = "random"` draws the weight of every row and task from the batch's of that task, so that a row's
+//! weights have no relation to one another either. An effect that a control shows too is not due to the critics'
+//! values.
 
-use burn::tensor::{Int, Tensor, TensorData};
-use rand::seq::SliceRandom;
+mod advantage;
+mod placebo;
+mod product;
+#[cfg(test)]
+mod tests;
+
+use burn::tensor::{Tensor, TensorData};
+use rand_xoshiro::rand_core::SeedableRng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LossWeighting, Settings, Signal, WeightingInput, Weights};
+use super::bounds::divisor;
+use super::{LossWeighting, QValues, Settings, Signal, WeightingConfig, WeightingInput, Weights};
+use crate::parameter::host;
 use crate::stream::Stream;
+use advantage::Advantage;
+pub use placebo::Placebo;
+use product::Product;
 
 /// `[weighting.critic]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, expecting = "a table of settings, such as {}")]
 pub struct Config {
+    /// How a weight follows from Q.
+    pub form: Form,
     /// Penalty λ; 0 gives equal weights, a negative one turns the preference round (a control).
     pub lambda: f64,
+    /// Smallest and largest weight of an advantage before weights are divided by their mean; absent = [0.2, 5].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip: Option<[f64; 2]>,
     /// What one weight stands for.
     pub granularity: Granularity,
-    /// What is done to Q so that it says nothing; absent = nothing.
+    /// What is done to the weights so that they say nothing; absent = nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub placebo: Option<Placebo>,
+    /// A weighting of tasks whose weights multiply those of rows; absent = none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Box<WeightingConfig>>,
 }
 
-/// A control: what is done to Q so that it says nothing of its row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// How a weight follows from Q.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Placebo {
-    /// Every row gets the Q of another row of its batch, the same row for all tasks.
-    Permute,
+pub enum Form {
+    /// `1 − λ Q`, the paper's.
+    #[default]
+    Linear,
+    /// `clip(1 + λ (V̄ − Q) / σ)`, of mean 1 per task.
+    Advantage,
 }
 
 /// What one weight stands for.
@@ -55,54 +88,126 @@ pub enum Granularity {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { lambda: 0.7, granularity: Granularity::Sample, placebo: None }
+        Self {
+            form: Form::default(),
+            lambda: 0.7,
+            clip: None,
+            granularity: Granularity::Sample,
+            placebo: None,
+            tasks: None,
+        }
     }
 }
 
 impl Settings for Config {
-    fn init(&self, _n_tasks: usize, stream: Stream) -> Box<dyn LossWeighting> {
-        Box::new(Critic { config: self.clone(), stream })
+    fn init(&self, n_tasks: usize, mut stream: Stream) -> Box<dyn LossWeighting> {
+        let of_tasks = self.tasks.as_ref().map(|tasks| {
+            // Two that draw from one stream would draw alike.
+            let stream = Stream::from_rng(&mut stream);
+            tasks.init(n_tasks, stream)
+        });
+        let rows = Critic { config: self.clone(), advantage: Advantage::new(n_tasks), stream };
+        match of_tasks {
+            Some(tasks) => Box::new(Product { rows, tasks }),
+            None => Box::new(rows),
+        }
     }
 
     fn check_batch(&self, batch_size: usize) -> Result<(), String> {
         if self.placebo.is_some() && batch_size == 1 {
             return Err(
-                "`placebo` gives a row the Q of another row of its batch, and `batch_size` is 1".into()
+                "`placebo` gives a row the weights of another row of its batch, and `batch_size` is 1".into()
             );
         }
-        Ok(())
+        self.tasks.as_ref().map_or(Ok(()), |tasks| tasks.check_batch(batch_size))
+    }
+
+    fn check_tasks(&self, n_tasks: usize) -> Result<(), String> {
+        self.tasks.as_ref().map_or(Ok(()), |tasks| tasks.check_tasks(n_tasks))
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.placebo.is_some() && self.granularity != Granularity::Sample {
-            return Err("`placebo` gives rows one another's Q, and a mean over the batch stays the same; use `granularity = \"sample\"`".into());
+        if self.granularity != Granularity::Sample {
+            if self.placebo.is_some() {
+                return Err("`placebo` gives rows one another's weights, and a mean over the batch stays the same; use `granularity = \"sample\"`".into());
+            }
+            if self.form == Form::Advantage {
+                return Err("an advantage is a row's against its like, and has mean 0 over the batch; use `granularity = \"sample\"`".into());
+            }
         }
-        if (-1e6..=1e6).contains(&self.lambda) {
-            return Ok(());
+        match (self.form, self.clip) {
+            (Form::Linear, Some(_)) => {
+                return Err(
+                    "`clip` is of `form = \"advantage\"`; `[weights] clip` bounds any weights".into()
+                );
+            }
+            (_, Some([least, most])) if !((0.0..=1.0).contains(&least) && (1.0..=1e6).contains(&most)) => {
+                return Err(format!(
+                    "`clip` is a weight from 0 to 1 and one from 1 to 1e6; found [{least}, {most}]"
+                ));
+            }
+            _ => {}
         }
-        Err(format!("`lambda` must be a number from -1e6 to 1e6; found {}", self.lambda))
+        if !(-1e6..=1e6).contains(&self.lambda) {
+            return Err(format!("`lambda` must be a number from -1e6 to 1e6; found {}", self.lambda));
+        }
+        let Some(tasks) = &self.tasks else { return Ok(()) };
+        if tasks.asks_critics() {
+            return Err(format!("`tasks` weighs tasks, and `{}` weighs rows", tasks.name()));
+        }
+        tasks.check().map_err(|message| format!("`tasks.{}`: {message}", tasks.name()))
+    }
+
+    fn is_silent(&self) -> bool {
+        self.tasks.as_ref().is_some_and(|tasks| tasks.is_silent())
+    }
+
+    fn numbers_per_parameter(&self, n_tasks: usize) -> usize {
+        self.tasks.as_ref().map_or(0, |tasks| tasks.numbers_per_parameter(n_tasks))
     }
 }
 
+/// Smallest and largest weight of an advantage, if nothing else is asked for.
+const CLIP: [f64; 2] = [0.2, 5.0];
+
 struct Critic {
     config: Config,
+    advantage: Advantage,
     /// Draws the placebo's rows.
     stream: Stream,
 }
 
 impl Critic {
-    /// The Q of another row for every row.
-    fn permuted(&mut self, q_values: Tensor<2>) -> Tensor<2> {
-        let n_rows = q_values.dims()[0];
-        let mut cycle: Vec<i32> = (0..n_rows as i32).collect();
-        cycle.shuffle(&mut self.stream);
-        // Along one cycle through all rows, so that no row keeps its own.
-        let mut sources = vec![0; n_rows];
-        for (at, &row) in cycle.iter().enumerate() {
-            sources[row as usize] = cycle[(at + 1) % n_rows];
+    /// `[batch, task]`
+    fn of_rows(&mut self, input: &WeightingInput) -> Tensor<2> {
+        let QValues { values, stages } = input.q_values.clone().expect("asked for by `asks_critics`");
+        let shape = values.dims();
+        let lambda = self.config.lambda;
+        let weights = match (self.config.form, self.config.granularity) {
+            (Form::Linear, Granularity::Sample) => values * -lambda + 1.0,
+            (Form::Linear, Granularity::Task) => values.mean_dim(0).expand(shape) * -lambda + 1.0,
+            (Form::Linear, Granularity::Batch) => {
+                values.mean().unsqueeze::<2>().expand(shape) * -lambda + 1.0
+            }
+            (Form::Advantage, _) => {
+                let device = values.device();
+                let [least, most] = self.config.clip.unwrap_or(CLIP);
+                let advantages = self.advantage.of(&host(values), &stages);
+                let weight = |advantage: &f64| (1.0 + lambda * advantage).clamp(least, most) as f32;
+                Tensor::from_data(
+                    TensorData::new(advantages.iter().map(weight).collect::<Vec<_>>(), shape),
+                    &device,
+                )
+            }
+        };
+        let weights = match self.config.placebo {
+            Some(placebo) => placebo.apply(weights, &mut self.stream),
+            None => weights,
+        };
+        match self.config.form {
+            Form::Linear => weights,
+            Form::Advantage => weights.clone() / divisor(weights.mean_dim(0)),
         }
-        let device = q_values.device();
-        q_values.select(0, Tensor::<1, Int>::from_data(TensorData::new(sources, [n_rows]), &device))
     }
 }
 
@@ -112,69 +217,6 @@ impl LossWeighting for Critic {
     }
 
     fn weights(&mut self, input: &WeightingInput) -> Weights {
-        let q_values = input.q_values.clone().expect("asked for by `signal`");
-        let shape = q_values.dims();
-        let q_values = match self.config.placebo {
-            Some(Placebo::Permute) => self.permuted(q_values),
-            None => q_values,
-        };
-        let q_values = match self.config.granularity {
-            Granularity::Sample => q_values,
-            Granularity::Task => q_values.mean_dim(0).expand(shape),
-            Granularity::Batch => q_values.mean().unsqueeze::<2>().expand(shape),
-        };
-        Weights::PerRow(q_values * -self.config.lambda + 1.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::stream::Streams;
-    use burn::tensor::Device;
-
-    fn weights(config: Config, q_values: &[[f32; 2]]) -> Vec<f32> {
-        let data: Vec<f32> = q_values.concat();
-        let q_values = Tensor::from_data(TensorData::new(data, [q_values.len(), 2]), &Device::default());
-        let (n_rows, device) = (q_values.dims()[0], q_values.device());
-        let input = WeightingInput { losses: q_values.zeros_like(), q_values: Some(q_values), gram: None };
-        let weights = config.init(2, Streams::new(3).named("weighting")).weights(&input);
-        crate::parameter::host(weights.of_rows(n_rows, &device))
-    }
-
-    const Q: [[f32; 2]; 2] = [[-1.0, -0.5], [0.0, -2.5]];
-
-    #[test]
-    fn weights_by_hand() {
-        let of = |granularity| weights(Config { lambda: 0.5, granularity, ..Config::default() }, &Q);
-        assert_eq!(of(Granularity::Sample), [1.5, 1.25, 1.0, 2.25]);
-        assert_eq!(of(Granularity::Task), [1.25, 1.75, 1.25, 1.75]);
-        assert_eq!(of(Granularity::Batch), [1.5, 1.5, 1.5, 1.5]);
-    }
-
-    #[test]
-    fn a_negative_lambda_turns_the_preference_round() {
-        let config = Config { lambda: -0.5, ..Config::default() };
-        config.check().unwrap();
-        assert_eq!(weights(config, &Q), [0.5, 0.75, 1.0, -0.25]);
-        assert!(Config { lambda: f64::NAN, ..Config::default() }.check().is_err());
-    }
-
-    #[test]
-    fn the_placebo_gives_every_row_the_weights_of_another_one() {
-        let q_values: Vec<[f32; 2]> = (0..50).map(|row| [-row as f32, -2.0 * row as f32]).collect();
-        let config = Config { lambda: 1.0, placebo: Some(Placebo::Permute), ..Config::default() };
-        let found = weights(config, &q_values);
-        let mut sources = Vec::new();
-        for (row, weights) in found.chunks_exact(2).enumerate() {
-            let source = weights[0] - 1.0;
-            assert_ne!(source, row as f32, "no row keeps its own");
-            assert_eq!(weights[1] - 1.0, 2.0 * source, "one row for all tasks");
-            sources.push(source as u32);
-        }
-        sources.sort_unstable();
-        assert_eq!(sources, (0..50).collect::<Vec<_>>(), "the batch has the same weights as before");
-        let single = Config { lambda: 1.0, placebo: Some(Placebo::Permute), ..Config::default() };
-        assert_eq!(weights(single, &[[-1.0, -2.0]]), [2.0, 3.0], "a batch of one row has no other row");
+        Weights::PerRow(self.of_rows(input))
     }
 }

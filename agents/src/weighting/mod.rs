@@ -16,19 +16,21 @@ mod adam;
 mod bounds;
 mod entries;
 mod gram;
+mod q_values;
 mod quadratic;
 
 pub use bounds::{Normalize, WeightBounds};
 pub use entries::{ParameterGradients, TaskGradients};
 pub use gram::Gram;
+pub use q_values::QValues;
 
 /// What a weighting sees of a batch, all without a graph.
 #[derive(Clone, Debug)]
 pub struct WeightingInput {
     /// Unweighted loss of every row and task, `[batch, task]`.
     pub losses: Tensor<2>,
-    /// Q_k(s, π_k(s)), `[batch, task]`; present when [`LossWeighting::signal`] says so.
-    pub q_values: Option<Tensor<2>>,
+    /// Q_k(s, π_k(s)); present when [`LossWeighting::asks_critics`] says so.
+    pub q_values: Option<QValues>,
     /// Inner products of the tasks' gradients on the shared parameters; present when [`LossWeighting::signal`] says
     /// so.
     pub gram: Option<Gram>,
@@ -121,6 +123,22 @@ pub trait LossWeighting: Send {
     /// The weights of a batch.
     fn weights(&mut self, input: &WeightingInput) -> Weights;
 
+    /// Whether it weighs rows, too: [`LossWeighting::row_weights`] is asked first then.
+    fn weighs_rows(&self) -> bool {
+        false
+    }
+
+    /// Weights of rows that multiply the losses before the tasks' gradients are taken, `[batch, task]`, from the critics'
+    /// values. The input's losses are without them.
+    fn row_weights(&mut self, _input: &WeightingInput) -> Option<Tensor<2>> {
+        None
+    }
+
+    /// Whether the critics' values must be there.
+    fn asks_critics(&self) -> bool {
+        self.signal() == Signal::QValues || self.weighs_rows()
+    }
+
     /// The weights of a batch whose gradients say nothing about the tasks' balance, as [`weigh`] finds.
     fn equal(&self, input: &WeightingInput) -> Weights {
         Weights::PerTask(vec![1.0; input.n_tasks()])
@@ -144,6 +162,20 @@ pub fn weigh(weighting: &mut dyn LossWeighting, input: &WeightingInput) -> Weigh
     match input.gram.as_ref().is_some_and(Gram::is_degenerate) {
         true => weighting.equal(input),
         false => weighting.weights(input),
+    }
+}
+
+/// The same times the weights of rows, `[batch, task]`; for a weighting that asks for no gradients.
+pub fn weigh_rows_and_tasks(weighting: &mut dyn LossWeighting, input: &WeightingInput) -> Tensor<2> {
+    let rows = weighting.row_weights(input);
+    times_rows(rows, input.of_rows(weigh(weighting, input)))
+}
+
+/// `weights`, times those of rows where there are any.
+pub(crate) fn times_rows(rows: Option<Tensor<2>>, weights: Tensor<2>) -> Tensor<2> {
+    match rows {
+        Some(rows) => rows * weights,
+        None => weights,
     }
 }
 
@@ -240,6 +272,11 @@ impl WeightingConfig {
     pub fn signal(&self) -> Signal {
         // No draw is made; one task is as good as many.
         self.init(1, Streams::new(0).named("signal")).signal()
+    }
+
+    /// See [`LossWeighting::asks_critics`].
+    pub fn asks_critics(&self) -> bool {
+        self.init(1, Streams::new(0).named("signal")).asks_critics()
     }
 
     /// See [`Settings::check`].

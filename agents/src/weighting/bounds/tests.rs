@@ -1,12 +1,11 @@
 use super::*;
-use crate::parameter::host;
 use crate::stream::Streams;
 use crate::weighting::{Gram, Settings as _, mgda, weigh};
 use burn::tensor::Device;
 
 fn apply(normalize: Normalize, clip: Option<[f64; 2]>) -> Vec<f32> {
     let weights = Tensor::from_floats([[2.0, 1.0], [6.0, 3.0]], &Device::default());
-    host(WeightBounds { normalize, clip }.apply(weights))
+    host(WeightBounds { normalize, clip }.apply(weights, &mut RunningMeans::default()))
 }
 
 #[test]
@@ -41,4 +40,19 @@ fn clipping_comes_last() {
     assert!(bounds([2.0, 0.5]).check().unwrap_err().contains("[2, 0.5]"));
     assert!(bounds([f64::NAN, 1.0]).check().is_err());
     assert!(bounds([0.0, 0.0]).check().unwrap_err().contains("every weight 0"));
+}
+
+#[test]
+fn a_running_mean_keeps_what_distinguishes_batches() {
+    let bounds = WeightBounds { normalize: Normalize::TaskMean, clip: None };
+    let mut means = RunningMeans::default();
+    let mut of = |weights: [[f32; 2]; 2]| {
+        host(bounds.apply(Tensor::from_floats(weights, &Device::default()), &mut means))
+    };
+    // Means 4 and 2, as in the first batch with `batch_mean`.
+    assert_eq!(of([[2.0, 1.0], [6.0, 3.0]]), [0.5, 0.5, 1.5, 1.5]);
+    // Means 8 and 2: (0.99 · 4 + 8) / 1.99 and 2.
+    let found = of([[8.0, 2.0], [8.0, 2.0]]);
+    let expected = 8.0 * 1.99 / 11.96;
+    assert!((found[0] - expected).abs() < 1e-5 && (found[1] - 1.0).abs() < 1e-6, "{found:?}");
 }
