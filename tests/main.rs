@@ -6,6 +6,7 @@ mod annealing;
 mod bad_input;
 mod cli;
 mod compare;
+mod critic_weights;
 mod dynamic_weights;
 mod folders;
 mod foreign;
