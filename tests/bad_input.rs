@@ -160,6 +160,28 @@ fn a_damaged_model_is_refused_by_name() {
     assert!(!output.status.success() && found.contains("actor.safetensors"), "{found}");
 }
 
+/// One bit of a value, which stays a number: neither Arrow nor safetensors has anything against it.
+#[test]
+fn a_changed_bit_of_a_table_or_a_model_is_refused_by_name() {
+    let bench = Workbench::new();
+    bench.train("run", &["weighting.equal={}", "schedule.two_stage.pretrain.max_epochs=1"]);
+    let evaluate = || crate::workbench::rmtl().arg("evaluate").arg(bench.path("run")).output().unwrap();
+    for (name, from_the_end) in [("prepared/test.arrow", None), ("run/model/actor.safetensors", Some(4))] {
+        let path = bench.path(name);
+        let whole = fs::read(&path).unwrap();
+        let mut damaged = whole.clone();
+        let position = from_the_end.map_or(whole.len() / 2, |bytes| whole.len() - bytes);
+        damaged[position] ^= 1;
+        fs::write(&path, damaged).unwrap();
+        let output = evaluate();
+        let found = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && found.contains(name.rsplit('/').next().unwrap()), "{found}");
+        assert!(found.contains("checksum"), "{found}");
+        fs::write(&path, whole).unwrap();
+        assert!(evaluate().status.success());
+    }
+}
+
 #[test]
 fn a_run_is_never_evaluated_on_other_data() {
     let bench = Workbench::new();
@@ -173,9 +195,13 @@ fn a_run_is_never_evaluated_on_other_data() {
     prepare.arg("prepare").arg(&dataset).arg("--out").arg(bench.path("prepared"));
     assert!(prepare.output().unwrap().status.success());
     let found = String::from_utf8(evaluate().stderr).unwrap();
+    assert!(found.contains("content hash") && found.contains("--prepare"), "{found}");
+    let prepare =
+        || crate::workbench::rmtl().arg("evaluate").arg(bench.path("run")).arg("--prepare").output().unwrap();
+    let found = String::from_utf8(prepare().stderr).unwrap();
     assert!(found.contains("content hash") && found.contains("has changed"), "{found}");
     fs::write(&dataset, DATASET).unwrap();
-    assert!(evaluate().status.success());
+    assert!(prepare().status.success());
 }
 
 #[test]

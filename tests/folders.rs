@@ -132,7 +132,12 @@ fn an_earlier_run_is_evaluated_after_its_dataset_file_has_changed() {
     fs::write(bench.path("dataset.toml"), dataset + "vocabulary = { min_count = 4 }\n").unwrap();
     finished(&bench, &train("second", "run.toml"));
     let second = bench.read("prepared/small/manifest.json");
-    assert_eq!(finished(&bench, &["evaluate", "first", "--json"]), before);
+    let found = files(&bench.path(""));
+    let message = refused(&bench, &["evaluate", "first"]);
+    assert!(message.contains("content hash") && message.contains("--prepare"), "{message}");
+    assert_eq!(files(&bench.path("")), found, "nothing is written unless somebody asks");
+    assert_eq!(finished(&bench, &["evaluate", "first", "--prepare", "--json"]), before);
+    assert_eq!(finished(&bench, &["evaluate", "first", "--json"]), before, "it is there now");
     assert_eq!(bench.read("prepared/small/manifest.json"), second, "the other run keeps its data");
     for elsewhere in [&["--prepared", "elsewhere"][..], &["--set", "data.prepared=elsewhere"]] {
         assert_eq!(finished(&bench, &[&["evaluate", "first", "--json"], elsewhere].concat()), before);
@@ -149,13 +154,13 @@ fn an_earlier_run_needs_its_raw_log_and_says_so() {
     fs::create_dir(bench.path("old")).unwrap();
     fs::rename(bench.path("log.csv"), bench.path("old/log.csv")).unwrap();
     fs::rename(bench.path("prepared/small"), bench.path("kept")).unwrap();
-    let message = refused(&bench, &["evaluate", "first"]);
+    let message = refused(&bench, &["evaluate", "first", "--prepare"]);
     assert!(
         message.contains("no such file") && message.contains("--root") && message.contains("--prepared"),
         "{message}"
     );
     fs::write(bench.path("log.csv"), log(140)).unwrap();
-    let message = refused(&bench, &["evaluate", "first"]);
+    let message = refused(&bench, &["evaluate", "first", "--prepare"]);
     assert!(message.contains("has changed") && message.contains("--root"), "{message}");
     assert!(!bench.path("prepared/small").exists(), "nothing is prepared in vain");
     assert_eq!(finished(&bench, &["evaluate", "first", "--prepared", "kept", "--json"]), before);
@@ -207,7 +212,8 @@ fn a_project_may_move_with_its_runs() {
     assert_eq!(within("moved", &["evaluate", "runs/a", "--json"]), before);
     assert_eq!(within("moved/runs/a", &["evaluate", ".", "--json"]), before);
     fs::remove_dir_all(bench.path("moved/prepared")).unwrap();
-    assert_eq!(within("moved", &["evaluate", "runs/a", "--json"]), before, "prepared again from the raw log");
+    let again = within("moved", &["evaluate", "runs/a", "--prepare", "--json"]);
+    assert_eq!(again, before, "prepared again from the raw log");
     // The run folder alone, with the raw log, where nothing else is.
     fs::create_dir(bench.path("colleague")).unwrap();
     fs::rename(bench.path("moved/runs/a"), bench.path("colleague/a")).unwrap();

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use rmtl_files::{CHECKSUMS_FILE, Checksums};
+
 use crate::EnvError;
-use crate::manifest::Manifest;
+use crate::manifest::{MANIFEST_FILE, Manifest};
 use crate::split::Split;
 use crate::table::LogTable;
 
@@ -18,36 +20,53 @@ pub struct Dataset {
     pub validation: LogTable,
     /// Rows read once, at the end.
     pub test: LogTable,
+    /// Whether all of it is what was written. Datasets made before there were checksums have none, and their values are only checked
+    /// to be possible.
+    pub is_verified: bool,
 }
 
 impl Dataset {
-    /// Opens the dataset in folder `dir` and checks its tables against its manifest.
+    /// Opens the dataset in folder `dir` and checks its tables against its manifest, and both against their checksums, if it has
+    /// any.
     ///
     /// # Errors
     /// A file is missing, damaged, of another version, or its rows are not what the manifest says.
     pub fn open(dir: &Path) -> Result<Self, EnvError> {
         loop {
-            let manifest = Manifest::read(dir)?;
-            let opened = Self::tables(dir, &manifest);
+            let text = Manifest::read_text(dir)?;
+            let opened = Self::of(dir, &text);
             // Somebody may have put another dataset in its place between two files.
-            if Manifest::read(dir)? == manifest {
-                let [train, validation, test] = opened?;
-                return Ok(Self { manifest, train, validation, test });
+            if Manifest::read_text(dir)? == text {
+                return opened;
             }
         }
     }
 
-    fn tables(dir: &Path, manifest: &Manifest) -> Result<[LogTable; 3], EnvError> {
+    fn of(dir: &Path, text: &str) -> Result<Self, EnvError> {
+        let list = dir.join(CHECKSUMS_FILE);
+        let checksums = Checksums::read(dir).map_err(|source| EnvError::io("read", &list, source))?;
+        let is_whole = |name: &str, bytes: &[u8]| match &checksums {
+            None => Ok(()),
+            Some(checksums) => checksums.verify(name, bytes).map_err(|source| EnvError::Damaged {
+                path: dir.join(name),
+                expected: source.expected,
+                found: source.found,
+            }),
+        };
+        let manifest = Manifest::parse(dir, text)?;
+        is_whole(MANIFEST_FILE, text.as_bytes())?;
         let open = |split: Split| {
             let path = dir.join(split.file_name());
-            let table = LogTable::open(&path, &manifest.schema)?;
+            let bytes_are_whole = |bytes: &[u8]| is_whole(split.file_name(), bytes);
+            let table = LogTable::open_checked(&path, &manifest.schema, bytes_are_whole)?;
             let rows = manifest.splits[split as usize].rows;
             EnvError::unless_equal(&path, "rows", rows, table.n_rows() as u64)?;
             EnvError::unless_equal(&path, "oracle column", manifest.oracle, table.has_oracle())?;
             EnvError::unless_equal(&path, "weight column", manifest.weight, table.has_weight())?;
             Ok(table)
         };
-        Ok([open(Split::Train)?, open(Split::Validation)?, open(Split::Test)?])
+        let (train, validation, test) = (open(Split::Train)?, open(Split::Validation)?, open(Split::Test)?);
+        Ok(Self { manifest, train, validation, test, is_verified: checksums.is_some() })
     }
 
     /// The table of `split`.

@@ -102,6 +102,20 @@ pub enum EnvError {
         found: String,
     },
 
+    /// A file is not what was written, which only its checksum shows.
+    #[error(
+        "{}: its checksum should be {expected}, found {found}: the file is damaged or was changed; prepare the dataset again",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The checksum it was written with.
+        expected: String,
+        /// Its checksum.
+        found: String,
+    },
+
     /// A configuration value outside its range.
     #[error("synthetic log: `{key}`: expected {expected}, found {found}")]
     Config {

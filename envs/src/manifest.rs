@@ -99,17 +99,27 @@ impl Manifest {
     /// # Errors
     /// The file is missing, no manifest, of another [`FORMAT_VERSION`], or contradicts itself.
     pub fn read(dir: &Path) -> Result<Self, EnvError> {
+        Self::parse(dir, &Self::read_text(dir)?)
+    }
+
+    /// The text of `dir/manifest.json`.
+    pub(crate) fn read_text(dir: &Path) -> Result<String, EnvError> {
+        let path = dir.join(MANIFEST_FILE);
+        fs::read_to_string(&path).map_err(|source| EnvError::io("read", &path, source))
+    }
+
+    /// The manifest that `text`, of `dir/manifest.json`, is.
+    pub(crate) fn parse(dir: &Path, text: &str) -> Result<Self, EnvError> {
         /// Looked at first: another version may have another shape.
         #[derive(Deserialize)]
         struct Version {
             format_version: u32,
         }
         let path = dir.join(MANIFEST_FILE);
-        let text = fs::read_to_string(&path).map_err(|source| EnvError::io("read", &path, source))?;
         let invalid = |source| EnvError::Manifest { path: path.clone(), source };
-        let version: Version = serde_json::from_str(&text).map_err(invalid)?;
+        let version: Version = serde_json::from_str(text).map_err(invalid)?;
         EnvError::unless_equal(&path, "format_version", FORMAT_VERSION, version.format_version)?;
-        let manifest: Self = serde_json::from_str(&text).map_err(invalid)?;
+        let manifest: Self = serde_json::from_str(text).map_err(invalid)?;
         manifest.check(&path)?;
         Ok(manifest)
     }

@@ -110,8 +110,19 @@ impl LogTable {
     /// The file is missing, no complete Arrow IPC file, was written for another schema, or holds a value that
     /// [`RowValues`] does not allow.
     pub fn open(path: &Path, schema: &Schema) -> Result<Self, EnvError> {
+        Self::open_checked(path, schema, |_| Ok(()))
+    }
+
+    /// The same where `is_whole` has nothing against the bytes of the file.
+    pub(crate) fn open_checked(
+        path: &Path,
+        schema: &Schema,
+        is_whole: impl FnOnce(&[u8]) -> Result<(), EnvError>,
+    ) -> Result<Self, EnvError> {
         schema.validate()?;
-        Self::in_file(path, &reader::map(path)?, schema)
+        let file = reader::map(path)?;
+        is_whole(&file)?;
+        Self::in_file(path, &file, schema)
     }
 
     /// The table whose file, named `path` in errors, lies in `file`.

@@ -2,6 +2,7 @@
 //!
 //! - [`toml_file`]: TOML that people write. Strict; a message names the line and the nearest valid key.
 //! - [`write_whole`]: a file that is written whole or not at all.
+//! - [`Checksums`]: whether the files of a folder are still what was written.
 //! - [`Lock`]: a file whose holder is the only one to work on something.
 //!
 //! ```
@@ -17,11 +18,13 @@
 //! assert!(error.unwrap_err().to_string().contains("did you mean `learning_rate`?"));
 //! ```
 
+mod checksum;
 mod lock;
 mod nearest;
 pub mod toml_file;
 mod whole;
 
+pub use checksum::{CHECKSUMS_FILE, Checksums, WrongChecksum, checksum, checksum_of_parts};
 pub use lock::Lock;
 pub use nearest::{nearest, suggestion};
-pub use whole::write_whole;
+pub use whole::{sync_folder, write_whole};

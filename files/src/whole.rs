@@ -18,7 +18,18 @@ pub fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result
     drop(writer);
     file.as_file().sync_all()?;
     file.persist(path)?;
+    sync_folder(folder);
     Ok(())
+}
+
+/// Has the disk keep the names in `folder`: without it, a power cut may undo a renaming whose content is safe. Whoever renames
+/// calls it; that a file system cannot is no reason to fail, for the renaming is done.
+pub fn sync_folder(folder: &Path) {
+    #[cfg(unix)]
+    drop(std::fs::File::open(folder).and_then(|folder| folder.sync_all()));
+    // Elsewhere folders cannot be opened, and names are kept with the files.
+    #[cfg(not(unix))]
+    let _ = folder;
 }
 
 /// A temporary file that others may read as far as the umask lets them; `tempfile` alone makes it private.

@@ -4,14 +4,14 @@ use rmtl_agents::actor::Actor;
 use rmtl_agents::stream::Streams;
 use rmtl_envs::Split;
 
-use super::EvaluateArguments;
 use super::output::{complain, print};
+use super::{DataArguments, EvaluateArguments};
 use crate::config::{Override, RunFile};
 use crate::device::device;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::launch::Result;
-use crate::launch::run_data;
+use crate::launch::run_data::{self, Missing};
 use crate::log::Console;
 use crate::output::folder::{Model, REPORT_FILE, RUN_FILE, RunFolder};
 use crate::output::report::{Comparison, TaskBlock, task_block};
@@ -23,7 +23,8 @@ pub(super) fn command(arguments: &EvaluateArguments, interrupt: &Interrupt) -> R
     let mut config = RunFile::read(&folder.path().join(RUN_FILE), &arguments.overrides)?;
     arguments.data.apply(&mut config.data);
     let device = device(arguments.device.as_deref().unwrap_or(&config.device))?;
-    let dataset = run_data::of(&config.data, &Console::detect(), interrupt)?.dataset;
+    let missing = if is_asked(arguments) { Missing::Prepared } else { Missing::Refused };
+    let dataset = run_data::of(&config.data, missing, &Console::detect(), interrupt)?.dataset;
     interrupt.end_at_once();
     let manifest = &dataset.manifest;
     config.check(&manifest.schema)?;
@@ -36,7 +37,14 @@ pub(super) fn command(arguments: &EvaluateArguments, interrupt: &Interrupt) -> R
             return Ok(None);
         }
         let actor = Actor::new(&config.actor(), &manifest.schema, &Streams::new(config.seed), &device);
-        let actor = actor.load(&folder.load(model)?).map_err(|source| Error::Model { path, source })?;
+        let saved = folder.load(model)?;
+        if !saved.is_verified {
+            complain(format_args!(
+                "warning: {} has no checksum, as in runs of earlier versions: damage to it would not be noticed",
+                path.display()
+            ));
+        }
+        let actor = actor.load(&saved.tensors).map_err(|source| Error::Model { path, source })?;
         Ok(Some(task_block(manifest, test.evaluate(&actor)?)))
     };
     let mut evaluated = None;
@@ -71,6 +79,13 @@ pub(super) fn command(arguments: &EvaluateArguments, interrupt: &Interrupt) -> R
         print(comparison.to_table(name));
     }
     Ok(())
+}
+
+/// Whether data may be prepared: by name, or where a person and not the run folder says what from or where to.
+fn is_asked(arguments: &EvaluateArguments) -> bool {
+    let names_data = |item: &Override| item.key().starts_with("data.");
+    let DataArguments { root, prepared } = &arguments.data;
+    arguments.prepare || root.is_some() || prepared.is_some() || arguments.overrides.iter().any(names_data)
 }
 
 /// Keys that change where things are and nothing of what was trained.

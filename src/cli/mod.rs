@@ -110,6 +110,10 @@ struct EvaluateArguments {
     overrides: Vec<Override>,
     #[command(flatten)]
     data: DataArguments,
+    /// Prepare the data again where they are not there. Without this, `--root` or `--prepared` nothing is written and no query is
+    /// run: the run folder may be from somebody else.
+    #[arg(long)]
+    prepare: bool,
     /// Device to run on, where it is to be another one.
     #[arg(long)]
     device: Option<String>,

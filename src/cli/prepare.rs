@@ -8,7 +8,9 @@ use super::output::print;
 use crate::interrupt::Interrupt;
 use crate::launch::Result;
 use crate::launch::preparation::{default_folder, prepared, warn};
+use crate::launch::run_data::unverified;
 use crate::log::Console;
+use crate::observer::Observer;
 
 pub(super) fn command(arguments: &PrepareArguments, interrupt: &Interrupt) -> Result<()> {
     let console = if arguments.quiet { Console::quiet() } else { Console::detect() };
@@ -17,6 +19,9 @@ pub(super) fn command(arguments: &PrepareArguments, interrupt: &Interrupt) -> Re
     let prepared = prepared(&file, arguments.root.as_deref(), &out, &console, interrupt)?;
     if prepared.reused {
         warn(&prepared.dataset.manifest, &console);
+        if let Some(warning) = unverified(&prepared.directory, &prepared.dataset) {
+            console.warn(&warning);
+        }
     }
     print_splits(&prepared.dataset.manifest);
     let state = if prepared.reused { "unchanged" } else { "written" };

@@ -14,6 +14,7 @@ use crate::config::RunFile;
 use crate::device::device;
 use crate::footprint;
 use crate::interrupt::Interrupt;
+use crate::launch::run_data::Missing;
 use crate::log::Console;
 use crate::log::tags::Phase;
 use crate::output::folder::{DATASET_FILE, RUN_FILE, RunFolder};
@@ -68,7 +69,7 @@ fn train_in(
     device(&config.device)?;
     let file = DatasetFile::read(&config.data.dataset)?;
     footprint::check_tables(config, &file.least_schema())?;
-    let data = run_data::of(&config.data, &console, &interrupt)?;
+    let data = run_data::of(&config.data, Missing::Prepared, &console, &interrupt)?;
     let trainer = Trainer::new(config, &data.dataset)?;
     interrupt.check(Phase::Pretrain, 0)?;
     folder.write(DATASET_FILE, &data.dataset_file)?;

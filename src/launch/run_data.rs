@@ -1,5 +1,6 @@
 //! The prepared dataset of a run, wherever it is or can be made.
 
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
 use rmtl_envs::Dataset;
@@ -16,6 +17,15 @@ use crate::output::folder::DATASET_FILE;
 
 /// Digits of a content hash in the name of a folder.
 const SHORT: usize = 8;
+
+/// Whether data that are not there may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// They are prepared, where the run file says.
+    Prepared,
+    /// Nothing is written: a run folder from somebody else must not choose what is read and where something is put.
+    Refused,
+}
 
 /// The data of a run.
 pub(crate) struct RunData {
@@ -37,8 +47,13 @@ pub(crate) struct RunData {
 /// of another dataset.
 ///
 /// # Errors
-/// Data with that content hash are not there and cannot be made: a model must not meet ids of another vocabulary.
-pub(crate) fn of(data: &DataConfig, console: &Console, interrupt: &Interrupt) -> Result<RunData> {
+/// Data with that content hash are not there and cannot or may not be made: a model must not meet ids of another vocabulary.
+pub(crate) fn of(
+    data: &DataConfig,
+    missing: Missing,
+    console: &Console,
+    interrupt: &Interrupt,
+) -> Result<RunData> {
     let file = DatasetFile::read(&data.dataset)?;
     let dataset_file =
         std::fs::read_to_string(&data.dataset).map_err(|error| Error::file("read", &data.dataset, error))?;
@@ -49,6 +64,9 @@ pub(crate) fn of(data: &DataConfig, console: &Console, interrupt: &Interrupt) ->
     let mut warnings = Vec::new();
     let place = data.prepared.clone().unwrap_or_else(|| default_folder(&file));
     let (directory, dataset) = match &data.content_hash {
+        None if missing == Missing::Refused => {
+            (place.clone(), Dataset::open(&place).map_err(|error| refused(&place, &error))?)
+        }
         None => match prepared(&file, Some(&root), &place, console, interrupt) {
             Ok(made) => (made.directory, made.dataset),
             Err(LaunchError::Ingest(error)) if data.prepared.is_some() && is_absent(&file, &error) => {
@@ -61,10 +79,37 @@ pub(crate) fn of(data: &DataConfig, console: &Console, interrupt: &Interrupt) ->
         },
         Some(hash) => {
             let wanted = Wanted { hash, file: &file, root: &root, places: places(&place, &file, hash) };
-            wanted.found().map_or_else(|| wanted.made(console, interrupt), Ok)?
+            match (wanted.found(), missing) {
+                (Some(found), _) => found,
+                (None, Missing::Prepared) => wanted.made(console, interrupt)?,
+                (None, Missing::Refused) => return Err(wanted.missing(NOT_ASKED.into())),
+            }
         }
     };
+    if let Some(warning) = unverified(&directory, &dataset) {
+        console.warn(&warning);
+        warnings.push(warning);
+    }
     Ok(RunData { dataset, dataset_file, warnings, directory: absolute(&directory)?, root })
+}
+
+/// What to do where nobody has said that data may be made.
+const NOT_ASKED: &str = "nothing is prepared unless you ask: --prepare does, where the run folder says";
+
+fn refused(place: &Path, error: &rmtl_envs::EnvError) -> LaunchError {
+    let source = error.source().map(|source| format!(" ({source})")).unwrap_or_default();
+    Error::file("find the data of the run in", place, format!("{error}{source}; {NOT_ASKED}")).into()
+}
+
+/// What to say of a dataset whose damage would not be noticed.
+pub(crate) fn unverified(directory: &Path, dataset: &Dataset) -> Option<String> {
+    (!dataset.is_verified).then(|| {
+        format!(
+            "{} has no checksums, as datasets of earlier versions: damage to it would not be noticed; remove the folder to have it \
+             prepared with them",
+            directory.display()
+        )
+    })
 }
 
 /// A dataset that was prepared elsewhere, if it was from the same dataset file.
@@ -165,9 +210,9 @@ impl Wanted<'_> {
     }
 
     fn missing(&self, reason: String) -> LaunchError {
-        let seen = self.places.iter().filter_map(|place| {
-            let found = Dataset::open(place).ok()?.manifest.content_hash;
-            Some(format!("{} holds {found}; ", place.display()))
+        let seen = self.places.iter().filter_map(|place| match Dataset::open(place) {
+            Ok(dataset) => Some(format!("{} holds {}; ", place.display(), dataset.manifest.content_hash)),
+            Err(error) => place.exists().then(|| format!("{error}; ")),
         });
         let reason = format!(
             "expected content hash {}; {}{reason}. Give the raw log of that time with --root, or the prepared dataset with \

@@ -22,7 +22,7 @@ use rmtl_files::write_whole;
 
 use crate::error::{Error, Result};
 use crate::log::{METRICS_FILE, TIMINGS_FILE};
-use crate::output::checkpoint;
+use crate::output::checkpoint::{self, Saved};
 
 use claim::{Claim, Taken};
 
@@ -195,7 +195,7 @@ impl RunFolder {
     }
 
     /// Reads parameters.
-    pub fn load(&self, model: Model) -> Result<NamedTensors> {
+    pub fn load(&self, model: Model) -> Result<Saved> {
         checkpoint::read(&self.model_path(model))
     }
 }

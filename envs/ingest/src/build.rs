@@ -1,6 +1,7 @@
 //! From canonical rows to the files of a dataset.
 
 use rmtl_envs::{Cancel, FORMAT_VERSION, LogTable, Manifest, SessionRule, Split};
+use rmtl_files::Checksums;
 
 use crate::dataset_file::{DatasetFile, SplitRule};
 use crate::findings::Findings;
@@ -93,6 +94,8 @@ impl Job<'_> {
             warnings: warnings::all(file, &findings, &order, &encoder, &splits, &train),
             splits,
         };
-        Ok(manifest.write(&folder)?)
+        manifest.write(&folder)?;
+        let list = Checksums::of(&folder).and_then(|checksums| checksums.write(&folder));
+        list.map_err(|source| IngestError::output("write the checksums into", &folder, source))
     }
 }

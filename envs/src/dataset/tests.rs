@@ -145,3 +145,46 @@ fn tables_that_are_not_the_manifests_are_refused() {
     fs::remove_file(folder.path().join("test.arrow")).unwrap();
     assert!(message(folder.path()).ends_with("test.arrow"));
 }
+
+/// The fixture's folder with checksums, and the names of its files.
+fn checked_dataset(folder: &Path) -> Vec<&'static str> {
+    write_dataset(folder);
+    Checksums::of(folder).unwrap().write(folder).unwrap();
+    vec![MANIFEST_FILE, CHECKSUMS_FILE, "train.arrow", "validation.arrow", "test.arrow"]
+}
+
+#[test]
+fn a_changed_bit_of_any_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in checked_dataset(folder.path()) {
+        let path = folder.path().join(name);
+        let whole = fs::read(&path).unwrap();
+        for position in (0..whole.len()).step_by(5) {
+            let mut damaged = whole.clone();
+            damaged[position] ^= 1 << (position % 8);
+            fs::write(&path, damaged).unwrap();
+            assert!(Dataset::open(folder.path()).is_err(), "{name}, byte {position}");
+        }
+        fs::write(&path, whole).unwrap();
+        assert!(Dataset::open(folder.path()).unwrap().is_verified);
+    }
+}
+
+#[test]
+fn a_value_that_is_possible_and_wrong_is_refused_by_file_and_step() {
+    let folder = tempfile::tempdir().unwrap();
+    checked_dataset(folder.path());
+    let mut manifest = Manifest::read(folder.path()).unwrap();
+    manifest.splits[0].positives = vec![4, 3];
+    manifest.write(folder.path()).unwrap();
+    let found = message(folder.path());
+    assert!(found.contains("manifest.json: its checksum should be"), "{found}");
+    assert!(found.ends_with("prepare the dataset again"), "{found}");
+}
+
+#[test]
+fn a_dataset_from_before_there_were_checksums_is_read_and_known_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    write_dataset(folder.path());
+    assert!(!Dataset::open(folder.path()).unwrap().is_verified);
+}

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rmtl_envs::{MANIFEST_FILE, Split};
+use rmtl_files::CHECKSUMS_FILE;
 use tempfile::TempDir;
 
 use crate::IngestError;
@@ -115,6 +116,7 @@ fn check_replaceable(output: &Path) -> Result<(), IngestError> {
         entries.flatten().map(|entry| entry.file_name().to_string_lossy().into()).collect();
     let ours = |name: &str| {
         name == MANIFEST_FILE
+            || name == CHECKSUMS_FILE
             || name == VOCABULARY_DIR
             || name == REJECTS_FILE
             || Split::ALL.iter().any(|split| split.file_name() == name)

@@ -31,6 +31,7 @@ fn two_runs_give_the_same_bytes() {
     });
     let names: Vec<&str> = runs[0].keys().map(String::as_str).collect();
     let expected = [
+        "checksums.txt",
         "manifest.json",
         "test.arrow",
         "train.arrow",
