@@ -11,7 +11,7 @@ use crate::purpose::Purpose;
 use crate::query::layout::Layout;
 use crate::rows::memory;
 use crate::source::content_hash;
-use crate::write::staging::Staging;
+use crate::write::staging::{self, Staging};
 use crate::write::turn::Turn;
 use crate::{IngestError, Progress, cancelled, source, sql};
 
@@ -110,16 +110,20 @@ fn put(
     cancel: &Cancel,
     made: &dyn Fn(&Staging, &str) -> Result<(), IngestError>,
 ) -> Result<Prepared, IngestError> {
-    let _turn = Turn::wait(out, progress, cancel)?;
+    let place = staging::behind_links(out).map_err(|source| IngestError::output("resolve", out, source))?;
+    let turn = Turn::wait(&place, progress, cancel)?;
+    if turn.may_replace() {
+        staging::clear_leftovers(&place);
+    }
     let is_whole = |dataset: &Dataset| dataset.manifest.content_hash == content_hash;
-    if let Some(dataset) = Dataset::open(out).ok().filter(is_whole) {
+    if let Some(dataset) = Dataset::open(&place).ok().filter(is_whole) {
         return Ok(Prepared { directory: out.to_owned(), dataset, reused: true });
     }
-    let staging = Staging::beside(out)?;
+    let staging = Staging::beside(&place)?;
     made(&staging, &content_hash)?;
     cancelled::check(cancel)?;
     staging.publish()?;
-    Ok(Prepared { directory: out.to_owned(), dataset: Dataset::open(out)?, reused: false })
+    Ok(Prepared { directory: out.to_owned(), dataset: Dataset::open(&place)?, reused: false })
 }
 
 /// Checks `file` against the columns of its log, without running the query: a moment, unless files have to be unpacked.

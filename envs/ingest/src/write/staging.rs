@@ -1,11 +1,12 @@
 //! The folder a dataset grows in until it is whole.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rmtl_envs::{MANIFEST_FILE, Split};
-use rmtl_files::CHECKSUMS_FILE;
+use rmtl_files::{CHECKSUMS_FILE, sync_folder};
 use tempfile::TempDir;
 
 use crate::IngestError;
@@ -16,9 +17,12 @@ pub(crate) const VOCABULARY_DIR: &str = "vocabulary";
 
 const LOCK_FILE: &str = "lock";
 
+/// Within a staging folder, where the older dataset stands while the new one takes its place in two steps.
+const ASIDE: &str = "old";
+
 /// A temporary folder beside the output, on the same file system, so that the finished dataset can be renamed into
-/// place. Dropped before [`publish`](Self::publish), it takes everything with it; what a killed process left is removed by
-/// the next one.
+/// place. Dropped before [`publish`](Self::publish), it takes everything with it; what a killed process left is cleared
+/// away by [`clear_leftovers`].
 #[derive(Debug)]
 pub(crate) struct Staging {
     output: PathBuf,
@@ -36,9 +40,7 @@ impl Staging {
             return Err(IngestError::OutputTaken { path: output, found: "the root of a file system".into() });
         };
         check_replaceable(&output)?;
-        let prefix = format!(".{}.preparing-", name.to_string_lossy());
-        remove_leftovers(parent, &prefix);
-        let (folder, lock) = open(parent, &prefix).map_err(failed)?;
+        let (folder, lock) = open(parent, &prefix_of(name)).map_err(failed)?;
         Ok(Self { output, folder, _lock: lock })
     }
 
@@ -52,14 +54,23 @@ impl Staging {
         self.folder().join("scratch")
     }
 
-    /// Puts the dataset in the place of what was there, or leaves that as it was.
+    /// Puts the dataset in the place of what was there, or leaves that as it was. Only then has the disk all of it.
     pub(crate) fn publish(self) -> Result<(), IngestError> {
         check_replaceable(&self.output)?;
+        sync_folder(&self.dataset().join(VOCABULARY_DIR));
+        sync_folder(&self.dataset());
+        let aside = self.folder().join(ASIDE);
         let put = match self.output.exists() {
             false => fs::rename(self.dataset(), &self.output),
-            true => exchange(&self.dataset(), &self.output, &self.folder().join("old")),
+            true => exchange(&self.dataset(), &self.output, &aside),
         };
-        put.map_err(|source| IngestError::output("put the dataset into", &self.output, source))
+        let Self { output, folder, .. } = self;
+        if put.is_err() && !output.exists() && aside.exists() {
+            // It could not be put back: the next process tries again, and until then nothing may remove it.
+            drop(folder.keep());
+        }
+        output.parent().into_iter().for_each(sync_folder);
+        put.map_err(|source| IngestError::output("put the dataset into", &output, source))
     }
 
     fn folder(&self) -> &Path {
@@ -128,17 +139,53 @@ fn check_replaceable(output: &Path) -> Result<(), IngestError> {
     }
 }
 
-/// Removes folders of processes that died. Failing to is no reason not to prepare.
-fn remove_leftovers(parent: &Path, prefix: &str) {
+/// Clears away what processes that died have left beside `output`, whose turn nobody else has: an older dataset that was between
+/// two renamings gets its place again, the rest is removed. Failing to is no reason not to prepare.
+pub(crate) fn clear_leftovers(output: &Path) {
+    let (Some(parent), Some(name)) = (output.parent(), output.file_name()) else { return };
+    let prefix = prefix_of(name);
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let leftover = entry.file_name().to_string_lossy().starts_with(prefix)
-            && File::open(entry.path().join(LOCK_FILE))
-                .is_ok_and(|lock| !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
-        if leftover {
-            drop(fs::remove_dir_all(entry.path()));
+        if !entry.file_name().to_string_lossy().starts_with(&prefix) || is_in_use(&entry.path()) {
+            continue;
         }
+        let aside = entry.path().join(ASIDE);
+        if aside.exists() && !output.exists() {
+            if fs::rename(&aside, output).is_err() {
+                continue;
+            }
+            sync_folder(parent);
+        }
+        drop(fs::remove_dir_all(entry.path()));
     }
 }
+
+/// Whether a process works in the staging folder; one without a lock was left before it had any.
+fn is_in_use(folder: &Path) -> bool {
+    match File::open(folder.join(LOCK_FILE)) {
+        Ok(lock) => matches!(lock.try_lock(), Err(TryLockError::WouldBlock)),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+fn prefix_of(output: &OsStr) -> String {
+    format!(".{}.preparing-", output.to_string_lossy())
+}
+
+/// Where a dataset at `output` really goes: links are kept, and what they lead to is replaced.
+pub(crate) fn behind_links(output: &Path) -> io::Result<PathBuf> {
+    let mut place = std::path::absolute(output)?;
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&place) {
+            Ok(target) => place = place.parent().unwrap_or(Path::new("/")).join(target),
+            // No link, or nothing yet.
+            Err(_) => return Ok(place),
+        }
+    }
+    Err(io::Error::other("its links lead to each other"))
+}
+
+/// As many as Linux follows.
+const MOST_LINKS: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -158,5 +205,48 @@ mod tests {
         assert!(old.join("o").exists() && aside.join("n").exists());
         replace(&root.path().join("absent"), &old, &new).unwrap_err();
         assert!(old.join("o").exists(), "a failure leaves what was there");
+    }
+
+    #[test]
+    fn a_dataset_between_two_renamings_gets_its_place_again() {
+        let root = tempfile::tempdir().unwrap();
+        let output = root.path().join("prepared");
+        let left = root.path().join(".prepared.preparing-killed");
+        fs::create_dir_all(left.join(ASIDE)).unwrap();
+        fs::create_dir(left.join("dataset")).unwrap();
+        fs::write(left.join(ASIDE).join("o"), "").unwrap();
+        clear_leftovers(&output);
+        assert!(output.join("o").exists() && !left.exists());
+        // With a dataset in place the older one is a leftover.
+        fs::create_dir_all(left.join(ASIDE)).unwrap();
+        clear_leftovers(&output);
+        assert!(output.join("o").exists() && !left.exists());
+    }
+
+    #[test]
+    fn a_folder_that_is_in_use_is_left_alone_and_one_without_a_lock_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let (held, lock) = open(root.path(), ".prepared.preparing-").unwrap();
+        let early = root.path().join(".prepared.preparing-early");
+        fs::create_dir(&early).unwrap();
+        clear_leftovers(&root.path().join("prepared"));
+        assert!(held.path().exists() && !early.exists());
+        drop(lock);
+        clear_leftovers(&root.path().join("prepared"));
+        assert!(!held.path().exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_to_where_a_dataset_goes_whether_it_is_there_or_not() {
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().unwrap();
+        let [one, two, target] = ["one", "two", "target"].map(|name| root.path().join(name));
+        symlink("two", &one).unwrap();
+        symlink(&target, &two).unwrap();
+        assert_eq!(behind_links(&one).unwrap(), target);
+        assert_eq!(behind_links(&target).unwrap(), target);
+        symlink("turning", root.path().join("turning")).unwrap();
+        assert!(behind_links(&root.path().join("turning")).is_err());
     }
 }

@@ -63,6 +63,13 @@ impl Turn {
     }
 }
 
+impl Turn {
+    /// Whether what is there can be replaced.
+    pub(crate) fn may_replace(&self) -> bool {
+        self.lock.is_some()
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
         drop(self.lock.take());

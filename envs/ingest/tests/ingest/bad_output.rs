@@ -71,6 +71,61 @@ fn leftovers_of_a_killed_process_are_removed_and_those_of_a_living_one_are_not()
     assert!(living.exists());
 }
 
+#[test]
+fn leftovers_go_too_when_the_dataset_is_there_already() {
+    let case = Case::with_log(LOG);
+    case.prepare(FILE).unwrap();
+    let left = case.out().parent().unwrap().join(".prepared.preparing-dead");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("lock"), "").unwrap();
+    assert!(case.prepare(FILE).unwrap().reused);
+    assert!(!left.exists());
+}
+
+/// What a kill between two renamings leaves, on a file system that cannot exchange folders.
+#[test]
+fn a_dataset_that_was_moved_aside_is_there_again_at_the_next_start() {
+    let case = Case::with_log(LOG);
+    let first = case.prepare(FILE).unwrap();
+    let left = case.out().parent().unwrap().join(".prepared.preparing-killed");
+    fs::create_dir(&left).unwrap();
+    fs::rename(case.out(), left.join("old")).unwrap();
+    let again = case.prepare(FILE).unwrap();
+    assert!(again.reused && !left.exists());
+    assert_eq!(again.dataset.manifest, first.dataset.manifest);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_stays_a_link_and_what_it_leads_to_is_replaced() {
+    let case = Case::with_log(LOG);
+    let (link, target) = (case.root().join("link"), case.root().join("disk/data"));
+    fs::create_dir(case.root().join("disk")).unwrap();
+    std::os::unix::fs::symlink("disk/data", &link).unwrap();
+    for log in [LOG.to_owned(), LOG.replace("a,1,x", "a,1,y")] {
+        case.write("log.csv", log);
+        let made = prepare_into(&case, &link).unwrap();
+        assert!(!made.reused && made.directory == link);
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new("disk/data"));
+        assert_eq!(rmtl_envs::Manifest::read(&target).unwrap(), made.dataset.manifest);
+    }
+    assert_eq!(fs::read_dir(case.root().join("disk")).unwrap().count(), 1, "nothing beside it");
+}
+
+#[test]
+fn a_damaged_dataset_is_made_again() {
+    let case = Case::with_log(LOG);
+    let first = case.prepare(FILE).unwrap();
+    let path = case.out().join("manifest.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let wrong = text.replacen("\"cut_sessions\": ", "\"cut_sessions\": 1", 1);
+    assert_ne!(wrong, text);
+    fs::write(&path, wrong).unwrap();
+    let again = case.prepare(FILE).unwrap();
+    assert!(!again.reused);
+    assert_eq!(again.dataset.manifest, first.dataset.manifest);
+}
+
 /// A limit on the size of files stands in for a full disk: writing fails in the same places. The test starts itself
 /// again under that limit.
 #[cfg(unix)]
