@@ -1,5 +1,6 @@
 //! Logs in files, and queries over them: all there is of DataFusion.
 
+mod depth;
 mod engine;
 mod failed_cast;
 mod join_order;
@@ -56,9 +57,13 @@ pub(crate) fn validate(file: &DatasetFile, sources: &Sources) -> Result<(), Inge
         .block_on(async { opened(&engine, file, sources, scratch.path()).await.map(|_| ()) })
 }
 
+/// As much as a main thread has: expressions are walked through on these threads too.
+const STACK_BYTES: usize = 8 << 20;
+
 /// Threads for the work on a dataset in `folder`.
 fn runtime(folder: &Path) -> Result<Runtime, IngestError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build();
     runtime.map_err(|error| IngestError::output("start threads for", folder, error))
 }
 

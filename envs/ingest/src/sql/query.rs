@@ -12,6 +12,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::IngestError;
 use crate::dataset_file::DatasetFile;
+use crate::sql::depth;
 use crate::write::staging::Staging;
 use rmtl_files::nearest;
 
@@ -20,6 +21,7 @@ const MESSAGE_CHARS: usize = 400;
 
 /// Plans the query; it must be one that only reads.
 pub(crate) async fn plan(context: &SessionContext, file: &DatasetFile) -> Result<DataFrame, IngestError> {
+    depth::check(file)?;
     let read_only =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     let planned = context.sql_with_options(&file.query, read_only).await;

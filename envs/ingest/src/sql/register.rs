@@ -3,6 +3,7 @@
 mod broken;
 mod format;
 mod line_format;
+mod line_length;
 mod lines;
 mod null_words;
 mod open_table;

@@ -244,3 +244,32 @@ fn a_late_value_of_another_type_says_how_to_declare_it() {
     assert_says(&case.error(&FILE.replace("\"log.csv\"", declared)), &["line 100007", "`seven`"]);
     assert_eq!(case.dataset(FILE).train.n_rows(), 60_006, "what becomes an id is read as text");
 }
+
+#[test]
+fn a_parquet_file_that_is_empty_or_whose_end_is_damaged_is_named() {
+    let file = FILE.replace("log.csv", "log.parquet");
+    let message = Case::new().with("log.parquet", "").error(&file);
+    assert_says(&message, &["logs/log.parquet", "is empty: expected a Parquet file"]);
+    let case = Case::new().with("other", "");
+    write_parquet(&case, "log.parquet", vec![("user", Arc::new(StringArray::from(vec!["a"])))]);
+    let whole = std::fs::read(case.root().join("log.parquet")).unwrap();
+    let length = whole.len() - 8;
+    for claimed in [u32::MAX, whole.len() as u32, whole.len() as u32 - 11] {
+        let mut damaged = whole.clone();
+        damaged[length..length + 4].copy_from_slice(&claimed.to_le_bytes());
+        case.write("log.parquet", damaged);
+        assert_says(
+            &case.error(&file),
+            &["logs/log.parquet", "is damaged: its footer claims", "copy it again"],
+        );
+    }
+    case.write("log.parquet", &whole[..length]);
+    assert_says(&case.error(&file), &["logs/log.parquet", "its end is missing"]);
+}
+
+#[test]
+fn a_line_that_no_log_has_is_refused_by_file_and_line() {
+    let long = format!("{LOG}{}", "x".repeat(65 << 20));
+    let message = Case::with_log(&long).error(FILE);
+    assert_says(&message, &["table `log`", "log.csv: line 12: expected a line of at most 32 MiB"]);
+}

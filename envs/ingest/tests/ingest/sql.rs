@@ -63,3 +63,21 @@ fn lists_subqueries_and_unions_by_name_are_there() {
     let case = Case::with_log(LOG).with("more.csv", "time,user,item,click,buy\n11,d,x,0,0\n");
     assert_eq!(case.dataset(&by_name).manifest.splits.iter().map(|split| split.rows).sum::<u64>(), 11);
 }
+
+/// What walks through an expression calls itself once a level; five thousand ended the process.
+#[test]
+fn a_query_of_great_depth_is_refused_and_one_that_people_write_is_not() {
+    let chain = |length: usize, link: &str| vec!["price >= 0"; length].join(link);
+    for (query, words) in [
+        (format!("SELECT * FROM log WHERE {}", chain(5_000, " OR ")), "at most 200 operators"),
+        (format!("SELECT * FROM log WHERE f({})", chain(5_000, " + ")), "at most 200 operators"),
+        (vec!["SELECT * FROM log"; 5_000].join(" UNION ALL "), "at most 200 tables"),
+        (format!("SELECT * FROM log{}", ", log".repeat(5_000)), "at most 200 tables"),
+    ] {
+        let message = Case::with_log(LOG).error(&FILE.replace("SELECT * FROM log", &query));
+        assert_says(&message, &["`query`", words]);
+        assert!(message.len() < 1_000, "{message}");
+    }
+    let file = FILE.replace("SELECT * FROM log", &format!("SELECT * FROM log WHERE {}", chain(20, " OR ")));
+    assert_eq!(Case::with_log(LOG).dataset(&file).train.n_rows(), 6);
+}

@@ -16,7 +16,7 @@ use rmtl_envs::{SyntheticConfig, Warning};
 use super::broken::{self, Expected};
 use super::format::{self, Format};
 use super::line_format::LineFormat;
-use super::{lines, listing_options, null_words, parquet, text, unpack, url};
+use super::{line_length, lines, listing_options, null_words, parquet, text, unpack, url};
 use crate::IngestError;
 use crate::dataset_file::{DatasetFile, FileTable};
 use crate::rows::memory;
@@ -57,6 +57,7 @@ impl OpenTable {
             }
             Format::Text { delimiter, gzip } => {
                 let files = if gzip { unpack::unpacked(name, sources, scratch)? } else { sources.to_vec() };
+                line_length::check(name, &files)?;
                 let lines = LineFormat::of(options, delimiter);
                 let null_words = options.dialect.null.clone();
                 Content::Text { lines, files, null_words, tabs: delimiter == '\t' }

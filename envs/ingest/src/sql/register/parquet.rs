@@ -3,6 +3,8 @@
 //! Files that were written day by day differ in what says nothing of their values: the order of columns, whether a column may be
 //! null, the width of its numbers. They are read by name, under the widest type.
 
+mod footer;
+
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -27,6 +29,11 @@ pub(super) async fn columns(
     let mut columns: Option<Vec<Field>> = None;
     for file in sources {
         let options = listing_options(format());
+        if let Some(message) =
+            footer::fault(&file.path).map_err(|error| unreadable(table, &file.path, &error))?
+        {
+            return Err(IngestError::Source { table: table.to_owned(), path: file.path.clone(), message });
+        }
         let failed = |error| unreadable(table, &file.path, &error);
         let url = url(file).map_err(|error| failed(error.strip_backtrace()))?;
         let schema = options.infer_schema(&context.state(), &url).await;
