@@ -23,6 +23,6 @@ pub(super) fn side_by_side(run: &mut Run<'_>, schedule: &Joint) -> Result<Traine
     run.folder.save(Model::Actor, &actor.actor.weights())?;
     let config = schedule.training.fit(&schedule.pretrain);
     let equal_budget =
-        schedule.training.equal_budget.then(|| equal_budget(run, start, config)).transpose()?;
+        schedule.training.equal_budget.then(|| equal_budget(run, start, config)).transpose()?.flatten();
     Ok(Trained { actor, baseline, equal_budget, critics: Some(summary) })
 }

@@ -73,8 +73,8 @@ fn pretrain(run: &mut Run<'_>, weighting: &WeightingConfig) -> Result<Kept> {
 }
 
 /// The actor's part of the training beside critics, with all weights 1 and no critics: the same start, batches and dropout
-/// masks.
-fn equal_budget(run: &mut Run<'_>, start: Actor, config: FitConfig) -> Result<Kept> {
+/// masks. None where there is no room to keep it: it is a comparison, for which the run that it is compared with is not given up.
+fn equal_budget(run: &mut Run<'_>, start: Actor, config: FitConfig) -> Result<Option<Kept>> {
     let fit_of_budget = Fit {
         phase: Phase::EqualBudget,
         streams: streams::WEIGHTED,
@@ -85,8 +85,11 @@ fn equal_budget(run: &mut Run<'_>, start: Actor, config: FitConfig) -> Result<Ke
         pretrained: None,
     };
     let actor = fit(run, start, fit_of_budget)?.best;
-    run.folder.save(Model::EqualBudget, &actor.actor.weights())?;
-    Ok(actor)
+    if let Err(error) = run.folder.save(Model::EqualBudget, &actor.actor.weights()) {
+        run.warn(format!("the report is without the training of equal budget: {error}"));
+        return Ok(None);
+    }
+    Ok(Some(actor))
 }
 
 fn equal_weights() -> WeightingConfig {

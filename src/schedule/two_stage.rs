@@ -32,6 +32,6 @@ pub(super) fn two_stage(run: &mut Run<'_>, schedule: &TwoStage) -> Result<Traine
     summary.weights = weights;
     run.folder.save(Model::Actor, &actor.actor.weights())?;
     let equal_budget =
-        schedule.weighted.equal_budget.then(|| equal_budget(run, start, config)).transpose()?;
+        schedule.weighted.equal_budget.then(|| equal_budget(run, start, config)).transpose()?.flatten();
     Ok(Trained { actor, baseline: Some(pretrained), equal_budget, critics: Some(summary) })
 }
