@@ -287,3 +287,22 @@ fn check_holds_a_run_file_against_memory_before_the_log_is_prepared() {
     assert!(output.status.code() == Some(1) && found.contains("[backbone.esmm]"), "{found}");
     assert!(!bench.path("prepared").exists());
 }
+
+/// A header of a megabyte with the sequence that clears a terminal.
+#[test]
+fn what_stands_in_a_log_neither_fills_nor_steers_the_terminal() {
+    let dataset = "name = \"wide\"\nquery = \"SELECT * FROM log\"\nsession = \"user\"\ntime = \"time\"\n\
+                   categorical = [\"user\"]\ntasks = [{ name = \"click\", label = \"click\" }]\n\
+                   tables = { log = \"log.csv\" }\n";
+    let bench = Workbench::with(dataset, RUN);
+    let log = format!("user,time,click,\u{1b}[2J{}\na,1,1,x\nb,2,0,y\n", "wide".repeat(1 << 18));
+    fs::write(bench.path("log.csv"), log).unwrap();
+    let output = crate::workbench::rmtl().arg("prepare").arg(bench.path("dataset.toml")).output().unwrap();
+    let found = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && found.contains("columns no list names"), "{}", found.len());
+    assert!(
+        found.contains("\\u{1b}[2Jwide") && !found.contains('\u{1b}') && found.len() < 10_000,
+        "{}",
+        found.len()
+    );
+}

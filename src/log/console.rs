@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::printable::printable;
 use crate::observer::{Observer, PhaseObserver};
 use indicatif::{FormattedDuration, HumanCount, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
@@ -53,11 +54,12 @@ impl Console {
 
     /// Tells something worth a line, above the bars.
     pub fn say(&self, message: &str) {
+        let message = printable(message);
         match &self.output {
             Output::Bars(bars) => {
                 let _ = bars.println(message);
             }
-            Output::Lines { stream, .. } => write_line(stream, message),
+            Output::Lines { stream, .. } => write_line(stream, &message),
             Output::Quiet { .. } => {}
         }
     }
@@ -85,7 +87,7 @@ impl Observer for Console {
     fn warn(&self, message: &str) {
         let line = format!("warning: {message}");
         match &self.output {
-            Output::Quiet { stream } => write_line(stream, &line),
+            Output::Quiet { stream } => write_line(stream, &printable(&line)),
             _ => self.say(&line),
         }
     }
@@ -127,7 +129,7 @@ impl PhaseObserver for Bar {
     }
 
     fn message(&mut self, message: String) {
-        self.bar.set_message(message);
+        self.bar.set_message(printable(&message).into_owned());
     }
 
     /// Leaves a line: time, rows, speed and the last message.
@@ -236,6 +238,18 @@ mod tests {
         assert!(lines[2].starts_with("weighted      50%  "), "{text}");
         assert!(lines[3].starts_with("weighted     done in 00:00:00  1,000 rows  "), "{text}");
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    }
+
+    #[test]
+    fn what_a_log_holds_does_not_steer_the_terminal() {
+        let written = Written::default();
+        let console = Console::lines(written.clone(), Duration::ZERO);
+        console.warn("value \u{1b}]0;title\u{7}");
+        let mut progress = console.begin("vocabulary", 2);
+        progress.message("field \u{1b}[2J".into());
+        progress.advance(1);
+        assert!(written.text().starts_with("warning: value \\u{1b}]0;title\\u{7}\n"), "{:?}", written.text());
+        assert!(written.text().chars().all(|c| c == '\n' || !c.is_control()), "{:?}", written.text());
     }
 
     #[test]

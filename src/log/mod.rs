@@ -12,6 +12,7 @@ mod histogram;
 mod jsonl;
 mod logger;
 mod memory;
+pub(crate) mod printable;
 mod sink;
 pub mod tags;
 mod tensorboard;
