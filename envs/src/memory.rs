@@ -1,7 +1,10 @@
 //! Memory that is about to be asked for, against what there is: more than there is ends a process without a word, so it
 //! is refused before, with what asks for how much.
 
+mod limit;
+
 use std::fmt;
+use std::path::Path;
 
 /// A part of what is about to be asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,23 +86,10 @@ pub fn format_bytes(bytes: u64) -> String {
     format!("{scaled:.1} {}", UNITS[unit])
 }
 
-/// Memory this process may use, where the system tells (Linux): the machine's, or its container's share of it.
+/// Memory this process may use, where the system tells (Linux): the machine's, the share of it that its control groups have, or
+/// less where its address space is limited (`ulimit -v`).
 pub fn available_memory() -> Option<u64> {
-    let machine = machine()?;
-    Some(container().map_or(machine, |container| container.min(machine)))
-}
-
-fn machine() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? << 10)
-}
-
-/// The limit of the control group, of its second version and its first; `max` and the like are none.
-fn container() -> Option<u64> {
-    ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
-        .iter()
-        .find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse().ok())
+    limit::least(Path::new("/"))
 }
 
 #[cfg(test)]
