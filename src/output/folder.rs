@@ -95,7 +95,10 @@ impl RunFolder {
                 Error::file("start a run in", path, reason)
             }
             Taken::NotEmpty => {
-                let reason = "it exists and is not empty; choose another folder with --out, or remove it";
+                let reason = format!(
+                    "it exists and is not empty: {}; choose another folder with --out, or remove it",
+                    what_is_in(path)
+                );
                 Error::file("start a run in", path, reason)
             }
             Taken::Io(error) => Error::file("create", path, error),
@@ -197,5 +200,50 @@ impl RunFolder {
     /// Reads parameters.
     pub fn load(&self, model: Model) -> Result<Saved> {
         checkpoint::read(&self.model_path(model))
+    }
+}
+
+/// What stands in a folder that is not empty, and what can be done with it.
+fn what_is_in(path: &Path) -> String {
+    let (shown, run_file) = (path.display(), path.join(RUN_FILE));
+    if !run_file.is_file() {
+        return "what is in it is no run".into();
+    }
+    if path.join(REPORT_FILE).is_file() {
+        return format!("a finished run is in it (`rmtl evaluate {shown}` repeats its results)");
+    }
+    let again = format!("`rmtl train {}` trains it again in a new folder", run_file.display());
+    match path.join("model").is_dir() {
+        true => format!(
+            "a run that did not finish is in it (`rmtl evaluate {shown}` shows what it had learnt, {again})"
+        ),
+        false => format!("a run that did not finish and kept no model is in it ({again})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_taken_says_what_is_in_it_and_what_to_do() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("run");
+        fs::create_dir(&path).unwrap();
+        let said = || RunFolder::create(&path).unwrap_err().to_string();
+        let steps: [(&str, &[&str]); 4] = [
+            ("notes", &["is no run", "--out"]),
+            (RUN_FILE, &["did not finish and kept no model", "rmtl train", "run.toml`", "--out"]),
+            ("model/actor.safetensors", &["did not finish", "rmtl evaluate", "run.toml`", "--out"]),
+            (REPORT_FILE, &["a finished run", "rmtl evaluate", "--out"]),
+        ];
+        for (file, words) in steps {
+            fs::create_dir_all(path.join(file).parent().unwrap()).unwrap();
+            fs::write(path.join(file), "").unwrap();
+            let said = said();
+            for word in words {
+                assert!(said.contains(word), "{word}: {said}");
+            }
+        }
     }
 }
