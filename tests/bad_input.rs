@@ -182,6 +182,27 @@ fn a_changed_bit_of_a_table_or_a_model_is_refused_by_name() {
     }
 }
 
+/// As earlier versions prepared them.
+#[test]
+fn a_dataset_without_checksums_is_read_and_that_is_said() {
+    let bench = Workbench::new();
+    bench.train("run", &["weighting.equal={}", "schedule.two_stage.pretrain.max_epochs=1"]);
+    let evaluate = || crate::workbench::rmtl().arg("evaluate").arg(bench.path("run")).output().unwrap();
+    let before = evaluate();
+    assert!(!String::from_utf8(before.stderr).unwrap().contains("checksum"));
+    fs::remove_file(bench.path("prepared/checksums.txt")).unwrap();
+    let output = evaluate();
+    let found = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && found.contains("has no checksums"), "{found}");
+    assert_eq!(output.stdout, before.stdout);
+    let report = bench.train("again", &["weighting.equal={}", "schedule.two_stage.pretrain.max_epochs=1"]);
+    assert!(
+        report.warnings.iter().any(|warning| warning.contains("has no checksums")),
+        "{:?}",
+        report.warnings
+    );
+}
+
 #[test]
 fn a_run_is_never_evaluated_on_other_data() {
     let bench = Workbench::new();
