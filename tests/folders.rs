@@ -183,6 +183,14 @@ fn a_dataset_prepared_elsewhere_is_enough_where_the_raw_log_is_not_here() {
             fs::read(bench.path("there").join(file)).unwrap()
         );
     }
+    let (table, whole) =
+        (bench.path("brought/train.arrow"), fs::read(bench.path("brought/train.arrow")).unwrap());
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    fs::write(&table, damaged).unwrap();
+    let message = refused(&bench, &with("damaged"));
+    assert!(message.contains("train.arrow: its checksum should be"), "{message}");
+    fs::write(&table, whole).unwrap();
     let dataset = bench.read("dataset.toml");
     fs::write(bench.path("dataset.toml"), dataset.replace("\"user\", \"item\"", "\"item\", \"user\""))
         .unwrap();

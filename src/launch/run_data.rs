@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
-use rmtl_envs::Dataset;
+use rmtl_envs::{Dataset, EnvError};
 use rmtl_ingest::{DatasetFile, IngestError};
 
 use crate::config::DataConfig;
@@ -71,7 +71,7 @@ pub(crate) fn of(
         None => match prepared(&file, Some(&root), &place, console, interrupt) {
             Ok(made) => (made.directory, made.dataset),
             Err(LaunchError::Ingest(error)) if data.prepared.is_some() && is_absent(&file, &error) => {
-                let dataset = brought(&file, &place).ok_or(error)?;
+                let dataset = brought(&file, &place)?.ok_or(error)?;
                 warnings.push(format!("the raw log is not here: {} is taken as it is", place.display()));
                 console.warn(&warnings[0]);
                 (place, dataset)
@@ -97,7 +97,7 @@ pub(crate) fn of(
 /// What to do where nobody has said that data may be made.
 const NOT_ASKED: &str = "nothing is prepared unless you ask: --prepare does, where the run folder says";
 
-fn refused(place: &Path, error: &rmtl_envs::EnvError) -> LaunchError {
+fn refused(place: &Path, error: &EnvError) -> LaunchError {
     let source = error.source().map(|source| format!(" ({source})")).unwrap_or_default();
     Error::file("find the data of the run in", place, format!("{error}{source}; {NOT_ASKED}")).into()
 }
@@ -114,9 +114,14 @@ pub(crate) fn unverified(directory: &Path, dataset: &Dataset) -> Option<String> 
 }
 
 /// A dataset that was prepared elsewhere, if it was from the same dataset file.
-fn brought(file: &DatasetFile, place: &Path) -> Option<Dataset> {
-    let dataset = Dataset::open(place).ok()?;
-    (dataset.manifest.dataset_file_hash == rmtl_ingest::dataset_file_hash(file)).then_some(dataset)
+fn brought(file: &DatasetFile, place: &Path) -> Result<Option<Dataset>> {
+    match Dataset::open(place) {
+        // Worth more than that the raw log is missing too.
+        Err(error @ EnvError::Damaged { .. }) => Err(error.into()),
+        opened => Ok(opened
+            .ok()
+            .filter(|dataset| dataset.manifest.dataset_file_hash == rmtl_ingest::dataset_file_hash(file))),
+    }
 }
 
 /// Whether the log is somewhere else: in other files, or in the memory of the program that prepared it.
