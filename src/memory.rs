@@ -64,6 +64,13 @@ pub fn page_faults() -> Option<u64> {
     text.rsplit_once(')')?.1.split_whitespace().nth(7)?.parse().ok()
 }
 
+/// The most memory that this process has had at once so far, in bytes, where the system tells (Linux).
+pub fn peak() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +94,16 @@ mod tests {
         let faults = page_faults().unwrap() - before;
         // Pages of 4 KiB, or as few as 32 of 2 MiB.
         assert!(faults >= 32, "{faults} pages for {} bytes", block.len());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_peak_is_no_less_than_what_was_held_and_never_falls() {
+        let block = std::hint::black_box(vec![1_u8; 64 << 20]);
+        let peak = super::peak().unwrap();
+        assert!(peak >= block.len() as u64, "{peak}");
+        drop(block);
+        release_pages();
+        assert!(super::peak().unwrap() >= peak);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use rmtl_agents::critic::RewardScale;
+use indexmap::IndexMap;
 use rmtl_agents::input::BatchReader;
 use rmtl_agents::parameter::NamedTensors;
 use rmtl_agents::stream::Streams;
@@ -16,6 +17,7 @@ use crate::interrupt::Interrupt;
 use crate::log::Logger;
 use crate::log::tags::{self, Phase};
 use crate::memory;
+use crate::monitor::WeightsByTask;
 use crate::observer::Observer;
 use crate::output::folder::RunFolder;
 use crate::output::report::PhaseTiming;
@@ -41,6 +43,8 @@ pub struct Run<'a> {
     pub interrupt: Interrupt,
     /// Time per finished phase.
     pub timings: Vec<(Phase, PhaseTiming)>,
+    /// Loss weights of the finished trainings, by phase.
+    pub weights: IndexMap<String, WeightsByTask>,
     /// What a reader of the report must know.
     pub warnings: Vec<String>,
     /// The best parameters of a training that could not go on.
@@ -135,7 +139,8 @@ impl<'a> Run<'a> {
         self.logger.scalar(&tags::seconds(phase), steps, seconds);
         self.logger.flush();
         memory::release_pages();
-        self.timings.push((phase, PhaseTiming { seconds, steps, rows_per_second }));
+        self.timings
+            .push((phase, PhaseTiming { seconds, steps, rows_per_second, peak_memory: memory::peak() }));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use indexmap::IndexMap;
 use rmtl_agents::stream::Streams;
 use rmtl_envs::{Dataset, Split};
 
@@ -85,6 +86,7 @@ impl<'a> Trainer<'a> {
             observer,
             interrupt,
             timings: Vec::new(),
+            weights: IndexMap::new(),
             warnings,
             last_good: None,
         })

@@ -161,6 +161,7 @@ mod tests {
             pcoc: None,
             ne: None,
             ece: None,
+            calibration: Vec::new(),
             number: None,
             positives: 1,
             rows: 2,

@@ -1,5 +1,7 @@
 //! Do predicted probabilities mean what they say?
 
+use serde::{Deserialize, Serialize};
+
 use super::ranking::Ranking;
 use super::sum::{count_positives, sum};
 
@@ -7,7 +9,7 @@ use super::sum::{count_positives, sum};
 pub const N_CALIBRATION_BINS: u64 = 10;
 
 /// Rows of neighbouring predictions.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationBin {
     /// Rows in the bin, at least 1.
     pub rows: u64,
@@ -64,7 +66,7 @@ pub(super) fn calibration_error_of(ranking: &Ranking) -> Option<f64> {
     error.is_finite().then_some(error)
 }
 
-fn bins_of(ranking: &Ranking) -> Vec<CalibrationBin> {
+pub(super) fn bins_of(ranking: &Ranking) -> Vec<CalibrationBin> {
     let n_rows = ranking.n_rows();
     let mut bins = Vec::new();
     let mut bin = CalibrationBin::default();

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use rmtl_envs::NumberScale;
 use serde::{Deserialize, Serialize};
 
-use super::calibration::{calibration_error_of, pcoc};
+use super::calibration::{CalibrationBin, bins_of, calibration_error_of, pcoc};
 use super::conditional_auc;
 use super::logloss::{base_entropy, logloss};
 use super::number::{NumberMetrics, number_metrics};
@@ -35,6 +35,9 @@ pub struct TaskMetrics {
     pub ne: Option<f64>,
     /// Expected calibration error over ten bins of equal size.
     pub ece: Option<f64>,
+    /// Those bins, for a reliability diagram; none of a number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibration: Vec<CalibrationBin>,
     /// Where the label is a number, what is told in place of all of the above but `pcoc`, which is predicted over observed sums.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<NumberMetrics>,
@@ -193,6 +196,7 @@ impl Column {
             pcoc: pcoc(labels, predictions),
             ne: logloss.zip(base_entropy(positives, rows)).map(|(logloss, entropy)| logloss / entropy),
             ece: ranking.as_ref().and_then(calibration_error_of),
+            calibration: ranking.as_ref().map(bins_of).unwrap_or_default(),
             number: None,
             positives,
             rows,
@@ -213,6 +217,7 @@ impl Column {
             pcoc: (observed > 0.0).then(|| sum(&self.predictions) / observed),
             ne: None,
             ece: None,
+            calibration: Vec::new(),
             number: Some(number_metrics(targets, &self.predictions, scale)),
             positives: count_positives(&self.labels),
             rows: self.labels.len() as u64,
@@ -252,6 +257,7 @@ mod tests {
         assert_eq!(tasks[0].pcoc, metric::pcoc(&labels, &predictions));
         assert_eq!(tasks[0].ne, metric::normalized_entropy(&labels, &predictions));
         assert_eq!(tasks[0].ece, metric::calibration_error(&labels, &predictions));
+        assert_eq!(tasks[0].calibration, metric::calibration_bins(&labels, &predictions));
         assert_eq!((tasks[0].positives, tasks[0].rows, tasks[0].conditional_auc), (3, 5, None));
         // Bought row 0 has .4, the rest .1, .3, .2, .05. On clicked rows: ratio .5 against .75 and .5.
         assert_eq!((tasks[1].auc, tasks[1].positives), (Some(1.0), 1));

@@ -94,6 +94,7 @@ mod tests {
             pcoc: Some(1.1),
             ne: Some(0.95),
             ece: Some(0.01),
+            calibration: Vec::new(),
             number: None,
             positives: 1_000,
             rows: 10_000,

@@ -9,7 +9,9 @@ pub(crate) mod negative;
 pub(crate) mod segments;
 pub(crate) mod training_log;
 pub(crate) mod validation;
+pub(crate) mod weight_summary;
 
 pub use diagnosis::TaskCriticSummary;
 pub use segments::WeightsBySegment;
 pub use validation::{Fitted, Kept};
+pub use weight_summary::{WeightSummary, WeightsByTask};

@@ -8,6 +8,7 @@ use rmtl_envs::Row;
 use super::floor::FloorShares;
 use super::negative::NegativeWeights;
 use super::segments::{Segments, WeightsBySegment};
+use super::weight_summary::WeightTotals;
 use crate::log::tags::{self, Part, Phase};
 use crate::metric::correlation;
 use crate::observer::PhaseObserver;
@@ -16,10 +17,12 @@ use crate::run::{PhaseClock, Run};
 /// Takes in every step of a phase.
 pub(crate) struct TrainingLog {
     phase: Phase,
+    tasks: Vec<String>,
     progress: Box<dyn PhaseObserver>,
     clock: PhaseClock,
     negative: NegativeWeights,
     floors: FloorShares,
+    weights: WeightTotals,
     /// Where there are critics.
     segments: Option<Segments>,
 }
@@ -29,10 +32,12 @@ impl TrainingLog {
     pub(crate) fn begin(run: &Run<'_>, phase: Phase, total_rows: u64, has_critics: bool) -> Self {
         Self {
             phase,
+            tasks: run.schema().tasks.iter().map(|task| task.name.clone()).collect(),
             progress: run.observer.begin(phase.name(), total_rows),
             clock: PhaseClock::start(),
             negative: NegativeWeights::new(run.schema().n_tasks()),
             floors: FloorShares::default(),
+            weights: WeightTotals::new(run.schema().n_tasks()),
             segments: has_critics.then(|| Segments::new(&run.dataset.train, run.key_slot())),
         }
     }
@@ -47,6 +52,7 @@ impl TrainingLog {
         actor: &Actor,
     ) {
         self.negative.record(&done.weights);
+        self.weights.record(&done.weights);
         self.clock.advance(rows.len());
         self.progress.advance(rows.len() as u64);
         if run.is_logged(step) {
@@ -74,8 +80,9 @@ impl TrainingLog {
         self.negative.report(run, self.phase);
         self.floors.report(run, self.phase);
         run.finish_phase(self.phase, self.clock, steps);
-        let tasks = run.schema().tasks.iter().map(|task| task.name.clone());
-        self.segments.map(|segments| segments.means(tasks))
+        let tasks = || self.tasks.iter().cloned();
+        run.weights.insert(self.phase.name().into(), self.weights.by_task(tasks()));
+        self.segments.map(|segments| segments.means(tasks()))
     }
 }
 

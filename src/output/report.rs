@@ -9,7 +9,7 @@ use rmtl_envs::{Manifest, Split};
 use serde::{Deserialize, Serialize};
 
 use crate::metric::TaskMetrics;
-use crate::monitor::WeightsBySegment;
+use crate::monitor::{WeightsBySegment, WeightsByTask};
 use crate::output::outcome::Outcome;
 use crate::output::selection::Selection;
 use crate::phase::{CriticSummary, Scores};
@@ -40,6 +40,9 @@ pub struct Report {
     /// How the training of the critics ended, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub critics: Option<CriticSummary>,
+    /// The loss weights of every training of an actor, by phase and task.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub weights: IndexMap<String, WeightsByTask>,
     /// Time per phase. The only values here that two runs of one seed do not share.
     pub phases: IndexMap<String, PhaseTiming>,
     /// Sizes.
@@ -101,6 +104,9 @@ pub struct PhaseTiming {
     pub steps: u64,
     /// Rows per second, validations included.
     pub rows_per_second: f64,
+    /// The most memory the process has had at once by the end of the phase, in bytes, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
 }
 
 /// Numbers of parameters.
@@ -177,6 +183,14 @@ impl Report {
         line(shown(&self.validation));
         line(String::new());
         self.selection.lines().for_each(&mut line);
+        if !self.weights.is_empty() {
+            line("\n## Loss weights\n".into());
+            line(
+                "Over all rows trained on; `first` and `last` are means of the first and the last batch.\n"
+                    .into(),
+            );
+            line(weight_table(&self.weights).load_style(presets::ASCII_MARKDOWN).to_string());
+        }
         line("\n## Data\n".into());
         for (split, rows) in &self.data.rows {
             let positives = &self.data.positives[split];
@@ -242,7 +256,7 @@ impl Report {
 }
 
 /// Q against the returns of the actor's predictions, sessions that end apart from those that go on.
-fn critic_table(critics: &CriticSummary) -> Table {
+pub(crate) fn critic_table(critics: &CriticSummary) -> Table {
     let mut table = Table::new();
     table.set_header([
         "task",
@@ -274,8 +288,24 @@ fn critic_table(critics: &CriticSummary) -> Table {
     table
 }
 
+/// The loss weights, a row for every task of a phase.
+pub(crate) fn weight_table(weights: &IndexMap<String, WeightsByTask>) -> Table {
+    let mut table = Table::new();
+    table.set_header(["phase", "task", "mean", "smallest", "largest", "first", "last"]);
+    for (phase, tasks) in weights {
+        for (task, of) in tasks {
+            let values = [of.mean, of.min, of.max, of.first, of.last].map(|value| format!("{value:.4}"));
+            table.add_row([phase.replace('_', " "), task.clone()].into_iter().chain(values));
+        }
+    }
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
 /// Tasks down, segments across.
-fn segment_table(weights: &WeightsBySegment) -> Table {
+pub(crate) fn segment_table(weights: &WeightsBySegment) -> Table {
     let mut table = Table::new();
     let segments = weights.values().next().into_iter().flat_map(|of_task| of_task.keys().cloned());
     table.set_header(["task".to_owned()].into_iter().chain(segments.map(|name| name.replace('_', " "))));
@@ -287,7 +317,7 @@ fn segment_table(weights: &WeightsBySegment) -> Table {
 
 impl Comparison {
     /// The actors compared, with a name each.
-    fn blocks<'a>(&'a self, weighting: &'a str) -> Vec<(&'a str, &'a TaskBlock)> {
+    pub(crate) fn blocks<'a>(&'a self, weighting: &'a str) -> Vec<(&'a str, &'a TaskBlock)> {
         // What differs from the equal budget is either the critics' weights or the policy gradient.
         let last = match (self.equal_budget.is_some() || self.baseline.is_some(), weighting) {
             (true, "critic") => "RL-weighted",
@@ -305,7 +335,7 @@ impl Comparison {
     }
 
     /// The comparison for people: the tasks with labels of 0 and 1, and those whose label is a number.
-    fn tables(&self, weighting: &str) -> Vec<Table> {
+    pub(crate) fn tables(&self, weighting: &str) -> Vec<Table> {
         let binary = ["AUC", "logloss", "s-logloss", "GAUC", "PCOC", "NE"];
         let number = ["XAUC", "RMSE", "MAE", "NMSE", "PCOC"];
         let binary = self.table(weighting, &binary, |of| {

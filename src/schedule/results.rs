@@ -6,6 +6,7 @@ use rmtl_envs::Split;
 
 use super::Trained;
 use crate::error::Result;
+use crate::memory;
 use crate::monitor::{Kept, metric_warnings};
 use crate::output::folder::Model;
 use crate::output::outcome;
@@ -38,7 +39,7 @@ pub(super) fn report(run: &mut Run<'_>, trained: Trained) -> Result<Report> {
     let predictions = test.predict(&actor.actor);
     let seconds = start.elapsed().as_secs_f64();
     let rows_per_second = manifest.summary(Split::Test).rows as f64 / seconds.max(1e-9);
-    let inference = PhaseTiming { seconds, steps: 1, rows_per_second };
+    let inference = PhaseTiming { seconds, steps: 1, rows_per_second, peak_memory: memory::peak() };
     let others = [(Model::Baseline, baseline), (Model::EqualBudget, equal_budget)].map(|(model, kept)| {
         let predictions = kept.as_ref().map(|kept| test.predict(&kept.actor));
         (model, predictions)
@@ -92,6 +93,7 @@ pub(super) fn report(run: &mut Run<'_>, trained: Trained) -> Result<Report> {
         difference,
         selection: Selection::of(&run.criterion(), candidates()),
         critics: critics.clone(),
+        weights: run.weights.clone(),
         phases: timings.chain([(INFERENCE.to_owned(), inference)]).collect(),
         parameters: Parameters {
             dense: actor.actor.n_dense_parameters(),

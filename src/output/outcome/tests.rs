@@ -16,6 +16,7 @@ fn block(metrics: &[(Option<f64>, Option<f64>)]) -> TaskBlock {
             pcoc: None,
             ne: None,
             ece: None,
+            calibration: Vec::new(),
             number: None,
             positives: 1,
             rows: 2,
