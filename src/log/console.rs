@@ -97,8 +97,15 @@ impl Observer for Console {
     }
 }
 
-const BAR: &str = "{prefix:<12} {bar:16} {percent:>3}%  {speed}  ETA {eta}  {wide_msg}";
-const SPINNER: &str = "{prefix:<12} {spinner} {human_pos} rows  {speed}  {elapsed}  {wide_msg}";
+/// Columns of a terminal that nobody has made larger.
+const COLUMNS: usize = 80;
+
+/// Before what goes on in a second line.
+const INDENT: &str = "             ";
+
+// A phase may end early, so what is left is a bound. The message has a line of its own, cut where the terminal ends.
+const BAR: &str = "{prefix:<12} {bar:16} {percent:>3}%  {speed}  at most {eta} left\n             {wide_msg}";
+const SPINNER: &str = "{prefix:<12} {spinner} {human_pos} rows  {speed}  {elapsed}\n             {wide_msg}";
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
@@ -145,7 +152,7 @@ impl Bar {
         self.bar.finish_and_clear();
         let (time, speed) = (FormattedDuration(elapsed), Speed(rows as f64 / elapsed.as_secs_f64()));
         let line = format!("{prefix:<12} {how} {time}  {} rows  {speed}  {message}", HumanCount(rows));
-        self.console.say(line.trim_end());
+        self.console.say(&wrapped(line.trim_end()));
     }
 
     fn line(&self) -> String {
@@ -153,14 +160,33 @@ impl Bar {
         let speed = Speed(self.bar.per_sec());
         let line = match self.bar.length() {
             Some(total) if total > 0 => format!(
-                "{prefix:<12} {:>3}%  {speed}  ETA {}  {message}",
+                "{prefix:<12} {:>3}%  {speed}  at most {} left  {message}",
                 (100 * rows / total).min(100),
                 FormattedDuration(self.bar.eta()),
             ),
             _ => format!("{prefix:<12} {} rows  {speed}  {message}", HumanCount(rows)),
         };
-        line.trim_end().to_owned()
+        wrapped(line.trim_end())
     }
+}
+
+/// A line as lines of at most [`COLUMNS`], broken between its parts (two spaces) or else between words.
+fn wrapped(line: &str) -> String {
+    let width = |text: &str| text.chars().count();
+    let mut lines: Vec<String> = Vec::new();
+    let mut rest = line.to_owned();
+    while width(&rest) > COLUMNS {
+        let end = rest.char_indices().nth(COLUMNS).map_or(rest.len(), |(index, _)| index);
+        // Never within the name of the phase or the indent.
+        let within = &rest[..end];
+        let at = |gap: &str| within.rfind(gap).filter(|&at| width(&within[..at]) > width(INDENT));
+        // The break itself may stand just behind what fits.
+        let Some(at) = at("  ").or_else(|| at(" ")) else { break };
+        lines.push(rest[..at].trim_end().to_owned());
+        rest = format!("{INDENT}{}", rest[at..].trim_start());
+    }
+    lines.push(rest);
+    lines.join("\n")
 }
 
 impl Drop for Bar {
@@ -250,6 +276,22 @@ mod tests {
         progress.advance(1);
         assert!(written.text().starts_with("warning: value \\u{1b}]0;title\\u{7}\n"), "{:?}", written.text());
         assert!(written.text().chars().all(|c| c == '\n' || !c.is_control()), "{:?}", written.text());
+    }
+
+    #[test]
+    fn long_lines_go_on_below_within_eighty_columns() {
+        assert_eq!(wrapped("weighted      25%  loss 0.61"), "weighted      25%  loss 0.61");
+        let line = "weighted      25%  17.1k rows/s  at most 00:00:10 left  epoch 1/4  loss click 0.6123 cart 0.3001  best AUC 0.7";
+        let expected = "weighted      25%  17.1k rows/s  at most 00:00:10 left  epoch 1/4\n             loss click 0.6123 cart \
+                        0.3001  best AUC 0.7";
+        assert_eq!(wrapped(line), expected);
+        let losses: Vec<String> = (0..20).map(|task| format!("task_{task} 0.1234")).collect();
+        let many = wrapped(&format!("weighted      25%  {}", losses.join(" ")));
+        assert!(many.lines().all(|line| line.chars().count() <= COLUMNS), "{many}");
+        assert_eq!(many.split_whitespace().count(), 42, "nothing is lost: {many}");
+        // What cannot be broken stays whole.
+        let word = "x".repeat(100);
+        assert_eq!(wrapped(&word), word);
     }
 
     #[test]

@@ -69,7 +69,8 @@ impl TrainingLog {
 
     /// How it stands, beside the progress.
     pub(crate) fn message(&mut self, (epoch, max_epochs): (u32, u32), losses: &[f64], best: Option<String>) {
-        let losses: Vec<String> = losses.iter().map(|loss| format!("{loss:.4}")).collect();
+        let named = self.tasks.iter().zip(losses);
+        let losses: Vec<String> = named.map(|(task, loss)| format!("{task} {loss:.4}")).collect();
         let best = best.map(|best| format!("  {best}")).unwrap_or_default();
         self.progress.message(format!("epoch {epoch}/{max_epochs}  loss {}{best}", losses.join(" ")));
     }

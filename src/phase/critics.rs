@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use rmtl_agents::actor::Actor;
 use rmtl_agents::critic::{Critic, CriticStep};
 use rmtl_agents::policy::FrozenPolicy;
-use rmtl_envs::Split;
+use rmtl_envs::{Schema, Split};
 use serde::{Deserialize, Serialize};
 
 use super::collect::Collected;
@@ -78,7 +78,7 @@ pub fn critics(
         progress.advance(batch_size as u64);
         if is_logged {
             run.logger.scalar(&tags::rows_per_second(phase), step, clock.speed());
-            progress.message(message(&done));
+            progress.message(message(&done, run.schema()));
         }
         has_converged = td.health.trend.is_new() && convergence.has_converged_at(td.health.trend.mean());
         // The end has a look of its own.
@@ -110,7 +110,8 @@ pub fn critics(
 }
 
 /// TD loss and Q values for the progress line.
-pub(super) fn message(done: &CriticStep) -> String {
-    let q: Vec<String> = done.tasks.iter().map(|task| format!("{:.3}", task.q)).collect();
+pub(super) fn message(done: &CriticStep, schema: &Schema) -> String {
+    let named = schema.tasks.iter().zip(&done.tasks);
+    let q: Vec<String> = named.map(|(task, of)| format!("{} {:.3}", task.name, of.q)).collect();
     format!("TD loss {:.4}  Q {}", done.td_loss(), q.join(" "))
 }

@@ -49,7 +49,7 @@ impl OnlineCritics<'_> {
             clock.advance(rows);
             progress.advance(rows as u64);
             if is_logged {
-                progress.message(message(&done));
+                progress.message(message(&done, run.schema()));
             }
         }
         progress.finish();
