@@ -149,10 +149,37 @@ fn logger(
     let failed = |error: std::io::Error| Error::file("write logs to", path, error);
     let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(JsonlSink::create(path).map_err(failed)?)];
     if config.log.tensorboard {
-        sinks.push(Box::new(TensorBoardSink::create(&path.join(TENSORBOARD)).map_err(failed)?));
+        let mut sink = TensorBoardSink::create(&path.join(TENSORBOARD).join(name(config))).map_err(failed)?;
+        sink.describe(&settings(config, dataset)?).map_err(failed)?;
+        sinks.push(Box::new(sink));
     }
     sinks.extend(config.log.sinks.open(path).map_err(failed)?);
     let tasks = dataset.manifest.schema.tasks.iter().map(|task| task.name.clone()).collect();
     let observer = observer.clone();
     Ok(Logger::new(tasks, sinks, move |message| observer.warn(message)))
+}
+
+/// What TensorBoard calls the run.
+fn name(config: &RunFile) -> String {
+    let in_a_path = |character: char| match character {
+        character if character.is_alphanumeric() || character == '_' => character,
+        _ => '-',
+    };
+    let weighting: String = config.weighting.name().chars().map(in_a_path).collect();
+    format!("{weighting}-seed-{}", config.seed)
+}
+
+/// The run file without what says where things are, and with the names of what was chosen.
+fn settings(config: &RunFile, dataset: &Dataset) -> Result<toml::Table> {
+    let text = config.to_toml()?;
+    let mut settings: toml::Table = text.parse().expect("what was written as TOML reads as TOML");
+    settings.remove("data");
+    settings.remove("log");
+    let chosen = [
+        ("dataset", dataset.manifest.name.as_str()),
+        ("backbone.name", config.backbone.name()),
+        ("weighting.name", config.weighting.name()),
+    ];
+    settings.extend(chosen.map(|(key, name)| (key.to_owned(), toml::Value::from(name))));
+    Ok(settings)
 }

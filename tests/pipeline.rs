@@ -25,7 +25,10 @@ fn a_critic_run_over_three_tasks_leaves_a_complete_folder() {
     ] {
         assert!(found.iter().any(|name| name == file), "{file} is missing in {found:?}");
     }
-    assert!(found.iter().any(|name| name.starts_with("tensorboard/events.out.tfevents")), "{found:?}");
+    assert!(
+        found.iter().any(|name| name.starts_with("tensorboard/critic-seed-5/events.out.tfevents")),
+        "{found:?}"
+    );
 
     let json = bench.json("run/report.json");
     for block in ["tasks", "baseline", "equal_budget", "oracle"] {

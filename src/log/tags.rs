@@ -84,9 +84,9 @@ impl fmt::Display for Part {
 
 /// Writes a function per tag and [`PATTERNS`], the list of them all.
 macro_rules! tags {
-    ($($(#[$attribute:meta])* $name:ident($($part:ident: $kind:ty),*) = $pattern:literal;)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident($($part:ident: $kind:ty),*) = $pattern:literal;)+) => {
         $(
-            $(#[$attribute])*
+            $(#[doc = $doc])+
             pub fn $name($($part: $kind),*) -> String {
                 format!($pattern)
             }
@@ -94,6 +94,9 @@ macro_rules! tags {
 
         /// Every tag there is, with its variable parts in braces, as `docs/metrics.md` lists them.
         pub const PATTERNS: &[&str] = &[$($pattern),+];
+
+        /// What each of them is.
+        const DESCRIPTIONS: &[&str] = &[$(concat!($($doc),+)),+];
     };
 }
 
@@ -200,6 +203,19 @@ tags! {
     run_file() = "run/file";
 }
 
+/// What a tag is, for people; `None` of a tag that is not one of these.
+pub fn description(tag: &str) -> Option<&'static str> {
+    let is_of = |pattern: &str| {
+        let mut parts = tag.split('/');
+        // A task may have a name with slashes in it: what follows a pattern's parts belongs to the last one.
+        pattern
+            .split('/')
+            .all(|part| parts.next().is_some_and(|found| part.starts_with('{') || part == found))
+    };
+    let index = PATTERNS.iter().position(|pattern| is_of(pattern))?;
+    Some(DESCRIPTIONS[index].trim())
+}
+
 /// Whether a tag's values come from a clock. They lie apart from those that two runs of one seed have in
 /// common.
 pub fn is_timing(tag: &str) -> bool {
@@ -236,6 +252,18 @@ mod tests {
         for name in names {
             assert!(DOCUMENTATION.contains(&format!("`{name}`")), "{name} is missing");
         }
+    }
+
+    #[test]
+    fn every_tag_says_what_it_is() {
+        assert_eq!(description(&learning_rate(Phase::Joint, Part::ActorDense)), Some("Learning rate."));
+        assert_eq!(description(&seconds(Phase::Joint)), Some("Time spent."));
+        assert_eq!(
+            description(&weight_mean(Phase::Joint, "a/b")),
+            Some("Mean of the loss weights `ω = 1 − λ Q`.")
+        );
+        assert_eq!((description("joint/unknown/click"), description("joint")), (None, None));
+        assert_eq!(DESCRIPTIONS.len(), PATTERNS.len());
     }
 
     #[test]

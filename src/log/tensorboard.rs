@@ -3,6 +3,11 @@
 //! Through `tensorboard-rs`' record writer, which returns errors, and not its `SummaryWriter`, whose
 //! background thread panics on a full disk and then takes the process with it.
 
+mod curve;
+mod hparams;
+mod layout;
+
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -16,16 +21,19 @@ use tensorboard_proto::tensor_shape::TensorShapeProto;
 use tensorboard_proto::types::DataType;
 use tensorboard_rs::record_writer::RecordWriter;
 
-use super::{Histogram, Sink};
+use super::{Histogram, Sink, tags};
+use curve::Curve;
 
 /// The first event of a file; readers refuse other versions.
 const FILE_VERSION: &str = "brain.Event:2";
 
 /// Writes an event file that TensorBoard shows while it grows.
 ///
-/// Scalars are single precision there; [`JsonlSink`](super::JsonlSink) keeps all digits.
+/// Scalars are single precision there, and points of a curve that has not changed since the one before are left out;
+/// [`JsonlSink`](super::JsonlSink) keeps all digits and points.
 pub struct TensorBoardSink<W: Write = BufWriter<File>> {
     records: RecordWriter<W>,
+    curves: BTreeMap<String, Curve>,
 }
 
 impl TensorBoardSink {
@@ -61,12 +69,45 @@ fn new_event_file(directory: &Path) -> io::Result<File> {
 
 impl<W: Write> TensorBoardSink<W> {
     fn over(writer: W) -> io::Result<Self> {
-        let mut sink = Self { records: RecordWriter::new(writer) };
+        let mut sink = Self { records: RecordWriter::new(writer), curves: BTreeMap::new() };
         let mut event = Event::new();
         event.set_file_version(FILE_VERSION.to_owned());
         sink.write(event)?;
         sink.records.flush()?;
         Ok(sink)
+    }
+
+    /// Writes what TensorBoard's dashboards start from: the charts people come for, and the settings of the run by which it is
+    /// set beside others.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn describe(&mut self, settings: &toml::Table) -> io::Result<()> {
+        let mut layout = text_value(layout::bytes()?);
+        layout.mut_metadata().mut_plugin_data().set_plugin_name(layout::PLUGIN.to_owned());
+        self.summary(layout::TAG, 0, layout)?;
+        let mut metadata = SummaryMetadata::new();
+        metadata.mut_plugin_data().set_plugin_name(hparams::PLUGIN.to_owned());
+        metadata.mut_plugin_data().set_content(hparams::bytes(settings, wall_time())?);
+        let mut settings = Summary_Value::new();
+        settings.set_metadata(metadata);
+        self.summary(hparams::TAG, 0, settings)
+    }
+
+    fn point(&mut self, tag: &str, (step, value): (u64, f32)) -> io::Result<()> {
+        let mut summary = Summary_Value::new();
+        summary.set_simple_value(value);
+        self.summary(tag, step, summary)
+    }
+
+    /// The first point of a curve, with what it is.
+    fn first_point(&mut self, tag: &str, (step, value): (u64, f32)) -> io::Result<()> {
+        let mut summary = Summary_Value::new();
+        summary.set_simple_value(value);
+        if let Some(description) = tags::description(tag) {
+            summary.mut_metadata().set_summary_description(description.to_owned());
+        }
+        self.summary(tag, step, summary)
     }
 
     fn write(&mut self, mut event: Event) -> io::Result<()> {
@@ -91,9 +132,13 @@ impl<W: Write + Send> Sink for TensorBoardSink<W> {
     }
 
     fn scalar(&mut self, tag: &str, step: u64, value: f64) -> io::Result<()> {
-        let mut summary = Summary_Value::new();
-        summary.set_simple_value(value as f32);
-        self.summary(tag, step, summary)
+        let value = value as f32;
+        let Some(curve) = self.curves.get_mut(tag) else {
+            self.curves.insert(tag.to_owned(), Curve::new(value));
+            return self.first_point(tag, (step, value));
+        };
+        let points = curve.then(step, value);
+        points.into_iter().flatten().try_for_each(|point| self.point(tag, point))
     }
 
     fn histogram(&mut self, tag: &str, step: u64, values: &[f32]) -> io::Result<()> {
@@ -114,21 +159,28 @@ impl<W: Write + Send> Sink for TensorBoardSink<W> {
     }
 
     fn text(&mut self, tag: &str, step: u64, text: &str) -> io::Result<()> {
-        let mut tensor = TensorProto::new();
-        tensor.set_dtype(DataType::DT_STRING);
-        tensor.set_tensor_shape(TensorShapeProto::new()); // rank 0: one text, not a table of texts
-        tensor.set_string_val(RepeatedField::from_vec(vec![text.as_bytes().to_vec()]));
-        let mut metadata = SummaryMetadata::new();
-        metadata.mut_plugin_data().set_plugin_name("text".to_owned());
-        let mut summary = Summary_Value::new();
-        summary.set_metadata(metadata);
-        summary.set_tensor(tensor);
+        let mut summary = text_value(text.as_bytes().to_vec());
+        summary.mut_metadata().mut_plugin_data().set_plugin_name("text".to_owned());
         self.summary(tag, step, summary)
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        let last = self.curves.iter_mut().filter_map(|(tag, curve)| Some((tag.clone(), curve.last()?)));
+        let last: Vec<(String, (u64, f32))> = last.collect();
+        last.into_iter().try_for_each(|(tag, point)| self.point(&tag, point))?;
         self.records.flush()
     }
+}
+
+/// One text or message; without a shape it would be a table of texts.
+fn text_value(content: Vec<u8>) -> Summary_Value {
+    let mut tensor = TensorProto::new();
+    tensor.set_dtype(DataType::DT_STRING);
+    tensor.set_tensor_shape(TensorShapeProto::new());
+    tensor.set_string_val(RepeatedField::from_vec(vec![content]));
+    let mut summary = Summary_Value::new();
+    summary.set_tensor(tensor);
+    summary
 }
 
 /// Seconds since 1970; 0 on a clock set before.
@@ -192,6 +244,49 @@ mod tests {
     }
 
     #[test]
+    fn a_curve_has_points_where_it_changes_and_says_once_what_it_is() {
+        let events = written(|sink| {
+            (1..=3).try_for_each(|step| sink.scalar("weighted/loss/click", step, 0.5))?;
+            (1..=9).try_for_each(|step| sink.scalar("weighted/learning_rate/actor_dense", step, 0.1))?;
+            sink.scalar("weighted/loss/click", 4, 0.25)?;
+            sink.scalar("weighted/loss/click", 5, 0.25)
+        });
+        let of = |tag: &str| -> Vec<(i64, f32)> {
+            let values = events.iter().map(|event| (event.get_step(), event.get_summary().get_value()));
+            values
+                .filter_map(|(step, values)| Some((step, values.first()?)))
+                .filter(|(_, value)| value.get_tag() == tag)
+                .map(|(step, value)| (step, value.get_simple_value()))
+                .collect()
+        };
+        // The last point comes with the flush.
+        assert_eq!(of("weighted/loss/click"), [(1, 0.5), (3, 0.5), (4, 0.25), (5, 0.25)]);
+        assert_eq!(of("weighted/learning_rate/actor_dense"), [(1, 0.1)]);
+        let said = |event: &Event| {
+            event.get_summary().get_value()[0].get_metadata().get_summary_description().to_owned()
+        };
+        assert!(said(&events[1]).starts_with("Binary cross entropy of a task"), "{}", said(&events[1]));
+        assert_eq!(said(&events[3]), "");
+    }
+
+    #[test]
+    fn dashboards_have_what_they_start_from() {
+        let settings = "seed = 5".parse().expect("TOML");
+        let events = written(|sink| sink.describe(&settings));
+        let plugins: Vec<(&str, &str)> = events[1..]
+            .iter()
+            .map(|event| &event.get_summary().get_value()[0])
+            .map(|value| (value.get_tag(), value.get_metadata().get_plugin_data().get_plugin_name()))
+            .collect();
+        let expected =
+            [("custom_scalars__config__", "custom_scalars"), ("_hparams_/session_start_info", "hparams")];
+        assert_eq!(plugins, expected);
+        assert!(
+            !events[2].get_summary().get_value()[0].get_metadata().get_plugin_data().get_content().is_empty()
+        );
+    }
+
+    #[test]
     fn histograms_come_back() {
         let events = written(|sink| {
             sink.histogram("weighted/weight/click", 1, &[f32::NAN])?;
@@ -236,7 +331,8 @@ mod tests {
     fn a_full_disk_is_an_error() {
         let full = || OpenOptions::new().write(true).open("/dev/full").expect("every Linux has it");
         assert!(TensorBoardSink::over(full()).is_err());
-        let mut buffered = TensorBoardSink { records: RecordWriter::new(BufWriter::new(full())) };
+        let mut buffered =
+            TensorBoardSink { records: RecordWriter::new(BufWriter::new(full())), curves: BTreeMap::new() };
         buffered.scalar("a", 1, 1.0).expect("fits the buffer");
         assert_eq!(buffered.flush().expect_err("full").kind(), io::ErrorKind::StorageFull);
     }

@@ -6,7 +6,7 @@
 //! model/          actor, baseline, equal_budget and critic, as safetensors
 //! metrics.jsonl   every logged value that two runs of one seed have in common
 //! timings.jsonl   every logged value that comes from a clock
-//! tensorboard/    the same for TensorBoard
+//! tensorboard/    the same for TensorBoard, in a folder named by weighting and seed
 //! predictions/    every actor's predictions for the rows of validation and test, as Arrow files
 //! report.json     the results
 //! report.md       the same for people
