@@ -30,6 +30,7 @@ pub mod metric;
 pub mod monitor;
 pub mod observer;
 pub mod output;
+pub mod page;
 pub mod phase;
 pub mod run;
 pub mod schedule;

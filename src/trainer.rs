@@ -12,10 +12,11 @@ use crate::device::device;
 use crate::error::{Diverged, Error, Result};
 use crate::footprint;
 use crate::interrupt::Interrupt;
-use crate::log::{JsonlSink, Logger, Sink, TensorBoardSink};
+use crate::log::{Console, JsonlSink, Logger, Sink, TensorBoardSink};
 use crate::observer::{Observer, Unobserved};
 use crate::output::folder::{Model, REPORT_FILE, REPORT_PAGE, RunFolder, TENSORBOARD};
 use crate::output::report::Report;
+use crate::page;
 use crate::run::Run;
 use crate::schedule;
 
@@ -130,13 +131,19 @@ fn keep_last_good(run: &Run<'_>) -> String {
     }
 }
 
-/// Writes `report.json` and `report.md`.
+/// Writes `report.json`, `report.md` and the page. A page that cannot be written is told on the standard error stream and costs
+/// nothing else: it can be made anew.
 ///
 /// # Errors
 /// The folder cannot be written.
 pub fn write_report(folder: &RunFolder, report: &Report) -> Result<()> {
     folder.write(REPORT_FILE, &report.to_json())?;
-    folder.write(REPORT_PAGE, &report.to_markdown())
+    folder.write(REPORT_PAGE, &report.to_markdown())?;
+    if let Err(error) = page::write(folder, report) {
+        let again = format!("`rmtl report {}` makes it anew", folder.path().display());
+        Console::quiet().warn(&format!("there is no page of this run: {error}; {again}"));
+    }
+    Ok(())
 }
 
 fn logger(

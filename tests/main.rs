@@ -15,6 +15,7 @@ mod full_disk;
 mod further;
 mod inputs;
 mod learning;
+mod page;
 mod pipeline;
 mod planted;
 mod predictions;

@@ -18,6 +18,7 @@ fn a_critic_run_over_three_tasks_leaves_a_complete_folder() {
         "model/equal_budget.safetensors",
         "predictions/test.arrow",
         "predictions/validation.arrow",
+        "report.html",
         "report.json",
         "report.md",
         "run.toml",

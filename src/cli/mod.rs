@@ -9,6 +9,7 @@ mod list;
 mod output;
 mod prepare;
 mod study;
+mod report;
 mod train;
 
 use std::error::Error as _;
@@ -38,6 +39,11 @@ enum Command {
     Train(TrainArguments),
     /// Evaluate the models of a run folder again.
     Evaluate(EvaluateArguments),
+    /// Make the page of a finished run, `report.html`, anew.
+    Report {
+        /// The folder of an earlier `rmtl train`.
+        run_dir: PathBuf,
+    },
     /// Put finished runs side by side, averaged over their seeds.
     Compare(CompareArguments),
     /// Run arms and seeds of a study file side by side, and make one table of them.
@@ -218,7 +224,7 @@ pub fn main() -> ExitCode {
     let command = Cli::parse().command;
     // What looks at files for a moment ends as everything does.
     let interrupt = match command {
-        Command::Compare(_) | Command::List { .. } => Interrupt::default(),
+        Command::Compare(_) | Command::Report { .. } | Command::List { .. } => Interrupt::default(),
         _ => Interrupt::listen(),
     };
     let result = match command {
@@ -226,6 +232,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::command(&arguments, &interrupt),
         Command::Compare(arguments) => compare::command(&arguments),
         Command::Study(arguments) => study::command(&arguments, &interrupt),
+        Command::Report { run_dir } => report::command(&run_dir),
         Command::Prepare(arguments) => prepare::command(&arguments, &interrupt),
         Command::Check(arguments) => check::command(&arguments, &interrupt),
         Command::List { kind, json } => list::command(kind, json),

@@ -9,7 +9,7 @@ use crate::interrupt::Interrupt;
 use crate::launch;
 use crate::launch::Result;
 use crate::log::Console;
-use crate::output::folder::{REPORT_PAGE, RunFolder, TENSORBOARD};
+use crate::output::folder::{PAGE_FILE, REPORT_PAGE, RunFolder, TENSORBOARD};
 use crate::output::report::Report;
 use crate::trainer::write_report;
 
@@ -26,6 +26,7 @@ pub(super) fn command(arguments: &TrainArguments, interrupt: Interrupt) -> Resul
     let written = write_report(&folder, &report);
     let out = folder.path();
     print(format_args!("report      {}", out.join(REPORT_PAGE).display()));
+    print(format_args!("page        {}", out.join(PAGE_FILE).display()));
     if config.log.tensorboard {
         print(format_args!("curves      tensorboard --logdir {}", out.join(TENSORBOARD).display()));
     }

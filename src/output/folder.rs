@@ -10,6 +10,7 @@
 //! predictions/    every actor's predictions for the rows of validation and test, as Arrow files
 //! report.json     the results
 //! report.md       the same for people
+//! report.html     the same with charts, to be opened or sent
 //! ```
 
 mod claim;
@@ -34,6 +35,8 @@ pub const DATASET_FILE: &str = "dataset.toml";
 pub const REPORT_FILE: &str = "report.json";
 /// The results for people.
 pub const REPORT_PAGE: &str = "report.md";
+/// The results and curves on a page with charts.
+pub const PAGE_FILE: &str = "report.html";
 /// TensorBoard's folder.
 pub const TENSORBOARD: &str = "tensorboard";
 
