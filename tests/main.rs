@@ -22,5 +22,6 @@ mod predictions;
 mod real_logs;
 mod study;
 mod task_conflict;
+mod tensorboard;
 mod warnings;
 mod workbench;

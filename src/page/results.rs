@@ -1,9 +1,14 @@
 //! What came out of a run: charts of its report.
 
+use rmtl_envs::auc_standard_error;
+
 use super::chart::{Chart, Piece, Series};
 use super::rows::{LabelledRow, RowChart, Shape};
 use crate::metric::{CalibrationPoint, QEvaluation, TaskMetrics};
 use crate::output::report::{PhaseTiming, Report, TaskBlock};
+
+/// Standard errors on either side of an AUC that hold it in 95 % of samples.
+const ERRORS: f64 = 1.96;
 
 /// How the actors rank each task's rows of the test split.
 pub(super) fn ranking(report: &Report) -> Option<String> {
@@ -11,9 +16,10 @@ pub(super) fn ranking(report: &Report) -> Option<String> {
     let mut rows = Vec::new();
     for task in report.actors.tasks.keys() {
         for (index, (actor, block)) in actors.iter().enumerate() {
-            if let Some(value) = block.get(task).and_then(TaskMetrics::ranking) {
+            let of = block.get(task);
+            if let Some((of, value)) = of.and_then(|of| Some((of, of.ranking()?))) {
                 let (name, written) = (format!("{task}, {actor}"), format!("{value:.4}"));
-                rows.push(LabelledRow { name, index, value, interval: None, written });
+                rows.push(LabelledRow { name, index, value, interval: interval(of), written });
             }
         }
     }
@@ -23,15 +29,24 @@ pub(super) fn ranking(report: &Report) -> Option<String> {
         id: "ranking".into(),
         title: "Ranking on the test split".into(),
         description: format!(
-            "{measure} of every task on the test split, by actor; the numbers are in the table."
+            "{measure} of every task on the test split, by actor; the numbers are in the table. Lines are where an AUC would lie in \
+             95 % of samples of as many independent rows (Hanley and McNeil); rows of one session are not independent, so the true \
+             ones are longer."
         ),
-        x: measure.into(),
+        x: format!("{measure}; lines: 95 % over independent rows"),
         shape: Shape::Point,
         legend: actors.iter().map(|(name, _)| (*name).to_owned()).collect(),
         rows,
         reference: None,
     }
     .svg()
+}
+
+/// Where an AUC may be, as far as its rows are independent; not known of a number's.
+fn interval(of: &TaskMetrics) -> Option<(f64, f64)> {
+    let auc = of.auc?;
+    let by = ERRORS * auc_standard_error(auc, of.positives, of.rows - of.positives);
+    Some(((auc - by).max(0.0), (auc + by).min(1.0)))
 }
 
 /// Q against return, sessions that end apart from those that go on.

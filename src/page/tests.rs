@@ -131,6 +131,10 @@ fn a_run_without_critics_has_its_charts_and_none_of_critics() {
         ["ranking", "validation", "loss", "weights", "calibration-0", "calibration-1", "seconds", "memory"];
     assert_eq!(check(&page), expected);
     assert!(!page.contains("Critics on validation sessions"));
+    let ranking = drawings(&page)[0].1;
+    // Both tasks have an AUC, with an interval each.
+    assert_eq!(ranking.matches("<circle class=\"mark").count(), 2);
+    assert_eq!(ranking.matches("<line class=\"line c0\" x1").count(), 2);
     assert!(page.contains("actor was kept at step 4 of pretrain"), "where the actor was kept is in words");
     let weights = "<td>click</td><td class=\"number\">1.0000</td><td class=\"number\">0.5000</td>\
                    <td class=\"number\">2.0000</td><td class=\"number\">1.5000</td><td class=\"number\">0.7500</td>";
