@@ -266,13 +266,10 @@ pub(crate) fn critic_table(critics: &CriticSummary) -> Table {
         "known returns: rows (sessions)",
         "TD loss",
         "rows (sessions)",
-        "mean Q : mean return by decile of Q",
     ]);
     let number = |value: Option<f64>| value.map_or("undefined".into(), |value| format!("{value:.3}"));
     for (task, of) in &critics.tasks {
         for (kind, of) in [("end", &of.evaluation.terminated), ("go on", &of.evaluation.cut)] {
-            let points: Vec<String> =
-                of.calibration.iter().map(|point| format!("{:.2} : {:.2}", point.q, point.value)).collect();
             table.add_row([
                 task.clone(),
                 kind.to_owned(),
@@ -281,7 +278,6 @@ pub(crate) fn critic_table(critics: &CriticSummary) -> Table {
                 format!("{} ({})", of.return_rows, of.return_sessions),
                 number(of.td_loss),
                 format!("{} ({})", of.rows, of.sessions),
-                points.join(", "),
             ]);
         }
     }
