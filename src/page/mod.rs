@@ -1,7 +1,7 @@
 //! `report.html`: a finished run on one page that can be sent as it is.
 //!
 //! Everything is in the file: it asks for nothing, runs nothing, and follows the reader's light or dark. What it shows is read
-//! from the run folder, from `report.json` and `metrics.jsonl`. [`chart`] and [`rows`] draw, and know nothing of runs.
+//! from the run folder, from `report.json` and `metrics.jsonl`. `chart` and `rows` draw, and know nothing of runs.
 
 mod chart;
 mod curves;
@@ -92,11 +92,11 @@ fn outcome(report: &Report) -> String {
     let rows = report.data.rows.get("train").copied().unwrap_or_default();
     let seconds: f64 = report.phases.values().map(|timing| timing.seconds).sum();
     format!(
-        "`{}` learnt {n_tasks} {} from {rows} training rows of {} with `{}` weights, in {seconds:.0} s. {}",
+        "`{}` learnt {n_tasks} {} from {rows} training rows of {} in {seconds:.0} s. {} {}",
         report.backbone,
         if n_tasks == 1 { "task" } else { "tasks" },
         report.data.name,
-        report.weighting,
+        report.outcome(),
         report.selection.sentence()
     )
 }

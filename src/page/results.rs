@@ -42,6 +42,34 @@ pub(super) fn ranking(report: &Report) -> Option<String> {
     .svg()
 }
 
+/// The final actor's mean AUC less that of what it is compared with, where that was measured.
+pub(super) fn difference(report: &Report) -> Option<String> {
+    let found = report.difference.as_ref()?;
+    let base = if report.actors.equal_budget.is_some() { "equal budget" } else { "baseline" };
+    let [low, high] = found.interval;
+    RowChart {
+        id: "difference".into(),
+        title: "Difference in mean AUC".into(),
+        description: format!(
+            "Mean AUC over the tasks of the final actor less that of the {base} on the test split: {:+.4}, {low:+.4} to {high:+.4} at \
+             95 % over the test sessions. One run: what another seed would give is not in it.",
+            found.difference
+        ),
+        x: "difference in mean AUC (share); lines: 95 % over test sessions".into(),
+        shape: Shape::Point,
+        legend: vec![format!("final actor less {base}")],
+        rows: vec![LabelledRow {
+            name: "this run".into(),
+            index: 0,
+            value: found.difference,
+            interval: Some((low, high)),
+            written: format!("{:+.4}", found.difference),
+        }],
+        reference: Some((0.0, "no difference".into())),
+    }
+    .svg()
+}
+
 /// Where an AUC may be, as far as its rows are independent; not known of a number's.
 fn interval(of: &TaskMetrics) -> Option<(f64, f64)> {
     let auc = of.auc?;

@@ -3,7 +3,7 @@
 use comfy_table::Table;
 
 use super::html::{self, escape, prose, write as add};
-use super::results::{cost as cost_charts, q_against_return, ranking};
+use super::results::{cost as cost_charts, difference, q_against_return, ranking};
 use crate::output::report::{Report, critic_table, segment_table};
 
 /// The metrics of every actor, and where each was kept.
@@ -26,7 +26,7 @@ pub(super) fn results(page: &mut String, report: &Report) {
     let kept =
         report.selection.lines().map(|line| format!("<li>{}</li>", prose(line.trim_start_matches("* "))));
     add(page, format_args!("<ul>{}</ul>\n", kept.collect::<String>()));
-    charts(page, "", ranking(report).into_iter().collect());
+    charts(page, "", [ranking(report), difference(report)].into_iter().flatten().collect());
 }
 
 /// What was odd, each with what to do.

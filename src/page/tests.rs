@@ -65,6 +65,8 @@ fn with_critics() -> serde_json::Value {
         "converged": true, "transitions": 300, "steps": 40, "soft_updates": 40, "actor_updates": 0, "td_loss": 0.3,
         "tasks": {"click": click},
     });
+    report["equal_budget"] = serde_json::json!({"click": metrics(0.69), "<b>buy</b>": metrics(0.8)});
+    report["difference"] = serde_json::json!({"difference": 0.005, "seed_error": null, "session_error": 0.001, "interval": [-0.001, 0.011]});
     report["phases"]["critics"] = serde_json::json!({"seconds": 1.0, "steps": 40, "rows_per_second": 10.0});
     report
 }
@@ -148,6 +150,12 @@ fn critics_have_charts_of_their_own_and_kinds_of_sessions_without_rows_have_none
     assert!(found.contains(&"td-error") && found.contains(&"q-return-cut"), "{found:?}");
     assert!(!found.contains(&"q-return-end"), "no session ends: {found:?}");
     let of = |id: &str| drawings(&page).into_iter().find(|(found, _)| *found == id).expect("there").1;
+    let difference = of("difference");
+    assert!(
+        difference.contains("less that of the equal budget on the test split: +0.0050, -0.0010 to +0.0110")
+    );
+    assert_eq!(difference.matches("<circle class=\"mark").count(), 1, "{difference}");
+    assert!(page.contains("mean AUC 0.7500 against 0.7450 of equal weights"), "what came out stands first");
     assert!(of("td-error").contains("<title>critics: step 6 to 46</title>"), "{}", of("td-error"));
     assert!(!of("td-error").contains("<title>pretrain: step"), "where there is no critic, there is no axis");
     assert!(of("loss").contains("<title>pretrain: step 0 to 6</title>"), "{}", of("loss"));
