@@ -28,6 +28,20 @@ fn lists_name_every_registry_in_text_and_json() {
 }
 
 #[test]
+fn dataset_files_are_inside_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = |arguments: &[&str]| {
+        stdout(rmtl().current_dir(folder.path()).args(["list", "datasets"]).args(arguments))
+    };
+    assert!(list(&[]).contains("kuairand-pure"));
+    let shown = list(&["--show", "synthetic"]);
+    assert_eq!(shown.trim_end(), include_str!("../configs/datasets/synthetic.toml").trim_end());
+    let output = rmtl().args(["list", "datasets", "--show", "sinthetic"]).output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && message.contains("did you mean `synthetic`?"), "{message}");
+}
+
+#[test]
 fn evaluate_repeats_the_report_exactly() {
     let bench = Workbench::new();
     bench.train("run", &[]);

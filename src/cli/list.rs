@@ -1,15 +1,13 @@
 //! `rmtl list`.
 
-use std::path::Path;
-
 use clap::ValueEnum;
 use rmtl_agents::backbone::BackboneConfig;
 use rmtl_agents::loss::LossesConfig;
 use rmtl_agents::policy::exploration::Exploration;
 use rmtl_agents::weighting::WeightingConfig;
-use rmtl_ingest::DatasetFile;
 use serde::Serialize;
 
+use super::datasets;
 use super::output::print;
 use crate::config::keys;
 use crate::device::devices;
@@ -31,7 +29,7 @@ pub(super) enum Kind {
     Sinks,
     /// Every key of a run file; with `--json` its JSON Schema, for editors
     Keys,
-    /// Dataset files under `configs/datasets`
+    /// The dataset files that come with the program; `--show NAME` prints one
     Datasets,
     /// `device = "<name>"`
     Devices,
@@ -56,7 +54,15 @@ fn named(summaries: Vec<(&str, &str)>) -> Vec<Entry> {
     summaries.into_iter().map(|(name, summary)| Entry::new(name, summary)).collect()
 }
 
-pub(super) fn command(kind: Kind, json: bool) -> Result<()> {
+pub(super) fn command(kind: Kind, json: bool, show: Option<&str>) -> Result<()> {
+    match (show, kind) {
+        (Some(name), Kind::Datasets) => return datasets::show(name),
+        (Some(_), _) => {
+            let message = "--show prints a dataset file: rmtl list datasets --show NAME";
+            return Err(Error::Usage(message.into()).into());
+        }
+        (None, _) => {}
+    }
     if json && matches!(kind, Kind::Keys) {
         print(format_args!("{:#}", keys::schema()));
         return Ok(());
@@ -68,7 +74,9 @@ pub(super) fn command(kind: Kind, json: bool) -> Result<()> {
         Kind::Explorations => named(Exploration::summaries()),
         Kind::Sinks => named(Sinks::summaries()),
         Kind::Keys => keys::all().iter().map(|(key, summary)| Entry::new(key, summary)).collect(),
-        Kind::Datasets => datasets(Path::new("configs/datasets"))?,
+        Kind::Datasets => {
+            datasets::summaries()?.iter().map(|(name, summary)| Entry::new(name, summary)).collect()
+        }
         Kind::Devices => devices()
             .iter()
             .map(|kind| Entry { available: kind.is_available(), ..Entry::new(kind.name, kind.summary) })
@@ -87,22 +95,4 @@ pub(super) fn command(kind: Kind, json: bool) -> Result<()> {
         print(format_args!("{name:<width$}  {summary}{note}"));
     }
     Ok(())
-}
-
-fn datasets(folder: &Path) -> Result<Vec<Entry>> {
-    let failed = |error| {
-        let reason = format!("{error}; run this in the folder that holds `configs/`");
-        Error::file("list the dataset files in", folder, reason)
-    };
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            let file = DatasetFile::read(&path)?;
-            let tasks: Vec<&str> = file.tasks.iter().map(|task| task.name.as_str()).collect();
-            entries.push(Entry::new(&file.name, &format!("{}; tasks {}", path.display(), tasks.join(" → "))));
-        }
-    }
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
 }

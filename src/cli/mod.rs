@@ -2,6 +2,7 @@
 
 mod check;
 mod compare;
+mod datasets;
 mod evaluate;
 #[cfg(feature = "ingest")]
 mod leakage;
@@ -59,6 +60,9 @@ enum Command {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// Print the dataset file of this name.
+        #[arg(long, value_name = "NAME", conflicts_with = "json")]
+        show: Option<String>,
     },
 }
 
@@ -235,7 +239,7 @@ pub fn main() -> ExitCode {
         Command::Report { run_dir } => report::command(&run_dir),
         Command::Prepare(arguments) => prepare::command(&arguments, &interrupt),
         Command::Check(arguments) => check::command(&arguments, &interrupt),
-        Command::List { kind, json } => list::command(kind, json),
+        Command::List { kind, json, show } => list::command(kind, json, show.as_deref()),
     };
     let Err(error) = result else {
         return ExitCode::SUCCESS;
