@@ -1,7 +1,7 @@
 //! Files of a training framework, whatever stands in them.
 //!
 //! - [`toml_file`]: TOML that people write. Strict; a message names the line and the nearest valid key.
-//! - [`write_whole`]: a file that is written whole or not at all.
+//! - [`write_whole`], [`WholeFile`]: a file that is written whole or not at all.
 //! - [`Checksums`]: whether the files of a folder are still what was written.
 //! - [`Lock`]: a file whose holder is the only one to work on something.
 //!
@@ -27,4 +27,4 @@ mod whole;
 pub use checksum::{CHECKSUMS_FILE, Checksums, WrongChecksum, checksum, checksum_of_parts};
 pub use lock::Lock;
 pub use nearest::{nearest, suggestion};
-pub use whole::{sync_folder, write_whole};
+pub use whole::{WholeFile, sync_folder, write_whole};

@@ -8,6 +8,8 @@ mod evaluate;
 mod leakage;
 mod list;
 mod output;
+#[cfg(feature = "ingest")]
+mod predict;
 mod prepare;
 mod study;
 mod report;
@@ -53,6 +55,9 @@ enum Command {
     Prepare(PrepareArguments),
     /// Check a dataset file against its log, and whether earlier rows depend on later ones.
     Check(CheckArguments),
+    /// Predict new rows with a run's models.
+    #[cfg(feature = "ingest")]
+    Predict(predict::Arguments),
     /// List what can be named in run files.
     List {
         /// What to list.
@@ -239,6 +244,8 @@ pub fn main() -> ExitCode {
         Command::Report { run_dir } => report::command(&run_dir),
         Command::Prepare(arguments) => prepare::command(&arguments, &interrupt),
         Command::Check(arguments) => check::command(&arguments, &interrupt),
+        #[cfg(feature = "ingest")]
+        Command::Predict(arguments) => predict::command(&arguments, &interrupt),
         Command::List { kind, json, show } => list::command(kind, json, show.as_deref()),
     };
     let Err(error) = result else {

@@ -1,6 +1,8 @@
 //! A run file, run from wherever its data are: prepared where needed, then trained.
 
 mod error;
+#[cfg(feature = "ingest")]
+pub(crate) mod predictor;
 pub mod preparation;
 pub(crate) mod run_data;
 

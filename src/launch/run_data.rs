@@ -4,6 +4,8 @@ use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
 use rmtl_envs::{Dataset, EnvError};
+#[cfg(feature = "ingest")]
+use rmtl_envs::Manifest;
 use rmtl_ingest::{DatasetFile, IngestError};
 
 use crate::config::DataConfig;
@@ -58,10 +60,7 @@ pub(crate) fn of(
     let file = DatasetFile::read(&data.dataset)?;
     let dataset_file =
         std::fs::read_to_string(&data.dataset).map_err(|error| Error::file("read", &data.dataset, error))?;
-    let root = match &data.root {
-        Some(root) => absolute(root)?,
-        None => absolute(&data.dataset)?.parent().unwrap_or(Path::new("/")).to_owned(),
-    };
+    let root = root(data)?;
     let mut warnings = Vec::new();
     let place = data.prepared.clone().unwrap_or_else(|| default_folder(&file));
     let (directory, dataset) = match &data.content_hash {
@@ -111,6 +110,48 @@ pub(crate) fn unverified(directory: &Path, dataset: &Dataset) -> Option<String> 
             directory.display()
         )
     })
+}
+
+/// What new rows have to be read with: everything of a prepared dataset but its rows.
+#[cfg(feature = "ingest")]
+pub(crate) struct Fitted {
+    /// The dataset file.
+    pub(crate) file: DatasetFile,
+    /// What was fitted on the training rows, beside the vocabularies.
+    pub(crate) manifest: Manifest,
+    /// The folder of the prepared dataset, with its vocabularies.
+    pub(crate) directory: PathBuf,
+    /// Where the raw log is.
+    pub(crate) root: PathBuf,
+}
+
+/// The same of the data of a run; its tables are neither opened nor needed, unless the data have to be prepared.
+///
+/// # Errors
+/// As [`of`].
+#[cfg(feature = "ingest")]
+pub(crate) fn fitted(data: &DataConfig, console: &Console, interrupt: &Interrupt) -> Result<Fitted> {
+    let (file, root) = (DatasetFile::read(&data.dataset)?, root(data)?);
+    let named = data.prepared.clone().unwrap_or_else(|| default_folder(&file));
+    let known = data.content_hash.iter().flat_map(|hash| {
+        let manifests = places(&named, &file, hash).into_iter().filter_map(|place| {
+            let manifest = Manifest::read(&place).ok()?;
+            (manifest.content_hash == *hash).then_some((place, manifest))
+        });
+        manifests.collect::<Vec<_>>()
+    });
+    if let Some((directory, manifest)) = known.into_iter().next() {
+        return Ok(Fitted { file, manifest, directory, root });
+    }
+    let RunData { dataset, directory, root, .. } = of(data, Missing::Prepared, console, interrupt)?;
+    Ok(Fitted { file, manifest: dataset.manifest, directory, root })
+}
+
+fn root(data: &DataConfig) -> Result<PathBuf> {
+    match &data.root {
+        Some(root) => absolute(root),
+        None => Ok(absolute(&data.dataset)?.parent().unwrap_or(Path::new("/")).to_owned()),
+    }
 }
 
 /// A dataset that was prepared elsewhere, if it was from the same dataset file.

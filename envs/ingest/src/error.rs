@@ -110,6 +110,33 @@ pub enum IngestError {
         found: String,
     },
 
+    /// New rows lack a column that a feature is made from.
+    #[error(
+        "{input}: no column `{column}`, which {} needs for what the model reads{}; found {found}", path.display(),
+        suggestion(nearest.as_deref())
+    )]
+    MissingFeature {
+        /// The rows' file.
+        input: String,
+        /// The dataset file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The column that is there and most like it.
+        nearest: Option<String>,
+        /// The columns that are there.
+        found: String,
+    },
+
+    /// A vocabulary of a prepared dataset cannot be read.
+    #[error("{}: {message}; prepare the dataset again", path.display())]
+    Vocabulary {
+        /// Its file.
+        path: PathBuf,
+        /// What was expected and found.
+        message: String,
+    },
+
     /// The query yields columns the dataset file says nothing about.
     #[error(
         "{}: the query yields columns no list names: {columns}; list them under `categorical`, `numeric`, \

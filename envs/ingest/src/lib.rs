@@ -56,3 +56,7 @@ pub use progress::Progress;
 pub use source::content_hash::{content_hash, dataset_file_hash};
 #[cfg(feature = "sql")]
 pub use sql::leakage::{Difference, FirstDifference, LEAKAGE_RUNS, LeakageTest, Variant};
+#[cfg(feature = "sql")]
+pub use sql::new_rows::{EncodedRows, NewRows, RowCounts, ValueCount};
+#[cfg(feature = "sql")]
+pub use sql::record_file::RecordFile;

@@ -81,6 +81,15 @@ pub(crate) fn fit(
     Ok(vocabularies)
 }
 
+/// Every field's vocabulary as [`fit`] left it in `folder`.
+pub(crate) fn read(file: &DatasetFile, folder: &Path) -> Result<Vec<Vocabulary>, IngestError> {
+    let read = |field: &str| match file.vocabulary.of(field) {
+        FieldRule::Hashed { buckets } => Ok(Vocabulary::Hashed { buckets }),
+        FieldRule::Fitted { .. } => Ok(Vocabulary::Fitted(file::read(&folder.join(format!("{field}.csv")))?)),
+    };
+    file.id_fields().map(read).collect()
+}
+
 /// Values and how often they stand in the training rows.
 type Counts = Vec<(Box<str>, u64)>;
 
@@ -116,6 +125,21 @@ mod tests {
         seen.dedup();
         assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(vocabulary.size(), 8);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("item.csv");
+        // Quotes, commas, line breaks, blanks and nothing are values like any other.
+        let values = ["a,b", "", "say \"so\"", "two\nlines", " 7"];
+        let counts: Counts = values.iter().map(|value| ((*value).into(), 2)).collect();
+        file::write(&path, &counts).unwrap();
+        let read = Vocabulary::Fitted(file::read(&path).unwrap());
+        assert_eq!(values.map(|value| read.id(value)), [1, 2, 3, 4, 5]);
+        assert_eq!((read.id("7"), read.size()), (0, 6));
+        std::fs::write(&path, "value,id,count\nx,many,1\n").unwrap();
+        assert!(file::read(&path).unwrap_err().to_string().contains("item.csv"));
     }
 
     #[test]

@@ -41,13 +41,7 @@ impl Columns {
         let one = |used: &Use, name: &str| position(file, result, used, name);
         let all =
             |used: &Use, names: &[String]| names.iter().map(|name| one(used, name)).collect::<Result<_, _>>();
-        let mut ids: Vec<usize> = all(&CATEGORICAL, &file.categorical)?;
-        let mut separators = vec![None; ids.len()];
-        for field in &file.multi_valued {
-            let column = one(&MULTI_VALUED, &field.name)?;
-            ids.push(column);
-            separators.push(Some(separator(file, field, result.field(column).data_type())?));
-        }
+        let (ids, separators) = ids(file, result)?;
         let split = match &file.split {
             SplitRule::Column { column, .. } => Some(one(&SPLIT, column)?),
             _ => None,
@@ -70,6 +64,25 @@ impl Columns {
         let ignored: Vec<usize> = all(&IGNORED, &file.ignore)?;
         columns.check_all_listed(file, result, &ignored)?;
         Ok(columns)
+    }
+
+    /// Of rows whose outcomes nobody knows yet: session, time and features alone; other columns of the result have no use.
+    pub(crate) fn of_features(file: &DatasetFile, result: &Schema) -> Result<Self, IngestError> {
+        check_unique(file, result)?;
+        let (ids, separators) = ids(file, result)?;
+        let numeric = file.numeric.iter().map(|name| position(file, result, &NUMERIC, name));
+        Ok(Self {
+            session: position(file, result, &SESSION, &file.session.key)?,
+            time: position(file, result, &TIME, &file.time)?,
+            ids,
+            separators,
+            numeric: numeric.collect::<Result<_, _>>()?,
+            labels: Vec::new(),
+            known: Vec::new(),
+            oracle: Vec::new(),
+            split: None,
+            weight: None,
+        })
     }
 
     /// Columns whose values are compared as they are spelt.
@@ -111,6 +124,21 @@ impl Columns {
         }
         Err(IngestError::UnlistedColumns { path: file.path().to_owned(), columns: unlisted.join(", ") })
     }
+}
+
+/// Positions of the fields that have ids, and what stands between the values of each.
+fn ids(file: &DatasetFile, result: &Schema) -> Result<(Vec<usize>, Vec<Option<String>>), IngestError> {
+    let (mut ids, mut separators) = (Vec::new(), Vec::new());
+    for name in &file.categorical {
+        ids.push(position(file, result, &CATEGORICAL, name)?);
+        separators.push(None);
+    }
+    for field in &file.multi_valued {
+        let column = position(file, result, &MULTI_VALUED, &field.name)?;
+        ids.push(column);
+        separators.push(Some(separator(file, field, result.field(column).data_type())?));
+    }
+    Ok((ids, separators))
 }
 
 fn check_unique(file: &DatasetFile, result: &Schema) -> Result<(), IngestError> {

@@ -10,7 +10,7 @@ use arrow_cast::display::array_value_to_string;
 use arrow_schema::{ArrowError, DataType, Field, TimeUnit};
 
 use crate::findings::{Expectation, Findings, Found};
-use crate::query::columns::Columns;
+use crate::query::columns::{Columns, is_list};
 use crate::split::marks::SplitMarks;
 
 /// A batch of the query's result.
@@ -92,6 +92,20 @@ impl Raw<'_> {
             })
         });
         Ok(Arc::new(UInt8Array::from_iter_values(splits)))
+    }
+
+    /// The values of every field that has ids, as text.
+    pub(crate) fn ids(&self) -> Result<Vec<ArrayRef>, ArrowError> {
+        let fields = self.columns.ids.iter().zip(&self.columns.separators);
+        fields
+            .map(|(&column, separator)| {
+                let array = self.batch.column(column);
+                match separator {
+                    Some(separator) if is_list(array.data_type()) => joined(array, separator),
+                    _ => text(array),
+                }
+            })
+            .collect()
     }
 
     pub(crate) fn numeric(
@@ -190,7 +204,7 @@ pub(crate) fn instants(array: &ArrayRef) -> Result<Int64Array, ArrowError> {
 }
 
 /// Values as text. Null and the empty text are one value: text files cannot tell them apart.
-pub(crate) fn text(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+fn text(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let array = cast(array, &DataType::Utf8)?;
     if array.null_count() == 0 {
         return Ok(array);
@@ -200,7 +214,7 @@ pub(crate) fn text(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
 }
 
 /// Lists as text, with `separator` between their values.
-pub(crate) fn joined(lists: &ArrayRef, separator: &str) -> Result<ArrayRef, ArrowError> {
+fn joined(lists: &ArrayRef, separator: &str) -> Result<ArrayRef, ArrowError> {
     let items = Arc::new(Field::new_list_field(DataType::Utf8, true));
     let lists = cast(lists, &DataType::List(items))?;
     let joined = lists.as_list::<i32>().iter().map(|list| {

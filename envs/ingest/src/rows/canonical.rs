@@ -9,8 +9,8 @@ use arrow_select::filter::filter_record_batch;
 
 use crate::dataset_file::DatasetFile;
 use crate::findings::Findings;
-use crate::query::columns::{Columns, is_list};
-use crate::query::raw::{Raw, joined, text};
+use crate::query::columns::Columns;
+use crate::query::raw::Raw;
 use crate::rows::digest::digests;
 use crate::rows::labels::Labels;
 use crate::split::late_labels::late_tasks;
@@ -147,13 +147,7 @@ impl Canonical {
                 None => Arc::new(marks.of_sessions(&session)),
             });
         }
-        for (&column, separator) in self.columns.ids.iter().zip(&self.columns.separators) {
-            let array = batch.column(column);
-            arrays.push(match separator {
-                Some(separator) if is_list(array.data_type()) => joined(array, separator)?,
-                _ => text(array)?,
-            });
-        }
+        arrays.extend(raw.ids()?);
         for (field, &column) in self.columns.numeric.iter().enumerate() {
             arrays.push(raw.numeric(field, column, findings)?);
         }
@@ -197,6 +191,28 @@ impl Canonical {
         }
         Ok(found)
     }
+}
+
+/// The features of `batch` in canonical form, and nothing else: of rows whose outcomes nobody knows yet. Their time is 0. Mistakes
+/// go to `findings`.
+pub(crate) fn features(
+    batch: &RecordBatch,
+    columns: &Columns,
+    findings: &mut Findings,
+) -> Result<RecordBatch, ArrowError> {
+    let (first_row, n_rows) = (findings.rows, batch.num_rows());
+    let raw = Raw { batch, columns, first_row };
+    let positions = UInt64Array::from_iter_values(first_row..first_row + n_rows as u64);
+    let mut arrays: Vec<(String, ArrayRef)> = vec![
+        (name::POSITION.into(), Arc::new(positions)),
+        (name::TIME.into(), Arc::new(Int64Array::from(vec![0; n_rows]))),
+    ];
+    arrays.extend(raw.ids()?.into_iter().enumerate().map(|(i, ids)| (format!("{}{i}", name::ID), ids)));
+    for (field, &column) in columns.numeric.iter().enumerate() {
+        arrays.push((format!("{}{field}", name::NUMERIC), raw.numeric(field, column, findings)?));
+    }
+    findings.rows += n_rows as u64;
+    RecordBatch::try_from_iter(arrays)
 }
 
 /// Keys that are integers, written as integers are, and the others.

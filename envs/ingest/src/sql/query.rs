@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
 
 use datafusion::common::SchemaError;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -22,16 +23,34 @@ const MESSAGE_CHARS: usize = 400;
 /// Plans the query; it must be one that only reads.
 pub(crate) async fn plan(context: &SessionContext, file: &DatasetFile) -> Result<DataFrame, IngestError> {
     depth::check(file)?;
-    let read_only =
-        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    let planned = context.sql_with_options(&file.query, read_only).await;
-    let planned = planned.map_err(|error| sql_error(file, &error))?;
+    let planned = planned(context, file).await.map_err(|error| sql_error(file, &error))?;
     match changing_function(planned.logical_plan()) {
         Some(name) => {
             let found = format!("`{name}()`, which gives another value at another time");
             Err(file.setting("query", "the same rows whenever it is run", found))
         }
         None => Ok(planned),
+    }
+}
+
+/// The same as DataFusion says it.
+pub(crate) async fn planned(
+    context: &SessionContext,
+    file: &DatasetFile,
+) -> Result<DataFrame, DataFusionError> {
+    let read_only =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    context.sql_with_options(&file.query, read_only).await
+}
+
+/// The column a query names that none of its tables has.
+pub(crate) fn unknown_column(error: &DataFusionError) -> Option<&str> {
+    match error.find_root() {
+        DataFusionError::SchemaError(error, _) => match error.as_ref() {
+            SchemaError::FieldNotFound { field, .. } => Some(&field.name),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -103,8 +122,13 @@ fn unknown_table(message: &str) -> Option<String> {
 
 /// An error of a running query: of the log's content, or of the disk the query spills to.
 pub(crate) fn run_error(file: &DatasetFile, staging: &Staging, error: &DataFusionError) -> IngestError {
+    run_error_in(&staging.scratch(), file, error)
+}
+
+/// The same of a query that spills to the folder `scratch`.
+pub(crate) fn run_error_in(scratch: &Path, file: &DatasetFile, error: &DataFusionError) -> IngestError {
     if let Some(kind) = disk_trouble(error) {
-        return IngestError::output("write temporary files in", &staging.scratch(), kind.into());
+        return IngestError::output("write temporary files in", scratch, kind.into());
     }
     let message = shortened(&error.find_root().strip_backtrace());
     let advice = if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {

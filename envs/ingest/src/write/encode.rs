@@ -113,6 +113,11 @@ impl Encoder {
         }
     }
 
+    /// What stands between the values of lists, by field.
+    pub(crate) fn set_separators(&mut self, separators: Vec<Option<String>>) {
+        self.separators = separators;
+    }
+
     pub(crate) fn schema(&self) -> &Schema {
         &self.schema
     }
@@ -213,6 +218,11 @@ fn standardised(value: Option<f64>, field: &NumericField) -> f32 {
 }
 
 impl EncodedRow {
+    /// Its ids `[slot]` and standardised numbers `[numeric field]`.
+    pub(crate) fn features(&self) -> (&[u32], &[f32]) {
+        (&self.categorical, &self.numeric)
+    }
+
     pub(crate) fn values(&self, end: SessionEnd) -> RowValues<'_> {
         RowValues {
             categorical: &self.categorical,

@@ -144,7 +144,7 @@ impl SessionWriter {
     }
 }
 
-fn too_far(file: &DatasetFile, FarNumber { field, value, row }: FarNumber) -> IngestError {
+pub(crate) fn too_far(file: &DatasetFile, FarNumber { field, value, row }: FarNumber) -> IngestError {
     let NumericField { name, mean, standard_deviation } = field;
     let expected = format!(
         "values of `{name}` whose distance from the training rows' mean {mean:e}, in standard deviations {standard_deviation:e}, 32 \
