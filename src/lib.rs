@@ -22,6 +22,7 @@ pub mod config;
 pub mod device;
 pub mod error;
 pub mod footprint;
+pub mod inspect;
 pub mod interrupt;
 pub mod launch;
 pub mod log;

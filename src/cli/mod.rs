@@ -4,6 +4,7 @@ mod check;
 mod compare;
 mod datasets;
 mod evaluate;
+mod inspect;
 #[cfg(feature = "ingest")]
 mod leakage;
 mod list;
@@ -58,6 +59,8 @@ enum Command {
     /// Predict new rows with a run's models.
     #[cfg(feature = "ingest")]
     Predict(predict::Arguments),
+    /// Show what a prepared dataset holds: fields, rows and rates over time, sessions, labels.
+    Inspect(inspect::Arguments),
     /// List what can be named in run files.
     List {
         /// What to list.
@@ -246,6 +249,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::command(&arguments, &interrupt),
         #[cfg(feature = "ingest")]
         Command::Predict(arguments) => predict::command(&arguments, &interrupt),
+        Command::Inspect(arguments) => inspect::command(&arguments, &interrupt),
         Command::List { kind, json, show } => list::command(kind, json, show.as_deref()),
     };
     let Err(error) = result else {
