@@ -21,6 +21,7 @@ mod planted;
 mod predictions;
 mod real_logs;
 mod study;
+mod takeaway;
 mod task_conflict;
 mod tensorboard;
 mod warnings;

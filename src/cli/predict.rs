@@ -15,7 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::launch::predictor::Predictor;
 use crate::launch::{Result, run_data};
 use crate::log::Console;
-use crate::observer::{Observer, PhaseObserver};
+use crate::observer::Observer;
 use crate::output::folder::{Model, RUN_FILE, RunFolder};
 
 const EXAMPLES: &str = "\
