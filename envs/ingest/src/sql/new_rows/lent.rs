@@ -12,7 +12,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use datafusion::scalar::ScalarValue;
 use rmtl_files::nearest;
 
-use super::Job;
+use super::job::Job;
 use crate::IngestError;
 use crate::dataset_file::{ColumnType, Table};
 use crate::sql::engine::Engine;
