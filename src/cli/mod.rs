@@ -4,6 +4,8 @@ mod check;
 mod compare;
 mod datasets;
 mod evaluate;
+#[cfg(feature = "ingest")]
+mod init;
 mod inspect;
 #[cfg(feature = "ingest")]
 mod leakage;
@@ -59,6 +61,9 @@ enum Command {
     /// Predict new rows with a run's models.
     #[cfg(feature = "ingest")]
     Predict(predict::Arguments),
+    /// Write a first dataset file and run file for a log.
+    #[cfg(feature = "ingest")]
+    Init(init::Arguments),
     /// Show what a prepared dataset holds: fields, rows and rates over time, sessions, labels.
     Inspect(inspect::Arguments),
     /// List what can be named in run files.
@@ -249,6 +254,8 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::command(&arguments, &interrupt),
         #[cfg(feature = "ingest")]
         Command::Predict(arguments) => predict::command(&arguments, &interrupt),
+        #[cfg(feature = "ingest")]
+        Command::Init(arguments) => init::command(&arguments, &interrupt),
         Command::Inspect(arguments) => inspect::command(&arguments, &interrupt),
         Command::List { kind, json, show } => list::command(kind, json, show.as_deref()),
     };

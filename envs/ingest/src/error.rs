@@ -128,6 +128,15 @@ pub enum IngestError {
         found: String,
     },
 
+    /// What the columns of a log mean cannot be guessed.
+    #[error("{log}: {message}")]
+    Sketch {
+        /// The log.
+        log: String,
+        /// What was looked for, what was found, and how to say it.
+        message: String,
+    },
+
     /// A vocabulary of a prepared dataset cannot be read.
     #[error("{}: {message}; prepare the dataset again", path.display())]
     Vocabulary {

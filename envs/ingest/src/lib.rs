@@ -39,6 +39,8 @@ mod progress;
 mod purpose;
 mod query;
 mod rows;
+#[cfg(feature = "sql")]
+mod sketch;
 mod source;
 mod split;
 mod write;
@@ -53,6 +55,8 @@ pub use dataset_file::{
 pub use error::{IngestError, OffendingValue};
 pub use prepare::{Prepared, prepare, prepare_rows, validate};
 pub use progress::Progress;
+#[cfg(feature = "sql")]
+pub use sketch::{Guess, Role, Sketch, Wishes, dataset_name};
 pub use source::content_hash::{content_hash, dataset_file_hash};
 #[cfg(feature = "sql")]
 pub use sql::leakage::{Difference, FirstDifference, LEAKAGE_RUNS, LeakageTest, Variant};
@@ -60,3 +64,5 @@ pub use sql::leakage::{Difference, FirstDifference, LEAKAGE_RUNS, LeakageTest, V
 pub use sql::new_rows::{EncodedRows, NewRows, RowCounts, ValueCount};
 #[cfg(feature = "sql")]
 pub use sql::record_file::RecordFile;
+#[cfg(feature = "sql")]
+pub use sql::sample::sketch;

@@ -12,6 +12,7 @@ mod query;
 pub(crate) mod record_file;
 mod register;
 mod rows;
+pub(crate) mod sample;
 mod source_place;
 
 use std::path::Path;

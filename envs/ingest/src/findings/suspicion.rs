@@ -6,7 +6,7 @@
 mod identifiers;
 mod numbers;
 mod outcome;
-mod rank;
+pub(crate) mod rank;
 mod sample;
 
 use rmtl_envs::{LogTable, OUT_OF_VOCABULARY, Schema, Warning};

@@ -13,6 +13,7 @@ mod ids;
 mod known_at;
 mod memory;
 mod miniature;
+mod new_rows;
 mod numbers;
 mod recipes;
 mod result;

@@ -5,7 +5,7 @@
 ///
 /// # Shapes
 /// - rows: `[row]` of (score, label)
-pub(super) fn auc(rows: &mut [(f32, u8)]) -> Option<f64> {
+pub(crate) fn auc(rows: &mut [(f32, u8)]) -> Option<f64> {
     rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     // Pairs counted twice, so that ties stay whole numbers.
     let (mut pairs, mut positives, mut negatives) = (0_u128, 0_u64, 0_u64);
