@@ -273,3 +273,70 @@ fn inspect_shows_a_prepared_dataset_and_says_where_there_is_none() {
     // Every buy has its click.
     assert_eq!(json["together"][1][0].as_f64(), Some(1.0));
 }
+
+/// `rmtl init` of files in the bench's folder, into it.
+fn init(bench: &Workbench, log: &str, arguments: &[&str]) -> Command {
+    let mut command = rmtl();
+    command.current_dir(bench.path("")).args(["init", log]).args(arguments);
+    command
+}
+
+#[test]
+fn from_a_log_nobody_has_described_to_predictions() {
+    let bench = Workbench::with("", "");
+    fs::write(bench.path("shop.csv"), log()).unwrap();
+    let said = succeeds(&mut init(&bench, "shop.csv", &[]));
+    assert!(said.contains("SUSPICIOUS: `dwell` is ignored, because its value ranks `click`"), "{said}");
+    let dataset = bench.read("shop.toml");
+    for words in
+        ["key = \"user\", gap = 3600", "time = \"time\"", "log = \"shop.csv\"", "\"dwell\", # SUSPICIOUS"]
+    {
+        assert!(dataset.contains(words), "{words}: {dataset}");
+    }
+    let here = || {
+        let mut command = rmtl();
+        command.current_dir(bench.path(""));
+        command
+    };
+    let checked = succeeds(here().args(["check", "shop.toml", "--run", "shop_run.toml"]));
+    assert!(checked.contains("fit the log") && checked.contains("fits the columns"), "{checked}");
+
+    // What is there stays, unless told.
+    fs::write(bench.path("shop_run.toml"), "mine").unwrap();
+    let message = fails(&mut init(&bench, "shop.csv", &[]));
+    assert!(message.contains("shop.toml") && message.contains("--force"), "{message}");
+    fs::remove_file(bench.path("shop.toml")).unwrap();
+    assert!(fails(&mut init(&bench, "shop.csv", &[])).contains("shop_run.toml"));
+    assert!(!bench.path("shop.toml").exists() && bench.read("shop_run.toml") == "mine");
+    succeeds(&mut init(&bench, "shop.csv", &["--force"]));
+    assert_eq!(bench.read("shop.toml"), dataset, "the same log, the same guesses");
+
+    let train = ["train", "shop_run.toml", "--quiet", "--out", "run", "--set", "weighting.equal={}"];
+    succeeds(here().args(train).args(["--set", "schedule.two_stage.pretrain.max_epochs=1"]));
+    fs::write(bench.path("new.csv"), without(&log(), &["click", "buy", "dwell"])).unwrap();
+    succeeds(here().args(["predict", "run", "--input", "new.csv", "--out", "new.out.csv"]));
+    assert_eq!(column(&bench.path("new.out.csv"), "actor/buy").len() as u64, N_ROWS);
+}
+
+#[test]
+fn tasks_can_be_named_and_other_dialects_are_found() {
+    let bench = Workbench::with("", "");
+    // Semicolons, words for missing prices, and labels that say nothing by their names.
+    let other = log().replace(',', ";").replace("click;buy", "first;second").replace(";0.5;", ";NA;");
+    fs::write(bench.path("odd.csv"), other).unwrap();
+    fs::write(bench.path("odd.tsv"), log().replace(',', "\t")).unwrap();
+    let message = fails(&mut init(&bench, "odd.csv", &[]));
+    assert!(message.contains("first, second") && message.contains("--task"), "{message}");
+    succeeds(&mut init(&bench, "odd.csv", &["--task", "first", "--task", "second", "--name", "odd"]));
+    let dataset = bench.read("odd.toml");
+    assert!(dataset.contains("delimiter = \";\"") && dataset.contains("after = \"first\""), "{dataset}");
+    assert!(dataset.contains("null = [\"NA\"]"), "{dataset}");
+    succeeds(&mut init(&bench, "odd.tsv", &["--name", "tabs", "--out", "elsewhere"]));
+    for (folder, name) in [("", "odd"), ("elsewhere", "tabs")] {
+        let folder = bench.path(folder);
+        let [dataset, run] = ["", "_run"].map(|end| folder.join(format!("{name}{end}.toml")));
+        succeeds(rmtl().arg("check").arg(dataset).arg("--run").arg(run));
+    }
+    let message = fails(&mut init(&bench, "odd.tsv", &["--name", "x", "--time", "tiem"]));
+    assert!(message.contains("did you mean `time`?"), "{message}");
+}
