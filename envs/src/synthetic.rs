@@ -22,7 +22,7 @@ use self::world::World;
 ///
 /// `P(y_k = 1 | y_{k−1} = 1) = sigmoid(b_k + signal · (affinity_k(user, item) + …) + noise)`
 ///
-/// `b_k` is set so that the mean of that probability is the configured rate. Items are shown by a power law;
+/// (a share `label_noise_k` of the labels has the rate in its place). `b_k` is set so that the mean of that probability is the configured rate. Items are shown by a power law;
 /// a user's interest drifts within a session; users come back, some within the same session.
 ///
 /// | column | type | |

@@ -252,19 +252,22 @@ fn losses_of_weight_zero_make_sense_with_a_policy_gradient_alone() {
 #[test]
 fn every_shipped_run_file_can_be_used() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs");
-    let folders = ["", "kuairand", "retailrocket"].map(|folder| root.join(folder));
+    let folders = ["", "kuairand", "planted", "retailrocket"].map(|folder| root.join(folder));
     let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
     let files =
         files.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "toml"));
     let mut n_files = 0;
     for path in files {
         let file = RunFile::read(&path, &[]).unwrap_or_else(|error| panic!("{error}"));
-        let n_tasks = if path.ends_with("quickstart.toml") { 3 } else { 2 };
         let mut schema = schema(true);
-        if n_tasks == 3 {
-            schema.tasks.push(Task { name: "return".into(), after: Some("buy".into()), number: None });
-        }
         let dataset = rmtl_ingest::DatasetFile::read(&file.data.dataset).unwrap();
+        for index in schema.tasks.len()..dataset.tasks.len() {
+            schema.tasks.push(Task {
+                name: format!("further{index}"),
+                after: Some("buy".into()),
+                number: None,
+            });
+        }
         schema.numeric.extend(dataset.numeric.into_iter().map(|name| NumericField {
             name,
             mean: 0.0,
@@ -274,7 +277,7 @@ fn every_shipped_run_file_can_be_used() {
         assert!(file.data.dataset.is_file(), "{}: {}", path.display(), file.data.dataset.display());
         n_files += 1;
     }
-    assert!(n_files >= 11, "{n_files}");
+    assert!(n_files >= 12, "{n_files}");
 }
 
 #[test]

@@ -50,8 +50,11 @@ pub struct SyntheticConfig {
     pub return_probability: f64,
     /// For whoever makes the generator that the log is drawn with.
     pub seed: u64,
-    /// Tasks in families in place of the chain. Everything from `n_user_groups` to `task_sharing`, `signal`, `drift` and
-    /// `noise` is left out beside it.
+    /// Share of each task's labels that its rate alone decides, whatever the row; empty = none. The true probabilities know it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub label_noise: Vec<f64>,
+    /// Tasks in families in place of the chain. Everything from `n_user_groups` to `task_sharing`, `signal`, `drift`,
+    /// `noise` and `label_noise` is left out beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub planted: Option<Planted>,
 }
@@ -76,6 +79,7 @@ impl Default for SyntheticConfig {
             days: 14,
             return_probability: 0.08,
             seed: 0,
+            label_noise: Vec::new(),
             planted: None,
         }
     }
@@ -130,6 +134,7 @@ impl SyntheticConfig {
             ("signal", self.signal == default.signal),
             ("drift", self.drift == default.drift),
             ("noise", self.noise == default.noise),
+            ("label_noise", self.label_noise.is_empty()),
         ] {
             require(is_left_out, key, "to be left out beside `planted`", "another value than the default")?;
         }
@@ -145,6 +150,12 @@ impl SyntheticConfig {
         require(n_rates == n_tasks, "rates", &format!("{n_tasks}, one per task"), n_rates)?;
         for &rate in &self.rates {
             require((0.001..=0.999).contains(&rate), "rates", "numbers from 0.001 to 0.999", rate)?;
+        }
+        let n_noises = self.label_noise.len();
+        let fits = n_noises == 0 || n_noises == n_tasks;
+        require(fits, "label_noise", &format!("{n_tasks}, one per task, or none"), n_noises)?;
+        for &noise in &self.label_noise {
+            require((0.0..=1.0).contains(&noise), "label_noise", "shares", noise)?;
         }
         Ok(())
     }
@@ -205,6 +216,14 @@ mod tests {
             message(|config| config.rates.truncate(2)).contains("`rates`: expected 3, one per task, found 2")
         );
         assert!(message(|config| config.rates[1] = 1.0).contains("`rates`"));
+        assert!(
+            message(|config| config.label_noise = vec![0.5])
+                .contains("`label_noise`: expected 3, one per task")
+        );
+        assert!(
+            message(|config| config.label_noise = vec![0.5, 0.0, 1.5])
+                .contains("`label_noise`: expected shares")
+        );
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Log {
             let user = activity.sample(rng) as u32 - 1;
             draw_session(config, world, (session, start, user), &mut rows, &mut logits, rng);
         }
-        let probabilities = probabilities(logits, &config.rates);
+        let probabilities = probabilities(logits, &config.rates, &config.label_noise);
         let labels = draw_labels(&probabilities, n_tasks, rng);
         Self { rows, n_tasks, probabilities, labels }
     }

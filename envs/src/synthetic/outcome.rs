@@ -3,15 +3,17 @@
 use rand::{Rng, RngExt};
 
 /// Turns logits `[row × task]` into P(label = 1), shifting each task's so that P(task | the task before) has its
-/// rate for a mean.
-pub(super) fn probabilities(logits: Vec<f64>, rates: &[f64]) -> Vec<f64> {
+/// rate for a mean. Of the share `label_noise` (none where it is empty) the rate alone decides.
+pub(super) fn probabilities(logits: Vec<f64>, rates: &[f64], label_noise: &[f64]) -> Vec<f64> {
     let mut probabilities = logits;
     let mut before = vec![1.0; probabilities.len() / rates.len()];
     for (task, &rate) in rates.iter().enumerate() {
         let logits: Vec<f64> = probabilities.iter().skip(task).step_by(rates.len()).copied().collect();
         let bias = bias(&logits, &before, rate);
+        // Without noise these are 1 and 0, and the product and sum are exact.
+        let noise = label_noise.get(task).copied().unwrap_or(0.0);
         for (row, logit) in logits.into_iter().enumerate() {
-            before[row] *= sigmoid(bias + logit);
+            before[row] *= (1.0 - noise) * sigmoid(bias + logit) + noise * rate;
             probabilities[row * rates.len() + task] = before[row];
         }
     }
@@ -57,11 +59,21 @@ mod tests {
         // Two rows whose logits differ by ln 4 and ln 9: with b = ln ½ and ln ⅓ by hand,
         // P(first) = 1/3 and 2/3, of mean 1/2; P(second | first) = 1/4 and 3/4, of mean (1/3·1/4 + 2/3·3/4) / 1.
         let logits = vec![0.0, 0.0, 4_f64.ln(), 9_f64.ln()];
-        let found = probabilities(logits, &[0.5, 7.0 / 12.0]);
+        let found = probabilities(logits.clone(), &[0.5, 7.0 / 12.0], &[]);
         let expected = [1.0 / 3.0, 1.0 / 12.0, 2.0 / 3.0, 1.0 / 2.0];
         for (found, expected) in found.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-9, "{found} is not {expected}");
         }
+        // Half of the first task's labels by its rate: ½ · ⅓ + ½ · ½ and ½ · ⅔ + ½ · ½.
+        let noisy = probabilities(logits, &[0.5, 7.0 / 12.0], &[0.5, 0.0]);
+        for (found, expected) in [noisy[0], noisy[2]].iter().zip([5.0 / 12.0, 7.0 / 12.0]) {
+            assert!((found - expected).abs() < 1e-9, "{found} is not {expected}");
+        }
+        let second = noisy[1] + noisy[3];
+        assert!(
+            (second - 7.0 / 12.0).abs() < 1e-9,
+            "the second keeps its rate where the first happened: {second}"
+        );
     }
 
     #[test]

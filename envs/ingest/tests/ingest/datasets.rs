@@ -60,7 +60,7 @@ fn all_of_them_are_valid() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .map(|path| DatasetFile::read(&path).unwrap_or_else(|error| panic!("{error}")).name)
         .collect();
-    assert_eq!(names.len(), 8, "{names:?}");
+    assert_eq!(names.len(), 9, "{names:?}");
 }
 
 #[test]
@@ -164,12 +164,13 @@ fn synthetic() {
 }
 
 #[test]
-fn the_whole_synthetic_log_is_trusted() {
+fn the_whole_generated_logs_of_a_chain_are_trusted() {
     let out = tempfile::tempdir().unwrap();
-    let file = dataset_file("synthetic.toml");
-    assert_trusted(
-        &prepare(&file, None, &out.path().join("p"), &|_| {}, &Cancel::default()).unwrap().dataset.manifest,
-    );
+    for name in ["synthetic.toml", "quickstart.toml"] {
+        let file = dataset_file(name);
+        let prepared = prepare(&file, None, &out.path().join(name), &|_| {}, &Cancel::default()).unwrap();
+        assert_trusted(&prepared.dataset.manifest);
+    }
 }
 
 /// The raw Kaggle layout in miniature. Features and labels by hand.
