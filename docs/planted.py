@@ -1,9 +1,10 @@
 """The planted log of configs/datasets/planted.toml in numpy: one number per item, one line per task.
 
-    python docs/planted.py
+    python docs/planted.py [SEEDS]
 
 An independent check of docs/planted.md: the log's law, batches and steps as in configs/planted/equal.toml, but a tower is a
 straight line. AUCs are exact, of the true probabilities, and no early stop chooses: what is printed is the end of a training.
+The closed forms come first.
 """
 import sys
 import numpy as np
@@ -71,6 +72,66 @@ def train(data, weights, seed):
     return np.array([of(task) for task in range(n_tasks)])
 
 
+def information_and_slope(tasks):
+    """Sums over a family's tasks: Fisher information on the number per row, and AUC beyond 1/2 of one who knows the number."""
+    point, weight = np.polynomial.hermite_e.hermegauss(80)
+    weight = weight / weight.sum()
+    fine = np.linspace(-6, 6, 4001)
+    density = np.exp(-fine**2 / 2) / np.exp(-fine**2 / 2).sum()
+    information = slope = 0.0
+    for _, rate, noise, signal in tasks:
+        low, high = -50.0, 50.0
+        for _ in range(60):
+            bias = (low + high) / 2
+            low, high = (bias, high) if weight @ (1 / (1 + np.exp(-bias - signal * point))) < rate else (low, bias)
+        told = lambda z: 1 / (1 + np.exp(-bias - signal * z))
+        p = (1 - noise) * told(point) + noise * rate
+        change = (1 - noise) * signal * told(point) * (1 - told(point))
+        information += weight @ (change**2 / np.maximum(p * (1 - p), 1e-300))
+        p = (1 - noise) * told(fine) + noise * rate
+        slope += auc(fine, density * p, density * (1 - p)) - 0.5
+    return information, slope
+
+
+def closed_form():
+    """The quadratic model of docs/planted.md: the best stop of equal weights, of a constant and of two phases."""
+    (i_a, s_a), (i_b, s_b) = [information_and_slope([task for task in TASKS if task[0] == f]) for f in (0, 1)]
+    print(f"information per row {i_a:.3f} and {i_b:.3f}, AUC beyond 1/2, summed, {s_a:.3f} and {s_b:.3f}")
+    angle = np.arccos(RELATEDNESS)
+    turned = np.arctan2(s_b * np.sin(angle), s_a + s_b * np.cos(angle))
+    ratio = np.sin(2 * turned) / np.sin(2 * (angle - turned)) * i_a / i_b
+    print(f"without estimation error: best constant {ratio:.1f}, correlations {np.cos(turned):.3f}, {np.cos(angle - turned):.3f}")
+    rank = np.arange(1, N_ITEMS + 1)
+    shown = 1 / rank / (1 / rank).sum()
+    # Items of like frequency together.
+    bins = np.digitize(rank, np.unique(np.logspace(0, np.log10(N_ITEMS), 60).astype(int))) - 1
+    share = np.bincount(bins, shown)
+    n = np.bincount(bins, ROWS * shown**2) / share
+    a, b = [x[..., None] for x in np.meshgrid(np.logspace(-4, 2, 61), np.logspace(-4, 2, 61), indexing="ij")]
+
+    def value(alpha, beta):
+        spread = alpha**2 * (1 + 1 / (n * i_a)) + beta**2 * (1 + 1 / (n * i_b)) + 2 * RELATEDNESS * alpha * beta
+        spread = np.sqrt(spread @ share) + 1e-12
+        with_a, with_b = (alpha + RELATEDNESS * beta) @ share / spread, (RELATEDNESS * alpha + beta) @ share / spread
+        return 0.5 + (s_a * with_a + s_b * with_b) / len(TASKS), with_a, with_b
+
+    together = 1 - np.exp(-n * (i_a * a + i_b * b))
+    mixture = i_b * b / (i_a * a + i_b * b)
+    constant = value((1 - mixture) * together, mixture * together)
+    fade = lambda x, i: np.exp(-n * i * x)
+    forward = value((1 - fade(a, i_a)) * fade(b, i_b), 1 - fade(b, i_b))
+    backward = value(1 - fade(a, i_a), (1 - fade(b, i_b)) * fade(a, i_a))
+    best = lambda found: np.unravel_index(found[0].argmax(), found[0].shape)
+    show = lambda name, found, at: print(f"{name}: mean AUC {found[0][at]:.4f}, correlations {found[1][at]:.3f}, {found[2][at]:.3f}")
+    diagonal = np.diag(constant[0]).argmax()
+    show("equal", constant, (diagonal, diagonal))
+    at = best(constant)
+    show(f"constant {b[at][0] / a[at][0]:.1f}", constant, at)
+    at = best(forward)
+    show("common first, then rare", forward, at)
+    show("the same exposures, rare first", backward, at)
+
+
 def table():
     seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
     logs = [log(seed) for seed in seeds]
@@ -90,4 +151,5 @@ def table():
 
 
 if __name__ == "__main__":
+    closed_form()
     table()

@@ -55,6 +55,19 @@ fn a_critic_run_over_three_tasks_leaves_a_complete_folder() {
     for word in ["RL-weighted", "equal budget", "baseline", "oracle"] {
         assert!(bench.read("run/report.md").contains(word), "{word}");
     }
+    let page = bench.read("run/report.md");
+    let outcome = page.lines().nth(2).unwrap();
+    assert_eq!(outcome, report.outcome());
+    assert!(outcome.starts_with("critic weights: mean AUC "), "{outcome}");
+    assert!(outcome.contains("of equal weights with the same start"), "{outcome}");
+    // The measured difference is that of the blocks.
+    let mean = |block: &str| {
+        let aucs = ["click", "cart", "buy"].map(|task| json[block][task]["auc"].as_f64().unwrap());
+        aucs.iter().sum::<f64>() / 3.0
+    };
+    let difference = json["difference"]["difference"].as_f64().unwrap();
+    assert!((difference - (mean("tasks") - mean("equal_budget"))).abs() < 1e-9, "{difference}");
+    assert!(json["difference"]["session_error"].as_f64().unwrap() > 0.0);
 }
 
 #[test]
