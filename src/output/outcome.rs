@@ -86,7 +86,7 @@ impl Outcome<'_> {
             }
             (None, Some(base)) => (
                 base,
-                "the pretrained actor, which was trained for fewer steps (so this is not the weights' doing alone)",
+                "the pretrained actor, whose training had a length of its own (so this is not the weights' doing alone)",
             ),
             (None, None) => return self.alone(&name),
         };

@@ -107,13 +107,15 @@ impl Planted {
     /// Per task the index of its family, in the order in which families are named.
     fn families(&self) -> Vec<usize> {
         let mut names: Vec<&str> = Vec::new();
-        let mut index = |name| {
-            names.iter().position(|known| *known == name).unwrap_or_else(|| {
-                names.push(name);
-                names.len() - 1
-            })
-        };
-        self.tasks.iter().map(|task| index(task.family.as_str())).collect()
+        let mut families = Vec::with_capacity(self.tasks.len());
+        for task in &self.tasks {
+            let known = names.iter().position(|known| *known == task.family);
+            families.push(known.unwrap_or(names.len()));
+            if known.is_none() {
+                names.push(&task.family);
+            }
+        }
+        families
     }
 }
 

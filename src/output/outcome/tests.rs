@@ -56,7 +56,7 @@ fn both_directions_are_told_against_the_equal_budget() {
         said.contains("under 0.0040 tells nothing") && said.contains("this one is larger, but"),
         "{said}"
     );
-    assert!(!said.contains("0.7000"), "the pretrained actor had fewer steps: {said}");
+    assert!(!said.contains("0.7000"), "the equal budget is the fairer base: {said}");
     for word in ["better.", "wins", "improves"] {
         assert!(!said.replace("lower is better.", "").contains(word), "one run decides nothing: {said}");
     }
@@ -77,11 +77,11 @@ fn a_difference_within_the_margin_tells_nothing_on_either_side() {
 }
 
 #[test]
-fn against_the_pretrained_actor_the_steps_are_named() {
+fn against_the_pretrained_actor_the_other_length_is_named() {
     let actors = Comparison { equal_budget: None, ..compared() };
     let said = sentence("critic", &actors, None);
     assert!(
-        said.contains("against 0.7000 of the pretrained actor") && said.contains("fewer steps"),
+        said.contains("against 0.7000 of the pretrained actor") && said.contains("a length of its own"),
         "{said}"
     );
     assert!(sentence("equal", &actors, None).starts_with("equal weights with the agent's losses: "));
