@@ -13,6 +13,7 @@ use rmtl_agents::weighting::{LossWeighting, WeightingConfig};
 use rmtl_envs::{Dataset, Rewards, Schema, Split};
 
 use crate::config::{Criterion, RunFile};
+use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::log::Logger;
 use crate::log::tags::{self, Phase};
@@ -20,6 +21,7 @@ use crate::memory;
 use crate::monitor::WeightsByTask;
 use crate::observer::Observer;
 use crate::output::folder::RunFolder;
+use crate::output::policy_file;
 use crate::output::report::PhaseTiming;
 use crate::streams;
 
@@ -70,11 +72,16 @@ impl<'a> Run<'a> {
         Some(schema.slots(field).start)
     }
 
-    /// A weighting at its first step, within the bounds of the run file.
-    pub fn weighting(&self, config: &WeightingConfig) -> Box<dyn LossWeighting> {
-        self.config
-            .weights
-            .around(config.init(self.schema().n_tasks(), self.streams.named(streams::WEIGHTING)))
+    /// A weighting at its first step, with its policy, within the bounds of the run file.
+    ///
+    /// # Errors
+    /// The file of its policy cannot be read, or holds none.
+    pub fn weighting(&self, config: &WeightingConfig) -> Result<Box<dyn LossWeighting>> {
+        let mut weighting = config.init(self.schema().n_tasks(), self.streams.named(streams::WEIGHTING));
+        if let Some(path) = config.policy() {
+            weighting.take_policy(policy_file::read(path)?);
+        }
+        Ok(self.config.weights.around(weighting))
     }
 
     /// What actions are paid, in the units of the run file.

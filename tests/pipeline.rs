@@ -328,6 +328,7 @@ fn every_weighting_trains_logs_its_weights_and_repeats_itself() {
             "critic" | "equal" => continue,
             "constant" => "{weights=[1.0, 0.5, 2.0]}",
             "exponential" => "{decay=0.99}",
+            "controller" => "{schedule=[[0.0, 0.0, 0.0], [-0.5, 0.0, 0.5]]}",
             _ => "{}",
         };
         let set = format!("weighting.{name}={settings}");

@@ -37,6 +37,7 @@
 
 pub mod actor;
 pub mod backbone;
+pub mod controller;
 pub mod critic;
 pub mod embedding;
 pub mod footprint;

@@ -44,6 +44,7 @@ pub use cancel::Cancel;
 pub use dataset::Dataset;
 pub use error::EnvError;
 pub use manifest::{FORMAT_VERSION, MANIFEST_FILE, Manifest, SessionRule, SplitSummary, Warning};
+pub use mdp::block::{BlockEnvironment, BlockRule, BlockStep, BlockViolation, check_blocks};
 pub use mdp::check::{ContractViolation, Environment, Rule, WalkSummary, check_environment};
 pub use mdp::environment::{EnvironmentConfig, SessionEnv, Step};
 pub use mdp::reward::{MAX_ACTION, MIN_ACTION, Reward};

@@ -216,6 +216,12 @@ impl RunFile {
                 *path = tidy(&folder.join(&*path));
             }
         }
+        let is_typed = overrides.iter().any(|item| item.key().starts_with("weighting."));
+        if let Some(policy) = file.weighting.policy().filter(|policy| policy.is_relative() && !is_typed)
+            && let Some(weighting) = file.weighting.with_policy(&tidy(&folder.join(policy)))
+        {
+            file.weighting = weighting;
+        }
         Ok(file)
     }
 

@@ -20,6 +20,7 @@ use crate::launch::run_data::Missing;
 use crate::log::Console;
 use crate::log::tags::Phase;
 use crate::output::folder::{DATASET_FILE, RUN_FILE, RunFolder};
+use crate::output::policy_file::{self, POLICY_FILE};
 use crate::output::report::Report;
 use crate::trainer::{self, Trainer, write_report};
 
@@ -69,13 +70,19 @@ fn train_in(
 ) -> Result<Report> {
     // Before the minutes that a preparation may take.
     device(&config.device)?;
+    config.weighting.policy().map(policy_file::read).transpose()?;
     let file = DatasetFile::read(&config.data.dataset)?;
     footprint::check_tables(config, &file.least_schema())?;
     let data = run_data::of(&config.data, Missing::Prepared, &console, &interrupt)?;
     let trainer = Trainer::new(config, &data.dataset)?;
     interrupt.check(Phase::Pretrain, 0)?;
     folder.write(DATASET_FILE, &data.dataset_file)?;
-    folder.write(RUN_FILE, &RunFile { data: data.config(folder.path())?, ..config.clone() }.to_toml()?)?;
+    let mut written = RunFile { data: data.config(folder.path())?, ..config.clone() };
+    if let Some(policy) = config.weighting.policy() {
+        policy_file::write(&folder.path().join(POLICY_FILE), &policy_file::read(policy)?)?;
+        written.weighting = config.weighting.with_policy(Path::new(POLICY_FILE)).unwrap_or(written.weighting);
+    }
+    folder.write(RUN_FILE, &written.to_toml()?)?;
     let run = trainer.observed_by(console).ended_by(interrupt).with_warnings(data.warnings).begin(folder)?;
     begun();
     Ok(trainer::run(run)?)

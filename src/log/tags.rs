@@ -21,12 +21,21 @@ pub enum Phase {
     Joint,
     /// `Weighted` or `Joint` once more with all weights 1 and without critics, for comparison.
     EqualBudget,
+    /// Learning a controller of the task weights; a step is a block of a training.
+    Control,
 }
 
 impl Phase {
     /// Every phase, in the order of a run.
-    pub const ALL: [Self; 6] =
-        [Self::Pretrain, Self::Collect, Self::Critics, Self::Weighted, Self::Joint, Self::EqualBudget];
+    pub const ALL: [Self; 7] = [
+        Self::Pretrain,
+        Self::Collect,
+        Self::Critics,
+        Self::Weighted,
+        Self::Joint,
+        Self::EqualBudget,
+        Self::Control,
+    ];
 
     /// The name in tags and reports.
     pub fn name(self) -> &'static str {
@@ -37,6 +46,7 @@ impl Phase {
             Self::Weighted => "weighted",
             Self::Joint => "joint",
             Self::EqualBudget => "equal_budget",
+            Self::Control => "control",
         }
     }
 }
@@ -193,6 +203,21 @@ tags! {
     validation_mae(phase: Phase, task: &str) = "{phase}/validation_mae/{task}";
     /// Mean over tasks of the validation AUC, what the early stop looks at.
     validation_mean_auc(phase: Phase) = "{phase}/validation_mean_auc";
+
+    /// AUC on the training rows that a controller measures on.
+    control_auc(phase: Phase, task: &str) = "{phase}/control_auc/{task}";
+    /// Loss there over that of the base rate.
+    control_loss(phase: Phase, task: &str) = "{phase}/control_loss/{task}";
+    /// A feature of the state before a block.
+    block_state(phase: Phase, feature: &str, task: &str) = "{phase}/state/{feature}/{task}";
+    /// A controller's action in a block.
+    block_action(phase: Phase, task: &str) = "{phase}/action/{task}";
+    /// Log weight that a controller has given a task.
+    log_weight(phase: Phase, task: &str) = "{phase}/log_weight/{task}";
+    /// A controller's objective where a training ends, the step being the training.
+    objective(phase: Phase) = "{phase}/objective";
+    /// Work so far, in whole trainings.
+    trainings(phase: Phase) = "{phase}/trainings";
 
     /// Speed.
     rows_per_second(phase: Phase) = "{phase}/time/rows_per_second";

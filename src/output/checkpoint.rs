@@ -11,8 +11,8 @@ use safetensors::{SafeTensors, serialize};
 
 use crate::error::{Error, Result};
 
-/// Key of the header under which the checksum stands. It is the only one: safetensors writes several in any order, and the same
-/// parameters are the same bytes.
+/// Key of the header under which the checksum stands. Of a model it is the only one: safetensors writes several in any order, and
+/// the same parameters are the same bytes.
 const CHECKSUM: &str = "blake3";
 
 /// The key of files from before there were checksums, and of PyTorch's.
@@ -23,6 +23,8 @@ const FORMAT: &str = "format";
 pub struct Saved {
     /// By name.
     pub tensors: NamedTensors,
+    /// The entries of the file's header.
+    pub header: HashMap<String, String>,
     /// Whether they are what was written. Files from before there were checksums have none.
     pub is_verified: bool,
 }
@@ -32,6 +34,14 @@ pub struct Saved {
 /// # Errors
 /// Nothing is left at `path` but what was there before.
 pub fn write(path: &Path, tensors: &NamedTensors) -> Result<()> {
+    write_with(path, tensors, HashMap::new())
+}
+
+/// The same with further entries in the file's header.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_with(path: &Path, tensors: &NamedTensors, header: HashMap<String, String>) -> Result<()> {
     let bytes: Vec<(&String, Vec<u8>)> = tensors
         .iter()
         .map(|(name, tensor)| (name, tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect()))
@@ -44,7 +54,8 @@ pub fn write(path: &Path, tensors: &NamedTensors) -> Result<()> {
         .values()
         .zip(&bytes)
         .map(|(tensor, (name, bytes))| (name.as_str(), &tensor.shape[..], &bytes[..]));
-    let metadata = HashMap::from([(CHECKSUM.to_owned(), checksum(parts))]);
+    let mut metadata = HashMap::from([(CHECKSUM.to_owned(), checksum(parts))]);
+    metadata.extend(header);
     let file = serialize(views, Some(metadata)).map_err(|error| Error::file("write", path, error))?;
     write_whole(path, |out| out.write_all(&file)).map_err(|error| Error::file("write", path, error))
 }
@@ -115,7 +126,8 @@ pub fn read(path: &Path) -> Result<Saved> {
         Ok((name, NamedTensor { shape: view.shape().to_vec(), values: values.collect() }))
     };
     let tensors = views.into_iter().map(tensor).collect::<Result<_>>()?;
-    Ok(Saved { tensors, is_verified })
+    let header = header.metadata().clone().unwrap_or_default();
+    Ok(Saved { tensors, header, is_verified })
 }
 
 #[cfg(test)]

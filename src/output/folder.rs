@@ -3,6 +3,7 @@
 //! ```text
 //! run.toml        the run file with every default written out
 //! dataset.toml    the dataset file
+//! policy.safetensors  a copy of the policy that steers the weights, where one does
 //! model/          actor, baseline, equal_budget and critic, as safetensors
 //! metrics.jsonl   every logged value that two runs of one seed have in common
 //! timings.jsonl   every logged value that comes from a clock
@@ -24,6 +25,7 @@ use rmtl_files::write_whole;
 use crate::error::{Error, Result};
 use crate::log::{METRICS_FILE, TIMINGS_FILE};
 use crate::output::checkpoint::{self, Saved};
+use crate::output::policy_file::POLICY_FILE;
 
 use claim::{Claim, Taken};
 
@@ -129,7 +131,7 @@ impl RunFolder {
     /// Takes back what a run that did not begin has made, and nothing else.
     pub fn discard(self) {
         // That something stays is a nuisance and no reason to hide why the run did not begin.
-        for file in [RUN_FILE, DATASET_FILE, METRICS_FILE, TIMINGS_FILE] {
+        for file in [RUN_FILE, DATASET_FILE, METRICS_FILE, TIMINGS_FILE, POLICY_FILE] {
             drop(fs::remove_file(self.path.join(file)));
         }
         drop(fs::remove_dir_all(self.path.join(TENSORBOARD)));

@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod folder;
 pub mod outcome;
+pub mod policy_file;
 pub mod predictions;
 pub mod report;
 pub mod selection;

@@ -12,7 +12,7 @@ use super::row_marks::TrainingMarks;
 use crate::run::Run;
 
 /// Reads batches of training rows.
-pub(super) struct Batches<'a> {
+pub(crate) struct Batches<'a> {
     reader: BatchReader<'a>,
     row_counts: RowCounts,
     /// Where critics are asked.
@@ -23,7 +23,7 @@ pub(super) struct Batches<'a> {
 
 impl<'a> Batches<'a> {
     /// Of rows that count like this.
-    pub(super) fn new(
+    pub(crate) fn new(
         run: &Run<'a>,
         row_counts: RowCounts,
         marks: Option<TrainingMarks>,
@@ -33,7 +33,7 @@ impl<'a> Batches<'a> {
     }
 
     /// Reads `rows`. Nothing in a batch belongs to a graph, so that one may be read while another trains.
-    pub(super) fn read(&self, rows: &[Row]) -> Batch {
+    pub(crate) fn read(&self, rows: &[Row]) -> Batch {
         Batch {
             states: self.reader.states(rows),
             labels: self.reader.labels(rows),
@@ -45,7 +45,7 @@ impl<'a> Batches<'a> {
 }
 
 /// A batch, read from the log.
-pub(super) struct Batch {
+pub(crate) struct Batch {
     states: StateBatch,
     labels: Tensor<2>,
     counts: Option<Tensor<2>>,
@@ -54,7 +54,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn for_actor<'a>(&'a self, critic: Option<Values<'a>>) -> ActorBatch<'a> {
+    pub(crate) fn for_actor<'a>(&'a self, critic: Option<Values<'a>>) -> ActorBatch<'a> {
         let Self { states, labels, counts, marks, pretrained } = self;
         ActorBatch {
             states,

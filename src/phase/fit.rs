@@ -6,11 +6,12 @@ use rmtl_agents::critic::Critic;
 use rmtl_agents::loss::{Losses, TaskFacts};
 use rmtl_agents::pass::Pass;
 use rmtl_agents::policy::FrozenPolicy;
-use rmtl_agents::progress::Annealed;
+use rmtl_agents::progress::{Annealed, Progress};
 use rmtl_agents::weighting::LossWeighting;
 use rmtl_envs::Row;
 
 use super::batches::Batches;
+use super::control::Control;
 use super::online_critics::OnlineCritics;
 use super::row_counts::RowCounts;
 use super::row_marks::TrainingMarks;
@@ -82,6 +83,7 @@ fn train(
     let needs_critics = losses.need_agent() || fit.weighting.asks_critics();
     let marks = needs_critics.then(|| TrainingMarks::of(run));
     let batches = Batches::new(run, row_counts, marks, fit.pretrained.filter(|_| losses.need_agent()));
+    let mut control = Control::of(run, fit.weighting.as_ref(), &mut order)?;
     let n_batches = order.len().div_ceil(run.config.batch_size) as u64;
     let planned_steps = u64::from(config.max_epochs) * n_batches;
     let [mut shuffle, mut masks] =
@@ -96,6 +98,7 @@ fn train(
     if fit.start_counts {
         validation.record(run, (phase, step), &actor, fit.critics.get())?;
     }
+    control.begin(run, phase, &mut actor, &losses, fit.weighting.as_mut())?;
     'epochs: for epoch in 1..=config.max_epochs {
         order.shuffle(&mut shuffle);
         let mut epoch_losses = vec![0.0; run.schema().n_tasks()];
@@ -110,6 +113,7 @@ fn train(
             let rates = config.learning_rates(&run.config.optimizer, step, planned_steps);
             actor.set_learning_rates(rates);
             let batch = current.for_actor(fit.critics.get().filter(|_| needs_critics).map(Critic::values));
+            fit.weighting.begin_step(Progress { step, planned_steps });
             let (weighting, mut pass) = (fit.weighting.as_mut(), Pass::training(&mut masks));
             // The next batch is read while this one trains.
             let (done, next) = rayon::join(
@@ -121,6 +125,8 @@ fn train(
             add_batch(&mut epoch_losses, &done.task_losses, rows.len(), order.len());
             log.record(run, (step, rates), rows, &done, &actor);
             Diverged::check(learner(&done), (phase, step), done.loss)?;
+            let (at, weighting) = ((phase, step, planned_steps), fit.weighting.as_mut());
+            control.after_step(run, at, (&mut actor, &losses), (&done, rows.len()), weighting)?;
             let is_validated = is_validated(index as u64 + 1, n_batches, config.evaluations_per_epoch);
             if is_validated {
                 validation.record(run, (phase, step), &actor, fit.critics.get())?;
@@ -164,7 +170,7 @@ impl Critics<'_, '_> {
 }
 
 /// The extra loss terms, bound to the rows trained on; those of the agent only beside critics.
-fn bind_losses(run: &Run<'_>, critics: &Critics<'_, '_>, row_counts: &RowCounts) -> Losses {
+pub(crate) fn bind_losses(run: &Run<'_>, critics: &Critics<'_, '_>, row_counts: &RowCounts) -> Losses {
     let schema = run.schema();
     let positive_rates = row_counts.positive_rates(&run.dataset.train, schema);
     let losses = run.config.task_losses(schema);

@@ -36,7 +36,7 @@ pub fn joint(
     let rollout = Rollout::new(run, &sessions, n_lanes, streams::JOINT);
     let mut online = OnlineCritics { td, rollout, critic_steps, n_actor_updates: 0 };
     online.warm_up(run, &mut policy, critic_warmup_steps)?;
-    let weighting = run.weighting(&run.config.weighting);
+    let weighting = run.weighting(&run.config.weighting)?;
     let tau = actor_tau.unwrap_or(run.config.critic.tau);
     let fitted = fit(
         run,

@@ -1,7 +1,8 @@
 //! The phases of a run. A phase is a function: data in, data out; the types carry the order.
 
-mod batches;
+pub(crate) mod batches;
 mod collect;
+pub(crate) mod control;
 mod critics;
 pub(crate) mod evaluate;
 mod fit;
@@ -15,6 +16,7 @@ mod td;
 pub use collect::{Collected, collect};
 pub use critics::{CriticSummary, critics};
 pub use evaluate::{Evaluator, Scores};
+pub(crate) use fit::bind_losses;
 pub use fit::{Critics, Fit, fit};
 pub use joint::joint;
 pub use online_critics::OnlineCritics;

@@ -65,7 +65,7 @@ fn pretrain(run: &mut Run<'_>, weighting: &WeightingConfig) -> Result<Kept> {
         streams: streams::PRETRAIN,
         config: run.config.schedule.pretrain(),
         start_counts: false,
-        weighting: run.weighting(weighting),
+        weighting: run.weighting(weighting)?,
         critics: Critics::None,
         pretrained: None,
     };
@@ -80,7 +80,7 @@ fn equal_budget(run: &mut Run<'_>, start: Actor, config: FitConfig) -> Result<Op
         streams: streams::WEIGHTED,
         config,
         start_counts: true,
-        weighting: run.weighting(&equal_weights()),
+        weighting: run.weighting(&equal_weights())?,
         critics: Critics::None,
         pretrained: None,
     };

@@ -24,7 +24,7 @@ pub(super) fn two_stage(run: &mut Run<'_>, schedule: &TwoStage) -> Result<Traine
         streams: streams::WEIGHTED,
         config,
         start_counts: true,
-        weighting: run.weighting(&run.config.weighting),
+        weighting: run.weighting(&run.config.weighting)?,
         critics: Critics::Frozen(&critic),
         pretrained: Some(&policy),
     };

@@ -2,6 +2,7 @@
 
 mod entries;
 mod follower;
+mod gradients;
 mod step;
 mod target;
 mod task_gradients;

@@ -179,7 +179,7 @@ impl Actor {
         input.of_rows(weigh(weighting, &input))
     }
 
-    fn shared(&self) -> Shared {
+    pub(super) fn shared(&self) -> Shared {
         let views: Vec<bool> = self.views.iter().map(|role| *role == ViewRole::Shared).collect();
         let mut layers: HashSet<ParamId> = self.network.backbone.shared().into_iter().collect();
         // What is below the backbone is the view's, as its tables are.
@@ -200,7 +200,7 @@ pub(super) struct Shared {
 }
 
 /// Inner products of the gradients on the shared parameters.
-fn gram(network: &Network, gradients: &[Gradients], shared: &Shared) -> Gram {
+pub(super) fn gram(network: &Network, gradients: &[Gradients], shared: &Shared) -> Gram {
     struct Products<'a>(&'a [Gradients], &'a Shared, Vec<f64>);
     impl ModuleVisitor for Products<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {

@@ -16,6 +16,7 @@ use prioritized::Priorities;
 
 pub use prioritized::PrioritizedConfig;
 pub use ring::Transition;
+pub(crate) use ring::element;
 pub use td_batch::{TransitionRule, Transitions};
 
 use ring::ReplayBuffer;

@@ -99,7 +99,7 @@ impl ReplayBuffer {
 }
 
 /// Element `index`, `width` values wide, of a ring given as its two contiguous halves.
-fn element<'a, T>((older, newer): (&'a [T], &'a [T]), index: usize, width: usize) -> &'a [T] {
+pub(crate) fn element<'a, T>((older, newer): (&'a [T], &'a [T]), index: usize, width: usize) -> &'a [T] {
     let start = index * width;
     match start.checked_sub(older.len()) {
         None => &older[start..][..width],

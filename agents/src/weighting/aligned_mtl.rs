@@ -44,4 +44,8 @@ impl LossWeighting for AlignedMtl {
         }
         Weights::PerTask(weights)
     }
+
+    fn copy(&self) -> Option<Box<dyn LossWeighting>> {
+        Some(Box::new(AlignedMtl))
+    }
 }

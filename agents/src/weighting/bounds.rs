@@ -11,6 +11,9 @@ use burn::tensor::{Tensor, TensorData};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::controller::{BlockState, Blocks, Policy};
+use crate::progress::Progress;
+
 use super::{LossWeighting, Signal, TaskGradients, WeightingInput, Weights};
 use crate::parameter::host;
 
@@ -163,6 +166,27 @@ impl LossWeighting for Bounded {
 
     fn end_epoch(&mut self, mean_losses: &[f64]) {
         self.weighting.end_epoch(mean_losses);
+    }
+
+    fn begin_step(&mut self, progress: Progress) {
+        self.weighting.begin_step(progress);
+    }
+
+    fn blocks(&self) -> Option<Blocks> {
+        self.weighting.blocks()
+    }
+
+    fn end_block(&mut self, state: &BlockState) {
+        self.weighting.end_block(state);
+    }
+
+    fn take_policy(&mut self, policy: Policy) {
+        self.weighting.take_policy(policy);
+    }
+
+    fn copy(&self) -> Option<Box<dyn LossWeighting>> {
+        let weighting = self.weighting.copy()?;
+        Some(Box::new(Self { weighting, bounds: self.bounds }))
     }
 }
 

@@ -34,4 +34,8 @@ impl LossWeighting for Constant {
     fn weights(&mut self, _input: &WeightingInput) -> Weights {
         Weights::PerTask(self.0.clone())
     }
+
+    fn copy(&self) -> Option<Box<dyn LossWeighting>> {
+        Some(Box::new(Self(self.0.clone())))
+    }
 }

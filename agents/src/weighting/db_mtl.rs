@@ -25,4 +25,8 @@ impl LossWeighting for DbMtl {
     fn weights(&mut self, input: &WeightingInput) -> Weights {
         Weights::PerTask(input.mean_losses().iter().map(|loss| 1.0 / loss.max(LEAST_LOSS)).collect())
     }
+
+    fn copy(&self) -> Option<Box<dyn LossWeighting>> {
+        Some(Box::new(DbMtl))
+    }
 }

@@ -25,4 +25,8 @@ impl LossWeighting for Equal {
     fn weights(&mut self, input: &WeightingInput) -> Weights {
         Weights::PerTask(vec![1.0; input.n_tasks()])
     }
+
+    fn copy(&self) -> Option<Box<dyn LossWeighting>> {
+        Some(Box::new(Equal))
+    }
 }

@@ -28,4 +28,8 @@ impl LossWeighting for Gls {
         let mean = (logs.sum::<f64>() / n_tasks).exp();
         Weights::PerTask(losses.iter().map(|loss| mean / (n_tasks * loss.max(LEAST_LOSS))).collect())
     }
+
+    fn copy(&self) -> Option<Box<dyn LossWeighting>> {
+        Some(Box::new(Gls))
+    }
 }

@@ -46,4 +46,8 @@ impl LossWeighting for Imtl {
         });
         Weights::PerTask(weights.unwrap_or_else(|| vec![1.0 / n as f64; n]))
     }
+
+    fn copy(&self) -> Option<Box<dyn LossWeighting>> {
+        Some(Box::new(Imtl))
+    }
 }

@@ -30,4 +30,8 @@ impl LossWeighting for Mgda {
     fn weights(&mut self, input: &WeightingInput) -> Weights {
         Weights::PerTask(shortest_on_simplex(input.gram()))
     }
+
+    fn copy(&self) -> Option<Box<dyn LossWeighting>> {
+        Some(Box::new(Mgda))
+    }
 }

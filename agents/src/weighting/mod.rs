@@ -4,11 +4,14 @@
 //! weighting of another crate a call of [`register`] takes the line's place. A weighting gets tensors without a graph
 //! and is never differentiated. It gives [`Weights`] per row and task, or, as most methods do, per task alone.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::controller::{BlockState, Blocks, Policy};
 use crate::parameter::host;
+use crate::progress::Progress;
 use crate::registry::{Written, choice};
 use crate::stream::{Stream, Streams};
 
@@ -154,6 +157,25 @@ pub trait LossWeighting: Send {
 
     /// Takes in every task's mean loss over the rows of the epoch that ends, each as it was when its batch was weighed.
     fn end_epoch(&mut self, _mean_losses: &[f64]) {}
+
+    /// Hears which step of how many in this training is next.
+    fn begin_step(&mut self, _progress: Progress) {}
+
+    /// How the training is divided and what must be measured for [`LossWeighting::end_block`]; nothing by default.
+    fn blocks(&self) -> Option<Blocks> {
+        None
+    }
+
+    /// Takes in what was measured where a block ends, and once before the first step.
+    fn end_block(&mut self, _state: &BlockState) {}
+
+    /// Takes over the policy that [`Settings::policy`] names, before the first step.
+    fn take_policy(&mut self, _policy: Policy) {}
+
+    /// The same once more, to go on from here twice; nothing where that cannot be.
+    fn copy(&self) -> Option<Box<dyn LossWeighting>> {
+        None
+    }
 }
 
 /// The weights of a batch. Where a task has no gradient on the shared parameters, which says nothing about their
@@ -214,6 +236,16 @@ pub trait Settings: Send + Sync {
         0
     }
 
+    /// The file of a learnt policy that it needs. Who runs it reads the file: no file is opened here.
+    fn policy(&self) -> Option<&Path> {
+        None
+    }
+
+    /// The same with the policy's file in another place; nothing where it has none.
+    fn with_policy(&self, _path: &Path) -> Option<WeightingConfig> {
+        None
+    }
+
     /// The weighting at its first step. `stream` is for those that draw.
     fn init(&self, n_tasks: usize, stream: Stream) -> Box<dyn LossWeighting>;
 }
@@ -251,6 +283,7 @@ choice! {
         graddrop => Graddrop: "GradDrop: where tasks disagree about an entry's sign, one sign is drawn",
         moco => Moco: "MoCo: the shortest combination of gradients tracked from batch to batch",
         excess_mtl => ExcessMtl: "ExcessMTL: tasks far from the best they can do count more",
+        controller => Controller: "weights that a learnt policy, or a schedule, changes from block to block",
     }
 }
 
@@ -277,6 +310,25 @@ impl WeightingConfig {
     /// See [`LossWeighting::asks_critics`].
     pub fn asks_critics(&self) -> bool {
         self.init(1, Streams::new(0).named("signal")).asks_critics()
+    }
+
+    /// The weighting of this name with its default settings.
+    ///
+    /// # Errors
+    /// There is none of the name.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let settings = serde_json::json!({ name: {} });
+        serde_json::from_value(settings).map_err(|error| error.to_string())
+    }
+
+    /// See [`Settings::policy`].
+    pub fn policy(&self) -> Option<&Path> {
+        self.settings().policy()
+    }
+
+    /// See [`Settings::with_policy`].
+    pub fn with_policy(&self, path: &Path) -> Option<Self> {
+        self.settings().with_policy(path)
     }
 
     /// See [`Settings::check`].
