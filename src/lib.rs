@@ -19,6 +19,7 @@
 pub mod cli;
 pub mod compare;
 pub mod config;
+pub mod control;
 pub mod device;
 pub mod error;
 pub mod footprint;

@@ -8,6 +8,7 @@ mod cli;
 mod compare;
 mod critic_weights;
 mod divergence;
+mod control;
 mod dynamic_weights;
 mod folders;
 mod foreign;

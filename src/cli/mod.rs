@@ -3,6 +3,7 @@
 mod check;
 mod compare;
 mod datasets;
+mod control;
 mod evaluate;
 #[cfg(feature = "ingest")]
 mod init;
@@ -66,6 +67,9 @@ enum Command {
     Init(init::Arguments),
     /// Show what a prepared dataset holds: fields, rows and rates over time, sessions, labels.
     Inspect(inspect::Arguments),
+    /// Learn a controller of the task weights.
+    #[command(subcommand)]
+    Control(ControlCommand),
     /// List what can be named in run files.
     List {
         /// What to list.
@@ -236,6 +240,27 @@ struct CheckArguments {
     quiet: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum ControlCommand {
+    /// Learn or search a controller as a study file says; `docs/control.md` describes the file.
+    Learn(ControlLearnArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct ControlLearnArguments {
+    /// The study file.
+    study: PathBuf,
+    /// The folder of what is learnt; the default is the first free `runs/control-<name of the study>`.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Where the data are.
+    #[command(flatten)]
+    data: DataArguments,
+    /// Show warnings and the result only.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
 /// Parses the command line and runs it.
 pub fn main() -> ExitCode {
     let command = Cli::parse().command;
@@ -258,6 +283,7 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => init::command(&arguments, &interrupt),
         Command::Inspect(arguments) => inspect::command(&arguments, &interrupt),
         Command::List { kind, json, show } => list::command(kind, json, show.as_deref()),
+        Command::Control(ControlCommand::Learn(arguments)) => control::learn(&arguments, interrupt.clone()),
     };
     let Err(error) = result else {
         return ExitCode::SUCCESS;

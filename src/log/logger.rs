@@ -62,6 +62,16 @@ impl Logger {
         step: u64,
         values: impl IntoIterator<Item = V>,
     ) {
+        self.per_task_of(|task| tag(phase, task), step, values);
+    }
+
+    /// The same where a tag has further parts.
+    pub fn per_task_of<V: Into<Option<f64>>>(
+        &mut self,
+        tag: impl Fn(&str) -> String,
+        step: u64,
+        values: impl IntoIterator<Item = V>,
+    ) {
         if !self.is_enabled() {
             return;
         }
@@ -69,7 +79,7 @@ impl Logger {
         assert_eq!(values.len(), self.tasks.len(), "one value per task");
         for (task, value) in values.into_iter().enumerate() {
             if let Some(value) = value {
-                let tag = tag(phase, &self.tasks[task]);
+                let tag = tag(&self.tasks[task]);
                 self.scalar(&tag, step, value);
             }
         }

@@ -9,7 +9,7 @@ mod fit;
 mod joint;
 mod online_critics;
 mod rollout;
-mod row_counts;
+pub(crate) mod row_counts;
 mod row_marks;
 mod td;
 

@@ -12,7 +12,7 @@ use crate::run::Run;
 use crate::streams::NEGATIVES;
 
 /// The training rows of a run. Drawn from a stream of its own, they are the same in all its phases.
-pub(super) struct RowCounts {
+pub(crate) struct RowCounts {
     /// By task; empty where all rows count alike for all tasks.
     tasks: Vec<TaskCounts>,
 }
@@ -31,7 +31,7 @@ impl RowCounts {
     ///
     /// # Errors
     /// The rows of a task weigh nothing.
-    pub(super) fn of(run: &Run<'_>) -> Result<(Self, Vec<Row>)> {
+    pub(crate) fn of(run: &Run<'_>) -> Result<(Self, Vec<Row>)> {
         let losses = run.config.task_losses(run.schema());
         Self::draw(&run.dataset.train, run.schema(), &losses, run.streams.named(NEGATIVES))
     }
@@ -76,7 +76,7 @@ impl RowCounts {
 
     /// For every task, the share of label 1 among the rows it is trained on, as much as they count; 0 where the label is
     /// a number.
-    pub(super) fn positive_rates(&self, table: &LogTable, schema: &Schema) -> Vec<f64> {
+    pub(crate) fn positive_rates(&self, table: &LogTable, schema: &Schema) -> Vec<f64> {
         let mut sums = vec![[0.0, 0.0]; schema.n_tasks()];
         for row in table.rows() {
             let weight = f64::from(table.weight(row));
@@ -96,7 +96,7 @@ impl RowCounts {
     }
 
     /// How much `rows` count, `[batch, task]`; nothing where all count alike.
-    pub(super) fn read(&self, reader: &BatchReader<'_>, rows: &[Row]) -> Option<Tensor<2>> {
+    pub(crate) fn read(&self, reader: &BatchReader<'_>, rows: &[Row]) -> Option<Tensor<2>> {
         if self.tasks.is_empty() {
             return None;
         }

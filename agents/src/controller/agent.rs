@@ -83,7 +83,8 @@ impl AgentConfig {
                 return Err(format!("`agent.{key}` must be at least 1; found 0"));
             }
         }
-        for (key, value) in [("learning_rate", self.learning_rate), ("critic_learning_rate", self.critic_learning_rate)]
+        for (key, value) in
+            [("learning_rate", self.learning_rate), ("critic_learning_rate", self.critic_learning_rate)]
         {
             if !(value > 0.0 && value <= 1.0) {
                 return Err(format!("`agent.{key}` must be a number above 0, at most 1; found {value}"));
@@ -213,7 +214,14 @@ impl Agent {
     /// # Shapes
     /// - state, next: `[task, feature]`
     /// - action, rewards: `[task]`
-    pub fn remember(&mut self, state: &[f32], action: &[f32], rewards: &[f32], next: &[f32], terminated: bool) {
+    pub fn remember(
+        &mut self,
+        state: &[f32],
+        action: &[f32],
+        rewards: &[f32],
+        next: &[f32],
+        terminated: bool,
+    ) {
         self.memory.push(&BlockTransition { state, action, rewards, next, terminated });
     }
 

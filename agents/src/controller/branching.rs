@@ -135,7 +135,10 @@ pub fn episode<E: BlockEnvironment>(
             update = agent.learn();
         }
         let before = std::mem::replace(&mut state, tried.next);
-        told(environment, &Block { index, state: before, action: tried.action, rewards: tried.rewards, update });
+        told(
+            environment,
+            &Block { index, state: before, action: tried.action, rewards: tried.rewards, update },
+        );
         if tried.terminated {
             break;
         }

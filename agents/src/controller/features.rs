@@ -74,7 +74,9 @@ impl Features {
                 now.base_rates[task].max(1e-6).ln() / LOG_OF_A_HUNDRED,
                 2.0 * now.progress - 1.0,
             ];
-            state.extend(features.map(|value| if value.is_nan() { 0.0 } else { value.clamp(-MOST, MOST) as f32 }));
+            state.extend(
+                features.map(|value| if value.is_nan() { 0.0 } else { value.clamp(-MOST, MOST) as f32 }),
+            );
         }
         self.previous = Some(now);
         state

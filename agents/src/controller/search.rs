@@ -12,6 +12,8 @@ pub struct CrossEntropy {
     population: usize,
     round: Vec<(f64, Vec<f64>)>,
     best: Option<(f64, Vec<f64>)>,
+    /// Whether a round is over.
+    has_moved: bool,
 }
 
 /// Share of a round that the next one is drawn around.
@@ -27,7 +29,14 @@ impl CrossEntropy {
     /// Begins around 0 with this deviation; a round is of `population` points, at least 4.
     pub fn new(n: usize, deviation: f64, population: usize) -> Self {
         let deviations = vec![deviation; n];
-        Self { means: vec![0.0; n], deviations, population: population.max(4), round: Vec::new(), best: None }
+        Self {
+            means: vec![0.0; n],
+            deviations,
+            population: population.max(4),
+            round: Vec::new(),
+            best: None,
+            has_moved: false,
+        }
     }
 
     /// The next point to score; the very first is 0.
@@ -51,6 +60,7 @@ impl CrossEntropy {
         if self.round.len() < self.population {
             return;
         }
+        self.has_moved = true;
         let mut round = std::mem::take(&mut self.round);
         round.sort_by(|a, b| b.0.total_cmp(&a.0));
         round.truncate(((self.population as f64 * ELITE).ceil() as usize).max(2));
@@ -65,14 +75,13 @@ impl CrossEntropy {
         }
     }
 
-    /// Where the search is: the mean of what it draws.
-    pub fn mean(&self) -> &[f64] {
-        &self.means
-    }
-
-    /// The best point so far, with its score. One score in noise flatters.
-    pub fn best(&self) -> Option<(f64, &[f64])> {
-        self.best.as_ref().map(|(score, point)| (*score, point.as_slice()))
+    /// What it has come to: the mean of what it draws, for the best of many noisy scores flatters. Before a round is over it is
+    /// the best point.
+    pub fn found(&self) -> &[f64] {
+        match &self.best {
+            Some((_, point)) if !self.has_moved => point,
+            _ => &self.means,
+        }
     }
 }
 
@@ -89,13 +98,23 @@ mod tests {
             let score = score(&point);
             search.tell(point, score);
         }
-        search.mean().to_vec()
+        search.found().to_vec()
     }
 
     #[test]
     fn it_finds_a_maximum() {
         let found = found(|x| -(x[0] - 1.5).powi(2) - (x[1] + 0.7).powi(2));
         assert!((found[0] - 1.5).abs() < 0.15 && (found[1] + 0.7).abs() < 0.15, "{found:?}");
+    }
+
+    #[test]
+    fn before_a_round_is_over_the_best_point_is_what_it_has() {
+        let mut search = CrossEntropy::new(1, 1.0, 4);
+        [(0.0, 1.0), (0.5, 3.0), (0.7, 2.0)].map(|(point, score)| search.tell(vec![point], score));
+        assert_eq!(search.found(), [0.5]);
+        // The best two of four are .5 and .7, of which 70 % are taken.
+        search.tell(vec![9.0], 0.0);
+        assert!((search.found()[0] - 0.42).abs() < 1e-12, "{:?}", search.found());
     }
 
     #[test]

@@ -46,15 +46,20 @@ impl Steered {
         }
     }
 
+    /// The same once more, to go on from here twice; nothing where the base cannot be copied.
+    pub fn duplicate(&self) -> Option<Self> {
+        Some(Self { base: self.base.copy()?, log_weights: self.log_weights.clone() })
+    }
+
     fn factors(&self) -> impl Iterator<Item = f64> {
         self.log_weights.iter().map(|log_weight| log_weight.exp())
     }
 
     fn steer(&self, weights: Weights) -> Weights {
         match weights {
-            Weights::PerTask(weights) => {
-                Weights::PerTask(weights.into_iter().zip(self.factors()).map(|(weight, factor)| weight * factor).collect())
-            }
+            Weights::PerTask(weights) => Weights::PerTask(
+                weights.into_iter().zip(self.factors()).map(|(weight, factor)| weight * factor).collect(),
+            ),
             Weights::PerRow(weights) => {
                 let factors: Vec<f32> = self.factors().map(|factor| factor as f32).collect();
                 let shape = [1, factors.len()];
@@ -104,7 +109,6 @@ impl LossWeighting for Steered {
     }
 
     fn copy(&self) -> Option<Box<dyn LossWeighting>> {
-        let base = self.base.copy()?;
-        Some(Box::new(Self { base, log_weights: self.log_weights.clone() }))
+        Some(Box::new(self.duplicate()?))
     }
 }

@@ -184,3 +184,6 @@ impl LossWeighting for Controller {
         self.steered.end_epoch(mean_losses);
     }
 }
+
+#[cfg(test)]
+mod tests;

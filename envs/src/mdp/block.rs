@@ -155,7 +155,8 @@ fn check_state<E: BlockEnvironment>(environment: &E, step: u32) -> Result<(), Bl
 
 /// Actions of mean 0 that differ from step to step; the first ones do nothing.
 fn varied(step: u32, n_tasks: usize) -> Vec<f32> {
-    let draw = |task: usize| ((step as f32 * 0.618_034 * (task + 1) as f32).fract() - 0.5) * step.min(1) as f32;
+    let draw =
+        |task: usize| ((step as f32 * 0.618_034 * (task + 1) as f32).fract() - 0.5) * step.min(1) as f32;
     let mut actions: Vec<f32> = (0..n_tasks).map(draw).collect();
     let mean = actions.iter().sum::<f32>() / n_tasks as f32;
     actions.iter_mut().for_each(|action| *action -= mean);

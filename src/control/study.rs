@@ -1,0 +1,238 @@
+//! The file of a study: on which log a controller is learnt, how, and for how much work.
+
+use std::path::{Path, PathBuf};
+
+use rmtl_agents::controller::{AgentConfig, Blocks, Placebo};
+use rmtl_files::toml_file;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::env::Steering;
+use super::objective::{Objective, RewardOf};
+use crate::config::ConfigError;
+
+/// How a controller is found. All have the same budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// A policy by TD3.
+    #[default]
+    Td3,
+    /// A policy by DDPG.
+    Ddpg,
+    /// From every block the best of several actions; the schedule of the training that ended best.
+    Greedy,
+    /// A schedule of `knots` log-weight vectors by the cross-entropy method.
+    OpenLoop,
+    /// The same with one knot.
+    Constant,
+    /// Random actions; the schedule of the training that ended best.
+    Random,
+}
+
+/// A study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Study {
+    /// The run file whose pretraining is steered, relative to this file.
+    pub run: PathBuf,
+    /// `--set` of it.
+    #[serde(default)]
+    pub set: Vec<String>,
+    /// How.
+    #[serde(default)]
+    pub method: Method,
+    /// Work at most, in whole trainings: updates of actors, branches included, and what measuring costs.
+    #[serde(default = "default_budget")]
+    pub budget: f64,
+    /// Trainings at most; absent = as many as the budget allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub episodes: Option<u32>,
+    /// Actions tried from every block.
+    #[serde(default = "default_branches")]
+    pub branches: u32,
+    /// Probability of going on with the branch that was paid best instead of the policy's.
+    #[serde(default = "default_best")]
+    pub best: f64,
+    /// Blocks of a training.
+    #[serde(default = "default_blocks")]
+    pub blocks: u32,
+    /// Parts of a training in the search of a schedule.
+    #[serde(default = "default_knots")]
+    pub knots: u32,
+    /// Trainings of a round of the search.
+    #[serde(default = "default_population")]
+    pub population: usize,
+    /// Seeds of the trainings, taken in turn. The agent's own streams are of the first.
+    #[serde(default = "default_seeds")]
+    pub seeds: Vec<u64>,
+    /// Share of the log's users whose training rows are used; absent = all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<f64>,
+    /// The weighting whose weights are multiplied, with its default settings.
+    #[serde(default = "default_base")]
+    pub base: String,
+    /// Largest change of a log weight in a block.
+    #[serde(default = "default_bound")]
+    pub bound: f64,
+    /// Largest log weight by size.
+    #[serde(default = "default_limit")]
+    pub limit: f64,
+    /// Share of the training rows that is measured on.
+    #[serde(default = "default_control_share")]
+    pub control_share: f64,
+    /// What is to be raised on them.
+    #[serde(default)]
+    pub objective: Objective,
+    /// The tasks' weights in a mean objective, in their order; none = all alike.
+    #[serde(default)]
+    pub objective_weights: Vec<f64>,
+    /// Whose gain a task's action is paid.
+    #[serde(default)]
+    pub reward: RewardOf,
+    /// A control of the method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub placebo: Option<Placebo>,
+    /// The agent.
+    #[serde(default)]
+    pub agent: AgentConfig,
+}
+
+fn default_budget() -> f64 {
+    60.0
+}
+
+fn default_branches() -> u32 {
+    3
+}
+
+fn default_best() -> f64 {
+    0.3
+}
+
+fn default_blocks() -> u32 {
+    10
+}
+
+fn default_knots() -> u32 {
+    3
+}
+
+fn default_population() -> usize {
+    12
+}
+
+fn default_seeds() -> Vec<u64> {
+    vec![1, 2, 3, 4, 5]
+}
+
+fn default_base() -> String {
+    "equal".into()
+}
+
+fn default_bound() -> f64 {
+    1.0
+}
+
+fn default_limit() -> f64 {
+    4.0
+}
+
+fn default_control_share() -> f64 {
+    0.1
+}
+
+impl Study {
+    /// Reads a study.
+    ///
+    /// # Errors
+    /// It is none, or its values cannot work.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let mut study: Self = toml_file::parse(&text, path)?;
+        study.check()?;
+        if study.run.is_relative() {
+            study.run = path.parent().unwrap_or(Path::new(".")).join(&study.run);
+        }
+        Ok(study)
+    }
+
+    /// Refuses values that cannot work.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |message: String| Err(ConfigError::Value { section: "the study".into(), message });
+        let counts = [
+            ("branches", u64::from(self.branches)),
+            ("blocks", u64::from(self.blocks)),
+            ("knots", u64::from(self.knots)),
+            ("population", self.population as u64),
+            ("seeds", self.seeds.len() as u64),
+            ("episodes", self.episodes.map_or(1, u64::from)),
+        ];
+        if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return wrong(format!("`{key}` must be at least 1; found 0"));
+        }
+        for (key, value, most) in
+            [("budget", self.budget, 1e9), ("bound", self.bound, 20.0), ("limit", self.limit, 20.0)]
+        {
+            if !(value > 0.0 && value <= most) {
+                return wrong(format!("`{key}` must be a number above 0, at most {most}; found {value}"));
+            }
+        }
+        if !(0.0..=1.0).contains(&self.best) {
+            return wrong(format!("`best` is a probability; found {}", self.best));
+        }
+        if !(self.control_share > 0.0 && self.control_share <= 0.5) {
+            return wrong(format!("`control_share` is a share in (0, 0.5]; found {}", self.control_share));
+        }
+        if let Some(sample) = self.sample.filter(|share| !(*share > 0.0 && *share <= 1.0)) {
+            return wrong(format!("`sample` is a share in (0, 1]; found {sample}"));
+        }
+        if self.objective_weights.iter().any(|weight| !(0.0..=1e6).contains(weight))
+            || (!self.objective_weights.is_empty() && self.objective_weights.iter().sum::<f64>() <= 0.0)
+        {
+            return wrong("`objective_weights` are numbers from 0 to 1e6, one of them above 0".into());
+        }
+        if self.placebo.is_some() && !matches!(self.method, Method::Td3 | Method::Ddpg) {
+            return wrong("`placebo` is of what an agent is told; use `td3` or `ddpg`, or remove it".into());
+        }
+        self.agent.check().or_else(|message| wrong(message))
+    }
+
+    pub(super) fn steering(&self) -> Steering {
+        Steering {
+            base: self.base.clone(),
+            blocks: Blocks { n: self.blocks, control_share: self.control_share },
+            bound: self.bound,
+            limit: self.limit,
+            objective: self.objective,
+            weights: self.objective_weights.clone(),
+            rewards: self.reward,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn study(text: &str) -> Result<Study, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("study.toml");
+        std::fs::write(&path, text).unwrap();
+        Study::read(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_line_is_a_study_and_mistakes_are_named() {
+        let read = study("run = \"run.toml\"").unwrap();
+        assert_eq!((read.method, read.blocks, read.placebo), (Method::Td3, 10, None));
+        assert!(read.run.is_absolute() && read.run.ends_with("run.toml"));
+        let refused = |text: &str| study(&format!("run = \"run.toml\"\n{text}")).unwrap_err();
+        assert!(refused("blocs = 3").contains("did you mean `blocks`?"), "{}", refused("blocs = 3"));
+        assert!(refused("blocks = 0").contains("`blocks`"));
+        assert!(refused("control_share = 0.9").contains("`control_share`"));
+        assert!(refused("method = \"greedy\"\nplacebo = \"shuffled_state\"").contains("`placebo`"));
+        assert!(refused("[agent]\ntau = 2.0").contains("`agent.tau`"));
+    }
+}
