@@ -216,7 +216,7 @@ impl Course<'_> {
         let n_tasks = env.n_tasks();
         let mut stream = Streams::new(self.study.seeds[0]).named("control/search");
         let mut search = CrossEntropy::new(knots as usize * n_tasks, 1.0, self.study.population);
-        let (limit, schedule_of) = (self.study.limit, schedule_of);
+        let limit = self.study.limit;
         while let Some(seed) = self.next(env) {
             let point = search.ask(&mut stream);
             let score = env.run_schedule(seed, &schedule_of(&point, n_tasks, limit))?;

@@ -196,7 +196,7 @@ impl Study {
         if self.placebo.is_some() && !matches!(self.method, Method::Td3 | Method::Ddpg) {
             return wrong("`placebo` is of what an agent is told; use `td3` or `ddpg`, or remove it".into());
         }
-        self.agent.check().or_else(|message| wrong(message))
+        self.agent.check().or_else(wrong)
     }
 
     pub(super) fn steering(&self) -> Steering {

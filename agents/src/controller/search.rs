@@ -8,6 +8,8 @@ use crate::stream::Stream;
 #[derive(Clone, Debug)]
 pub struct CrossEntropy {
     means: Vec<f64>,
+    /// The deviation below which none falls.
+    least: f64,
     deviations: Vec<f64>,
     population: usize,
     round: Vec<(f64, Vec<f64>)>,
@@ -31,6 +33,7 @@ impl CrossEntropy {
         let deviations = vec![deviation; n];
         Self {
             means: vec![0.0; n],
+            least: LEAST * deviation,
             deviations,
             population: population.max(4),
             round: Vec::new(),
@@ -69,9 +72,8 @@ impl CrossEntropy {
             let of = |point: &(f64, Vec<f64>)| point.1[index];
             let centre = round.iter().map(of).sum::<f64>() / n;
             let variance = round.iter().map(|point| (of(point) - centre).powi(2)).sum::<f64>() / n;
-            let least = LEAST * *deviation;
             *mean += PACE * (centre - *mean);
-            *deviation = (*deviation + PACE * (variance.sqrt() - *deviation)).max(least);
+            *deviation = (*deviation + PACE * (variance.sqrt() - *deviation)).max(self.least);
         }
     }
 
@@ -110,7 +112,9 @@ mod tests {
     #[test]
     fn before_a_round_is_over_the_best_point_is_what_it_has() {
         let mut search = CrossEntropy::new(1, 1.0, 4);
-        [(0.0, 1.0), (0.5, 3.0), (0.7, 2.0)].map(|(point, score)| search.tell(vec![point], score));
+        for (point, score) in [(0.0, 1.0), (0.5, 3.0), (0.7, 2.0)] {
+            search.tell(vec![point], score);
+        }
         assert_eq!(search.found(), [0.5]);
         // The best two of four are .5 and .7, of which 70 % are taken.
         search.tell(vec![9.0], 0.0);

@@ -10,6 +10,9 @@ use crate::stream::Streams;
 
 const N_BLOCKS: u32 = 6;
 
+/// Of two branches each.
+const EPISODES: u32 = 80;
+
 /// A common and a rare task with log weights −y and y. A block is paid −(y − target)², the target −½ in the first half of
 /// the training and ½ in the second: common first, rare late. Doing nothing is paid −¼ a block.
 struct Toy {
@@ -133,26 +136,26 @@ fn the_toy_keeps_the_contract_and_is_worth_what_it_should() {
 
 #[test]
 fn td3_finds_nearly_the_best_policy() {
-    let policy = learnt(AgentKind::Td3, None, 120);
+    let policy = learnt(AgentKind::Td3, None, EPISODES);
     let found = paid(|state| policy.act(state));
     println!("td3 is paid {found:.3}, doing nothing {NOTHING}");
-    assert!(found > 0.4 * NOTHING, "{found}");
+    assert!(found > 0.2 * NOTHING, "{found}");
 }
 
 #[test]
 fn negative_control_paid_shuffled_rewards_it_finds_nothing() {
-    let policy = learnt(AgentKind::Td3, Some(Placebo::ShuffledReward), 120);
+    let policy = learnt(AgentKind::Td3, Some(Placebo::ShuffledReward), EPISODES);
     let found = paid(|state| policy.act(state));
     println!("paid shuffled rewards: {found:.3}");
-    assert!(found < 0.8 * NOTHING, "{found}");
+    assert!(found < 0.6 * NOTHING, "{found}");
 }
 
 #[test]
 fn ddpg_learns_too() {
-    let policy = learnt(AgentKind::Ddpg, None, 120);
+    let policy = learnt(AgentKind::Ddpg, None, EPISODES);
     let found = paid(|state| policy.act(state));
     println!("ddpg is paid {found:.3}");
-    assert!(found > 0.7 * NOTHING, "{found}");
+    assert!(found > 0.3 * NOTHING, "{found}");
 }
 
 #[test]
