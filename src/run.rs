@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use rmtl_agents::critic::RewardScale;
 use indexmap::IndexMap;
+use rmtl_agents::critic::RewardScale;
 use rmtl_agents::input::BatchReader;
 use rmtl_agents::parameter::NamedTensors;
 use rmtl_agents::stream::Streams;

@@ -2,8 +2,8 @@
 
 mod check;
 mod compare;
-mod datasets;
 mod control;
+mod datasets;
 mod evaluate;
 #[cfg(feature = "ingest")]
 mod init;
@@ -15,8 +15,8 @@ mod output;
 #[cfg(feature = "ingest")]
 mod predict;
 mod prepare;
-mod study;
 mod report;
+mod study;
 mod train;
 
 use std::error::Error as _;

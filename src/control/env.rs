@@ -18,8 +18,8 @@ use crate::log::tags::Phase;
 use crate::phase::Critics;
 use crate::phase::batches::Batches;
 use crate::phase::bind_losses;
-use crate::phase::row_counts::RowCounts;
 use crate::phase::control::{ControlSlice, MeanLosses};
+use crate::phase::row_counts::RowCounts;
 use crate::run::Run;
 use crate::streams::{PRETRAIN, WEIGHTING};
 

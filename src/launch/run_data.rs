@@ -3,9 +3,9 @@
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
-use rmtl_envs::{Dataset, EnvError};
 #[cfg(feature = "ingest")]
 use rmtl_envs::Manifest;
+use rmtl_envs::{Dataset, EnvError};
 use rmtl_ingest::{DatasetFile, IngestError};
 
 use crate::config::DataConfig;
