@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::launch::Result;
 use crate::log::Console;
-use crate::study::{Limits, Processes, Study, TABLE_PAGE, conduct, write};
+use crate::study::{Limits, Processes, Study, TABLE_PAGE, conduct, write_pages};
 
 /// The study file in its folder.
 const STUDY_FILE: &str = "study.toml";
@@ -34,7 +34,7 @@ pub(super) fn command(arguments: &StudyArguments, interrupt: &Interrupt) -> Resu
     let limits = Limits::of(&study.file, arguments.jobs);
     let processes = Processes::new(console.clone(), interrupt.clone())?;
     let outcome = conduct(&study, &out.join("runs"), &processes, limits, console, interrupt)?;
-    write(&out, &name, &study.file, &outcome)?;
+    write_pages(&out, &name, &study.file, &outcome)?;
     let page = out.join(TABLE_PAGE);
     print(fs::read_to_string(&page).map_err(|error| Error::file("read", &page, error))?);
     let n_runs = outcome.records.len();

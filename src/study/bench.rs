@@ -36,15 +36,14 @@ pub(super) type Found = std::result::Result<Arc<Trained>, String>;
 
 /// Where runs come from.
 pub(super) struct Bench<'a> {
-    pub(super) runs: PathBuf,
-    pub(super) runner: &'a dyn Runner,
-    pub(super) limits: Limits,
-    pub(super) interrupt: &'a Interrupt,
+    runs: PathBuf,
+    runner: &'a dyn Runner,
+    limits: Limits,
+    interrupt: &'a Interrupt,
     pub(super) progress: Progress,
-    pub(super) version: &'a str,
     /// Those of this study, and those that failed in it: neither is trained again.
     known: HashMap<PathBuf, Found>,
-    /// Runs that were trained now, not found.
+    /// Runs that were trained now and finished.
     pub(super) n_trained: usize,
 }
 
@@ -56,8 +55,7 @@ impl<'a> Bench<'a> {
         interrupt: &'a Interrupt,
         progress: Progress,
     ) -> Self {
-        let version = env!("CARGO_PKG_VERSION");
-        Self { runs, runner, limits, interrupt, progress, version, known: HashMap::new(), n_trained: 0 }
+        Self { runs, runner, limits, interrupt, progress, known: HashMap::new(), n_trained: 0 }
     }
 
     /// The runs in the order they are asked for. One that lies there whole is taken, one that was interrupted trained
@@ -105,13 +103,12 @@ impl<'a> Bench<'a> {
             Err(error) => return Err(error),
         };
         let config = RunFile { data: ready.data, ..config };
-        let folder = self.runs.join(content_name(&config, self.version)?);
+        let folder = self.runs.join(content_name(&config, env!("CARGO_PKG_VERSION"))?);
         Ok(Ok(Job { config, name, folder, memory: ready.memory, threads: self.limits.threads }))
     }
 
     fn train(&mut self, jobs: &[Job]) -> Result<()> {
         fs::create_dir_all(&self.runs).map_err(|error| Error::file("create", &self.runs, error))?;
-        self.progress.begin(jobs.len());
         let (runner, interrupt, progress) = (self.runner, self.interrupt, &self.progress);
         let work = |job: &Job| {
             if interrupt.cancel().is_asked() {
@@ -136,7 +133,7 @@ impl<'a> Bench<'a> {
                     continue;
                 }
             };
-            self.n_trained += 1;
+            self.n_trained += usize::from(found.is_ok());
             self.known.insert(job.folder.clone(), found);
         }
         match interrupted {

@@ -3,7 +3,7 @@
 //! A study file ([`StudyFile`]) names arms, which are lists of overrides, and what they are run on. An arm may search for
 //! its settings ([`Method`]); it chooses them by the validation split and the study's `seeds`, and the table is of the
 //! test split with `confirm_seeds`. [`conduct`] runs it with a [`Runner`] ([`Processes`] in earnest); what came of it
-//! ([`Outcome`]) is [written](write) into the study's folder:
+//! ([`Outcome`]) is [written](write_pages) into the study's folder:
 //!
 //! ```text
 //! study.toml     the study file
@@ -37,7 +37,7 @@ pub use conduct::conduct;
 pub use file::{Arm, Axis, AxisValue, Rung, SearchConfig, StudyFile};
 pub use metric::Metric;
 pub use outcome::{Choice, Failure, Outcome, Purpose, Record};
-pub use pages::{TABLE_PAGE, write};
+pub use pages::{TABLE_PAGE, write_pages};
 pub use plan::Study;
 pub use pool::Limits;
 pub use processes::Processes;

@@ -21,7 +21,7 @@ pub struct Outcome {
     pub records: Vec<Record>,
     /// Every run that did not.
     pub failures: Vec<Failure>,
-    /// Runs that were trained now; the others lay there.
+    /// Runs that were trained now and finished; the others lay there.
     pub n_trained: usize,
 }
 

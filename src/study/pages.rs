@@ -19,7 +19,7 @@ pub const TABLE_PAGE: &str = "table.md";
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn write(folder: &Path, name: &str, file: &StudyFile, outcome: &Outcome) -> Result<()> {
+pub fn write_pages(folder: &Path, name: &str, file: &StudyFile, outcome: &Outcome) -> Result<()> {
     let put = |name: &str, text: String| {
         let path = folder.join(name);
         write_whole(&path, |file| file.write_all(text.as_bytes()))

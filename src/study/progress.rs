@@ -21,8 +21,7 @@ struct State {
     total: usize,
     /// Of those the ones that were asked for before.
     asked: usize,
-    /// Runs that are trained now, and those of them that are done.
-    going_on: usize,
+    /// Runs trained since.
     done: usize,
     /// All that were trained.
     trained: usize,
@@ -33,21 +32,15 @@ impl Progress {
     pub(super) fn new(console: Console, total: usize) -> Self {
         let counter = console.counter("study", total as u64);
         let start = Instant::now();
-        let state = State { counter, start, total, asked: 0, going_on: 0, done: 0, trained: 0 };
+        let state = State { counter, start, total, asked: 0, done: 0, trained: 0 };
         Self { console, state: Mutex::new(state) }
-    }
-
-    /// So many runs are trained now.
-    pub(super) fn begin(&self, n_runs: usize) {
-        let mut state = self.lock();
-        (state.going_on, state.done) = (n_runs, 0);
     }
 
     /// So many runs were asked for, and are there or failed.
     pub(super) fn asked(&self, n_runs: usize) {
         let mut state = self.lock();
         state.asked += n_runs;
-        (state.going_on, state.done) = (0, 0);
+        state.done = 0;
         state.show("");
     }
 
