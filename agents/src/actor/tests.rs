@@ -12,6 +12,7 @@ use rmtl_envs::{LogTable, Row, RowValues, SessionEnd};
 mod annealing;
 mod at_floor;
 mod frozen;
+mod gradients;
 mod interaction;
 mod moments;
 mod rows_and_tasks;
