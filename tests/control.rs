@@ -133,9 +133,10 @@ fn a_learnt_policy_steers_a_run_and_its_folder_repeats_it() {
     let lines = "budget = 20.0\nepisodes = 2\nbranches = 2\n[agent]\nwarmup = 4\nupdates = 1\n";
     let learnt = learn(&bench, "policy", lines);
     assert_eq!(learnt["episodes"].as_array().unwrap().len(), 2);
-    // Two trainings of two branches each.
+    // Two trainings of two branches each, and one by the policy as it is at last.
     let whole = learnt["steps_per_training"].as_u64().unwrap();
-    assert_eq!(learnt["work"]["steps"].as_u64().unwrap(), 4 * whole);
+    assert_eq!(learnt["work"]["steps"].as_u64().unwrap(), 5 * whole);
+    assert_eq!(learnt["replay"].as_array().unwrap().len(), 4);
     for tag in [
         "control/state/progress/buy",
         "control/action/click",

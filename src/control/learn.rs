@@ -43,6 +43,9 @@ pub struct Learnt {
     pub episodes: Vec<(u64, f64)>,
     /// The schedule, where that is what is found.
     pub schedule: Option<Vec<LogWeights>>,
+    /// The log weights, block by block, that a policy gives a training of the first seed without exploration: replayed as a
+    /// schedule, or their mean held constant, they tell whether looking at the training is worth anything.
+    pub replay: Option<Vec<LogWeights>>,
 }
 
 /// Learns or searches as `study` says, with the trainings of `run`, and leaves everything in its folder.
@@ -63,14 +66,18 @@ pub fn learn(run: &mut Run<'_>, study: &Study) -> Result<Learnt> {
     let mut course =
         Course { study, logger: &mut logger, progress, told: 0, start, n_blocks: 0, episodes: Vec::new() };
     let mut env = ControlEnv::new(run, &study.steering())?;
-    let schedule = match study.method {
-        Method::Td3 => course.policy(&mut env, AgentKind::Td3, run).map(|()| None),
-        Method::Ddpg => course.policy(&mut env, AgentKind::Ddpg, run).map(|()| None),
-        Method::Greedy => course.best_of(&mut env, Chooser::Greedy).map(Some),
-        Method::Random => course.best_of(&mut env, Chooser::Random).map(Some),
-        Method::OpenLoop => course.search(&mut env, study.knots).map(Some),
-        Method::Constant => course.search(&mut env, 1).map(Some),
+    let found = match study.method {
+        Method::Td3 => course.policy(&mut env, AgentKind::Td3, run),
+        Method::Ddpg => course.policy(&mut env, AgentKind::Ddpg, run),
+        Method::Greedy => course.best_of(&mut env, Chooser::Greedy),
+        Method::Random => course.best_of(&mut env, Chooser::Random),
+        Method::OpenLoop => course.search(&mut env, study.knots),
+        Method::Constant => course.search(&mut env, 1),
     }?;
+    let (schedule, replay) = match study.method {
+        Method::Td3 | Method::Ddpg => (None, Some(found)),
+        _ => (Some(found), None),
+    };
     let Course { progress, episodes, .. } = course;
     progress.finish();
     let learnt = Learnt {
@@ -82,6 +89,7 @@ pub fn learn(run: &mut Run<'_>, study: &Study) -> Result<Learnt> {
         seconds: start.elapsed().as_secs_f64(),
         episodes,
         schedule,
+        replay,
     };
     logger.flush();
     run.logger = logger;
@@ -169,8 +177,13 @@ impl Course<'_> {
         (Agent::new(kind, self.study.agent.clone(), env.n_tasks(), &streams), streams)
     }
 
-    /// An agent learns from branching trainings; its policy is kept after every one.
-    fn policy(&mut self, env: &mut ControlEnv<'_, '_>, kind: AgentKind, run: &Run<'_>) -> Result<()> {
+    /// An agent learns from branching trainings; its policy is kept after every one. Gives what it does at last.
+    fn policy(
+        &mut self,
+        env: &mut ControlEnv<'_, '_>,
+        kind: AgentKind,
+        run: &Run<'_>,
+    ) -> Result<Vec<LogWeights>> {
         let (mut agent, streams) = self.agent(env, kind);
         let mut shuffle =
             self.study.placebo.map(|placebo| Shuffle::new(placebo, streams.named("control/placebo")));
@@ -187,7 +200,15 @@ impl Course<'_> {
             let policy = agent.policy(self.study.blocks, self.study.bound, self.study.limit);
             policy_file::write(&path, &policy)?;
         }
-        Ok(())
+        env.reset(self.study.seeds[0])?;
+        let policy = agent.policy(self.study.blocks, self.study.bound, self.study.limit);
+        let mut replay = Vec::new();
+        for _ in 0..self.study.blocks {
+            let action = policy.act(env.state());
+            env.step(&action)?;
+            replay.push(env.log_weights().clone());
+        }
+        Ok(replay)
     }
 
     /// The log weights, block by block, of the training that ended best.
