@@ -254,7 +254,8 @@ fn person(age: u32, n_employees: u32, marital_status: &str, income: &str) -> Str
     let before = format!("{age}, Private, 40, 23, High school graduate, 0, Not in universe");
     let work = "Retail trade, Sales, White, All other, Female, Not in universe, Not in universe, Full-time schedules";
     let home = "0, 0, 12, Single, Not in universe, Not in universe, Householder, Householder";
-    let moves = "1234.56, ?, ?, ?, Not in universe under 1 year old, ?, {n_employees}, Not in universe";
+    let moves =
+        format!("1234.56, ?, ?, ?, Not in universe under 1 year old, ?, {n_employees}, Not in universe");
     let origin = "United-States, United-States, United-States, Native- Born in the United States";
     format!(
         "{before}, {marital_status}, {work}, {home}, {moves}, {origin}, 0, Not in universe, 2, 52, 95, {income}\n"
