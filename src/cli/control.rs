@@ -6,7 +6,8 @@ use crate::config::{Override, RunFile};
 use crate::control::{self, Study};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
-use crate::launch::{Result, run_data};
+use crate::launch::Result;
+use crate::launch::run_data::{self, Missing};
 use crate::log::Console;
 use crate::output::folder::{DATASET_FILE, RUN_FILE, RunFolder};
 use crate::trainer::Trainer;
@@ -21,7 +22,7 @@ pub(super) fn learn(arguments: &ControlLearnArguments, interrupt: Interrupt) -> 
     arguments.data.apply(&mut config.data);
     config.seed = study.seeds[0];
     config.check_values()?;
-    let data = run_data::of(&config.data, &console, &interrupt)?;
+    let data = run_data::of(&config.data, Missing::Prepared, &console, &interrupt)?;
     let sampled = study.sample.map(|share| control::sample(&data.dataset, share, study.seeds[0]));
     let dataset = sampled.as_ref().unwrap_or(&data.dataset);
     let folder = match &arguments.out {

@@ -34,5 +34,11 @@ pub fn sample(dataset: &Dataset, share: f64, seed: u64) -> Dataset {
             *summary = summary_of(summary, &train);
         }
     }
-    Dataset { manifest, train, validation: dataset.validation.clone(), test: dataset.test.clone() }
+    Dataset {
+        manifest,
+        train,
+        validation: dataset.validation.clone(),
+        test: dataset.test.clone(),
+        is_verified: dataset.is_verified,
+    }
 }

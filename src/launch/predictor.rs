@@ -128,7 +128,7 @@ fn append(tasks: &mut [Vec<f32>], values: Vec<f32>) {
 fn saved(folder: &RunFolder, model: Model) -> Result<rmtl_agents::parameter::NamedTensors> {
     let path = folder.model_path(model);
     if path.exists() {
-        return folder.load(model);
+        return Ok(folder.load(model)?.tensors);
     }
     let all = [Model::Actor, Model::Baseline, Model::EqualBudget, Model::LastGood, Model::Critic];
     let there: Vec<&str> =

@@ -11,7 +11,7 @@ use crate::run::Run;
 use crate::streams::CRITICS;
 
 /// The marks of every training row. Drawn from a stream of its own, the folds are the same in all phases.
-pub(super) struct TrainingMarks {
+pub(crate) struct TrainingMarks {
     /// Empty where critics learn from all rows.
     folds: Vec<u8>,
     stages: Vec<u8>,

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::footprint;
 use crate::interrupt::Interrupt;
 use crate::launch::Result;
-use crate::launch::run_data::{self, RunData};
+use crate::launch::run_data::{self, Missing, RunData};
 use crate::log::Console;
 use crate::study::runner::{Ended, Job, Ready, Runner};
 
@@ -53,7 +53,7 @@ impl Processes {
         if let Some((_, data)) = known.iter().find(|(of, _)| of == config) {
             return Ok(data.clone());
         }
-        let data = Arc::new(run_data::of(config, &self.console, &self.interrupt)?);
+        let data = Arc::new(run_data::of(config, Missing::Prepared, &self.console, &self.interrupt)?);
         known.push((config.clone(), data.clone()));
         Ok(data)
     }

@@ -186,7 +186,7 @@ impl LossWeighting for Bounded {
 
     fn copy(&self) -> Option<Box<dyn LossWeighting>> {
         let weighting = self.weighting.copy()?;
-        Some(Box::new(Self { weighting, bounds: self.bounds }))
+        Some(Box::new(Self { weighting, bounds: self.bounds, means: self.means.clone() }))
     }
 }
 

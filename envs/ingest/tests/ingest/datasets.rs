@@ -60,7 +60,7 @@ fn all_of_them_are_valid() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .map(|path| DatasetFile::read(&path).unwrap_or_else(|error| panic!("{error}")).name)
         .collect();
-    assert_eq!(names.len(), 9, "{names:?}");
+    assert_eq!(names.len(), 11, "{names:?}");
 }
 
 #[test]
