@@ -26,12 +26,15 @@ macro_rules! shipped {
     };
 }
 
-const SHIPPED: [Shipped; 8] = shipped![
+const SHIPPED: [Shipped; 11] = shipped![
+    "census_income",
     "kuairand_1k",
     "kuairand_27k",
     "kuairand_pure_four",
     "kuairand_pure_seven",
     "kuairand_pure_two",
+    "planted",
+    "quickstart",
     "retailrocket",
     "retailrocket_buyers",
     "synthetic",
