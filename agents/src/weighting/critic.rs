@@ -28,6 +28,8 @@ mod product;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 use burn::tensor::{Tensor, TensorData};
 use rand_xoshiro::rand_core::SeedableRng;
 use schemars::JsonSchema;
@@ -164,6 +166,15 @@ impl Settings for Config {
 
     fn numbers_per_parameter(&self, n_tasks: usize) -> usize {
         self.tasks.as_ref().map_or(0, |tasks| tasks.numbers_per_parameter(n_tasks))
+    }
+
+    fn policy(&self) -> Option<&Path> {
+        self.tasks.as_ref()?.policy()
+    }
+
+    fn with_policy(&self, path: &Path) -> Option<WeightingConfig> {
+        let tasks = Some(Box::new(self.tasks.as_ref()?.with_policy(path)?));
+        Some(WeightingConfig::Critic(Self { tasks, ..self.clone() }))
     }
 }
 

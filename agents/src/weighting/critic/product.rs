@@ -3,6 +3,8 @@
 use burn::tensor::Tensor;
 
 use super::Critic;
+use crate::controller::{BlockState, Blocks, Policy};
+use crate::progress::Progress;
 use crate::weighting::{LossWeighting, Signal, TaskGradients, WeightingInput, Weights};
 
 /// The critics' weights of rows, times another weighting's of tasks.
@@ -46,5 +48,21 @@ impl LossWeighting for Product {
 
     fn end_epoch(&mut self, mean_losses: &[f64]) {
         self.tasks.end_epoch(mean_losses);
+    }
+
+    fn begin_step(&mut self, progress: Progress) {
+        self.tasks.begin_step(progress);
+    }
+
+    fn blocks(&self) -> Option<Blocks> {
+        self.tasks.blocks()
+    }
+
+    fn end_block(&mut self, state: &BlockState) {
+        self.tasks.end_block(state);
+    }
+
+    fn take_policy(&mut self, policy: Policy) {
+        self.tasks.take_policy(policy);
     }
 }

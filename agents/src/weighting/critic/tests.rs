@@ -1,8 +1,12 @@
 use burn::tensor::Device;
 
 use super::*;
+use crate::controller::{Agent, AgentConfig, AgentKind, BlockState};
+use crate::progress::Progress;
 use crate::stream::Streams;
-use crate::weighting::{Gram, Normalize, WeightBounds, constant, imtl, weigh, weigh_rows_and_tasks};
+use crate::weighting::{
+    Gram, Normalize, WeightBounds, constant, controller, imtl, weigh, weigh_rows_and_tasks,
+};
 
 fn input(q_values: &[[f32; 2]], stages: &[u8]) -> WeightingInput {
     let data: Vec<f32> = q_values.concat();
@@ -166,4 +170,39 @@ fn a_weighting_of_gradients_is_asked_for_tasks_after_the_rows_have_been_weighed(
     input.gram = Some(Gram::new(2, vec![1.0, 0.0, 0.0, 9.0]));
     input.q_values = None;
     close(&host(input.of_rows(weigh(weighting.as_mut(), &input))), &[0.75, 0.25, 0.75, 0.25]);
+}
+
+#[test]
+fn a_controller_of_tasks_hears_of_steps_and_blocks_and_gets_its_policy() {
+    let ln_2 = std::f64::consts::LN_2;
+    let of = |tasks| times(WeightingConfig::Controller(tasks));
+    let schedule = Some(vec![vec![0.0, 0.0], vec![-ln_2, ln_2]]);
+    let mut scheduled = init(&of(controller::Config { schedule, ..controller::Config::default() }));
+    for (step, [first, second]) in [(1, [1.0, 1.0]), (2, [0.5, 2.0])] {
+        scheduled.begin_step(Progress { step, planned_steps: 2 });
+        let expected = [1.5 * first, 1.25 * second, first, 2.25 * second];
+        close(&total(scheduled.as_mut(), &Q, &[]), &expected);
+    }
+
+    let config = of(controller::Config { policy: Some("there".into()), ..controller::Config::default() });
+    assert_eq!(config.policy(), Some(Path::new("there")));
+    let moved = config.with_policy(Path::new("here")).expect("it has a policy");
+    assert_eq!((moved.policy(), moved.name()), (Some(Path::new("here")), "critic"));
+    assert!(Config::default().with_policy(Path::new("here")).is_none());
+    let mut learnt = WeightBounds { clip: Some([0.0, 9.0]), ..WeightBounds::default() }.around(init(&config));
+    assert!(learnt.blocks().is_none(), "there is no policy yet");
+    let agent = Agent::new(AgentKind::Td3, AgentConfig::default(), 2, &Streams::new(1));
+    learnt.take_policy(agent.policy(8, 0.5, 3.0));
+    assert_eq!(learnt.blocks().map(|blocks| blocks.n), Some(8));
+    let before = total(learnt.as_mut(), &Q, &[]);
+    close(&before, &[1.5, 1.25, 1.0, 2.25]);
+    learnt.end_block(&BlockState {
+        progress: 0.0,
+        train_losses: None,
+        control_losses: vec![0.9, 1.0],
+        control_aucs: vec![0.7, 0.6],
+        gram: None,
+        base_rates: vec![0.3, 0.01],
+    });
+    assert_ne!(total(learnt.as_mut(), &Q, &[]), before, "it acts");
 }
