@@ -75,6 +75,9 @@ impl Default for AgentConfig {
     }
 }
 
+/// Room for the transitions is taken at once.
+const MOST_CAPACITY: usize = 1_000_000;
+
 impl AgentConfig {
     /// Why these settings cannot work, in words for their author.
     pub fn check(&self) -> Result<(), String> {
@@ -82,6 +85,18 @@ impl AgentConfig {
             if value == 0 {
                 return Err(format!("`agent.{key}` must be at least 1; found 0"));
             }
+        }
+        if self.hidden.contains(&0) {
+            return Err("`agent.hidden` needs a unit at least in every layer; found 0".into());
+        }
+        if self.capacity > MOST_CAPACITY {
+            return Err(format!("`agent.capacity` must be at most {MOST_CAPACITY}; found {}", self.capacity));
+        }
+        if self.warmup > self.capacity {
+            return Err(format!(
+                "`agent.warmup` must be at most `agent.capacity`, or nothing is ever learnt; found {} and {}",
+                self.warmup, self.capacity
+            ));
         }
         for (key, value) in
             [("learning_rate", self.learning_rate), ("critic_learning_rate", self.critic_learning_rate)]
