@@ -26,7 +26,7 @@ pub enum RewardOf {
     /// All tasks are paid the objective's.
     #[default]
     Shared,
-    /// Every task its own AUC's or loss's.
+    /// Every task that of its own AUC or loss, as much as it counts in the mean.
     PerTask,
 }
 
@@ -37,6 +37,7 @@ const SCALE: f64 = 100.0;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Value {
     pub(super) objective: f64,
+    /// Every task's part: of a mean the objective is the mean of them.
     by_task: Vec<f64>,
 }
 
@@ -50,16 +51,17 @@ impl Objective {
         self.of(tasks.iter().map(of_task).collect(), weights)
     }
 
-    fn of(self, by_task: Vec<f64>, weights: &[f64]) -> Value {
-        let objective = match self {
-            Self::MinAuc => by_task.iter().copied().fold(f64::INFINITY, f64::min),
-            Self::MeanAuc | Self::MeanLoss => {
-                let weight = |task: usize| weights.get(task).copied().unwrap_or(1.0);
-                let sum: f64 = (0..by_task.len()).map(weight).sum();
-                by_task.iter().enumerate().map(|(task, value)| weight(task) * value).sum::<f64>() / sum
-            }
-        };
-        Value { objective, by_task }
+    fn of(self, values: Vec<f64>, weights: &[f64]) -> Value {
+        if self == Self::MinAuc {
+            let objective = values.iter().copied().fold(f64::INFINITY, f64::min);
+            return Value { objective, by_task: values };
+        }
+        let n = values.len();
+        let weight = |task: usize| weights.get(task).copied().unwrap_or(1.0);
+        let mean_weight = (0..n).map(weight).sum::<f64>() / n as f64;
+        let part = |(task, value): (usize, &f64)| weight(task) / mean_weight * value;
+        let by_task: Vec<f64> = values.iter().enumerate().map(part).collect();
+        Value { objective: by_task.iter().sum::<f64>() / n as f64, by_task }
     }
 }
 
@@ -93,5 +95,9 @@ mod tests {
         };
         close(RewardOf::Shared.rewards(&before, &after), [1.0, 1.0]);
         close(RewardOf::PerTask.rewards(&before, &after), [-1.0, 3.0]);
+        // Weights 3 and 1 are 1.5 and 0.5 of their mean: what the tasks are paid has the objective's gain as its mean.
+        let gained = value(Objective::MeanAuc, [0.79, 0.63], &[3.0, 1.0]);
+        close(RewardOf::PerTask.rewards(&weighted, &gained), [-1.5, 1.5]);
+        close(RewardOf::Shared.rewards(&weighted, &gained), [0.0, 0.0]);
     }
 }

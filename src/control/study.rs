@@ -193,6 +193,9 @@ impl Study {
         {
             return wrong("`objective_weights` are numbers from 0 to 1e6, one of them above 0".into());
         }
+        if self.objective == Objective::MinAuc && self.reward == RewardOf::PerTask {
+            return wrong("`reward = \"per_task\"` pays every task its part of a mean, and `min_auc` is none; remove one".into());
+        }
         if self.placebo.is_some() && !matches!(self.method, Method::Td3 | Method::Ddpg) {
             return wrong("`placebo` is of what an agent is told; use `td3` or `ddpg`, or remove it".into());
         }
@@ -233,6 +236,10 @@ mod tests {
         assert!(refused("blocks = 0").contains("`blocks`"));
         assert!(refused("control_share = 0.9").contains("`control_share`"));
         assert!(refused("method = \"greedy\"\nplacebo = \"shuffled_state\"").contains("`placebo`"));
+        assert!(refused("objective = \"min_auc\"\nreward = \"per_task\"").contains("`min_auc`"));
         assert!(refused("[agent]\ntau = 2.0").contains("`agent.tau`"));
+        assert!(refused("[agent]\nhidden = [32, 0]").contains("`agent.hidden`"));
+        assert!(refused("[agent]\ncapacity = 10000000").contains("`agent.capacity`"));
+        assert!(refused("[agent]\nwarmup = 64\ncapacity = 63").contains("`agent.warmup`"));
     }
 }
