@@ -9,7 +9,9 @@ use rmtl_agents::controller::{BlockState, Blocks};
 use rmtl_agents::input::{BatchReader, StateBatch};
 use rmtl_agents::loss::Losses;
 use rmtl_agents::weighting::LossWeighting;
-use rmtl_envs::{LogTable, Row, RowValues, Sessions, Split, SplitSummary, Task};
+use rmtl_envs::{
+    LogTable, NumberObjective, Reward, Rewards, Row, RowValues, Sessions, Split, SplitSummary, Task,
+};
 
 use super::evaluate::{Evaluator, Scores};
 use crate::error::{Error, Result};
@@ -23,8 +25,8 @@ pub(crate) struct ControlSlice {
     table: LogTable,
     /// By row of the training table.
     is_held: Vec<bool>,
-    /// By task: losses are told in shares of it. Of numbers the loss is a share of the variance already.
-    entropies: Vec<f64>,
+    /// By task: what knowing nothing of a row loses; losses are told in shares of it.
+    base_losses: Vec<f64>,
     base_rates: Vec<f64>,
     /// Evenly spaced rows whose gradients are compared.
     probe: (StateBatch, Tensor<2>),
@@ -61,12 +63,8 @@ impl ControlSlice {
             Some(scale) => scale.mean / scale.cap,
         };
         let base_rates: Vec<f64> = schema.tasks.iter().zip(&summary.positives).map(rate).collect();
-        let entropy = |(task, &p): (&Task, &f64)| match task.number {
-            None => -(p * p.ln() + (1.0 - p) * (1.0 - p).ln()),
-            Some(_) => 1.0,
-        };
-        let entropies = schema.tasks.iter().zip(&base_rates).map(entropy).collect();
-        Ok(Self { table, is_held, entropies, base_rates, probe })
+        let base_losses = base_losses(train, run.config.number_objectives(schema), &base_rates);
+        Ok(Self { table, is_held, base_losses, base_rates, probe })
     }
 
     /// Rows in it.
@@ -107,7 +105,7 @@ impl ControlSlice {
         let gram = actor.gram(states, labels, losses);
         let state = BlockState {
             progress,
-            train_losses: trained.map(|trained| trained.over(&self.entropies)),
+            train_losses: trained.map(|trained| trained.over(&self.base_losses)),
             control_losses: scores.tasks.iter().map(relative_loss).collect(),
             control_aucs: scores.tasks.iter().map(|task| task.ranking().unwrap_or(0.5)).collect(),
             gram: (!gram.is_degenerate()).then_some(gram),
@@ -120,6 +118,17 @@ impl ControlSlice {
 /// A loss over that of the base rate; of numbers the squared error over the variance.
 pub(crate) fn relative_loss(task: &TaskMetrics) -> f64 {
     task.number.map_or(task.ne, |number| number.nmse).unwrap_or(1.0)
+}
+
+/// What always predicting the mean loses: the entropy of a task's base rate, and of numbers the mean of their own loss.
+fn base_losses(table: &LogTable, numbers: Vec<Option<NumberObjective>>, base_rates: &[f64]) -> Vec<f64> {
+    let of_mean = Rewards::new(Reward::NegativeBce, numbers.clone()).of_mean(table);
+    let base_loss = |((number, &p), paid): ((&Option<NumberObjective>, &f64), f32)| match number {
+        None => -(p * p.ln() + (1.0 - p) * (1.0 - p).ln()),
+        Some(_) if paid < 0.0 => -f64::from(paid),
+        Some(_) => 1.0,
+    };
+    numbers.iter().zip(base_rates).zip(of_mean).map(base_loss).collect()
 }
 
 /// The rows of the sessions that began last, latest first, until there are `wanted`.
@@ -169,9 +178,9 @@ impl MeanLosses {
         self.n_rows += n_rows as f64;
     }
 
-    fn over(&self, entropies: &[f64]) -> Vec<f64> {
-        let of_task = |(sum, entropy): (&f64, &f64)| sum / self.n_rows / entropy;
-        self.sums.iter().zip(entropies).map(of_task).collect()
+    fn over(&self, base_losses: &[f64]) -> Vec<f64> {
+        let of_task = |(sum, base_loss): (&f64, &f64)| sum / self.n_rows / base_loss;
+        self.sums.iter().zip(base_losses).map(of_task).collect()
     }
 }
 
@@ -249,7 +258,7 @@ pub(crate) fn summary_of(split: &SplitSummary, table: &LogTable) -> SplitSummary
 
 #[cfg(test)]
 mod tests {
-    use rmtl_envs::{Schema, SessionEnd};
+    use rmtl_envs::{NumberLoss, NumberScale, Schema, SessionEnd};
 
     use super::*;
 
@@ -275,6 +284,28 @@ mod tests {
         assert_eq!(rows(1), [2, 3, 4]);
         assert_eq!(rows(4), [2, 3, 4, 6, 7]);
         assert!(rows(0).is_empty());
+    }
+
+    #[test]
+    fn knowing_nothing_loses_the_entropy_and_of_numbers_half_the_variance() {
+        let mut schema = Schema::of_ids(&[("user", 3)], &[("click", None), ("seconds", None)]);
+        // Numbers 2 and 6, whose deviation is 2.
+        let scale = NumberScale { cap: 8.0, mean: 4.0, standard_deviation: 2.0 };
+        schema.tasks[1].number = Some(scale);
+        let rows = [([0, 1], [0.0, 0.25]), ([1, 1], [1.0, 0.75])];
+        let of_row = |((labels, targets), time)| RowValues {
+            categorical: &[1],
+            labels,
+            targets,
+            time,
+            end: SessionEnd::Terminated,
+            ..RowValues::default()
+        };
+        let rows = rows.iter().map(|(labels, targets)| (&labels[..], &targets[..]));
+        let table = LogTable::from_rows(&schema, rows.zip(0..).map(of_row));
+        let objective = NumberObjective { loss: NumberLoss::Squared, scale };
+        let found = base_losses(&table, vec![None, Some(objective)], &[0.5, 0.5]);
+        assert!((found[0] - 2.0_f64.ln()).abs() < 1e-12 && (found[1] - 0.5).abs() < 1e-6, "{found:?}");
     }
 
     #[test]
