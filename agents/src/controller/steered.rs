@@ -75,6 +75,18 @@ impl LossWeighting for Steered {
         self.base.signal()
     }
 
+    fn weighs_rows(&self) -> bool {
+        self.base.weighs_rows()
+    }
+
+    fn row_weights(&mut self, input: &WeightingInput) -> Option<Tensor<2>> {
+        self.base.row_weights(input)
+    }
+
+    fn asks_critics(&self) -> bool {
+        self.base.asks_critics()
+    }
+
     fn adjust(&mut self, losses: &[f64], gradients: &mut TaskGradients) {
         self.base.adjust(losses, gradients);
     }

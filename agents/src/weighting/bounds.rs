@@ -133,6 +133,10 @@ impl LossWeighting for Bounded {
         self.weighting.weighs_rows()
     }
 
+    fn asks_critics(&self) -> bool {
+        self.weighting.asks_critics()
+    }
+
     fn row_weights(&mut self, input: &WeightingInput) -> Option<Tensor<2>> {
         let weights = self.weighting.row_weights(input)?;
         Some(self.bounds.apply(weights, &mut self.means))

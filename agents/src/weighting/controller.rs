@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +98,10 @@ impl Settings for Config {
         }
     }
 
+    fn is_silent(&self) -> bool {
+        self.base().is_ok_and(|base| base.is_silent())
+    }
+
     fn numbers_per_parameter(&self, n_tasks: usize) -> usize {
         self.base().map_or(0, |base| base.numbers_per_parameter(n_tasks))
     }
@@ -131,6 +136,18 @@ struct Controller {
 impl LossWeighting for Controller {
     fn signal(&self) -> Signal {
         self.steered.signal()
+    }
+
+    fn weighs_rows(&self) -> bool {
+        self.steered.weighs_rows()
+    }
+
+    fn row_weights(&mut self, input: &WeightingInput) -> Option<Tensor<2>> {
+        self.steered.row_weights(input)
+    }
+
+    fn asks_critics(&self) -> bool {
+        self.steered.asks_critics()
     }
 
     fn blocks(&self) -> Option<Blocks> {
