@@ -80,16 +80,22 @@ fn gone_back_a_training_is_byte_for_byte_what_it_is_without_branches() {
 }
 
 #[test]
-fn a_base_that_cannot_be_copied_is_refused() {
+fn a_training_that_cannot_be_gone_back_in_or_is_not_the_one_of_use_is_refused() {
     let bench = Workbench::new();
     bench.train("first", &[EQUAL, SHORT]);
-    let set = [EQUAL, SHORT].map(|text| text.parse().unwrap());
-    let config = RunFile::read(&bench.path("run.toml"), &set).unwrap();
     let dataset = Dataset::open(&bench.path("prepared")).unwrap();
-    let folder = RunFolder::create(&bench.path("environment")).unwrap();
-    let run = Trainer::new(&config, &dataset).unwrap().begin(&folder).unwrap();
-    let message = ControlEnv::new(&run, &steering("famo")).err().expect("it is refused").to_string();
-    assert!(message.contains("`famo`") && message.contains("`equal`"), "{message}");
+    let refused = |base: &str, set: &[&str]| {
+        let set: Vec<_> = [EQUAL, SHORT].iter().chain(set).map(|text| text.parse().unwrap()).collect();
+        let config = RunFile::read(&bench.path("run.toml"), &set).unwrap();
+        let folder = RunFolder::create(&bench.path(&format!("environment-{base}-{}", set.len()))).unwrap();
+        let run = Trainer::new(&config, &dataset).unwrap().begin(&folder).unwrap();
+        ControlEnv::new(&run, &steering(base)).err().expect("it is refused").to_string()
+    };
+    let famo = refused("famo", &[]);
+    assert!(famo.contains("`famo`") && famo.contains("`equal`"), "{famo}");
+    assert!(refused("critic", &[]).contains("`critic` asks critics"));
+    let bounded = refused("equal", &["weights.clip=[0.1, 9.0]"]);
+    assert!(bounded.contains("`[weights]`"), "{bounded}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rmtl_agents::parameter::NamedTensors;
 use rmtl_agents::pass::Pass;
 use rmtl_agents::progress::Progress;
 use rmtl_agents::stream::{Stream, Streams};
-use rmtl_agents::weighting::{LossWeighting, WeightingConfig};
+use rmtl_agents::weighting::{LossWeighting, WeightBounds, WeightingConfig};
 use rmtl_envs::{BlockEnvironment, BlockStep, Row};
 
 use super::objective::{Objective, RewardOf, Value};
@@ -109,7 +109,8 @@ impl<'r, 'a> ControlEnv<'r, 'a> {
     /// A training of `run`, at the beginning of the episode of its own seed.
     ///
     /// # Errors
-    /// The run cannot be gone back in: it collects gradients over batches, or its base weighting keeps what cannot be copied.
+    /// The run cannot be gone back in: it collects gradients over batches, or its base weighting keeps what cannot be copied. Or
+    /// what is learnt would be used otherwise: the base asks critics, or the run file bounds weights.
     pub fn new(run: &'r Run<'a>, steering: &Steering) -> Result<Self> {
         let Steering { base, blocks, bound, limit, objective, weights, rewards } = steering.clone();
         let refused = |reason: String| Error::Usage(reason);
@@ -120,6 +121,19 @@ impl<'r, 'a> ControlEnv<'r, 'a> {
             return Err(refused(
                 "a controller is learnt with `optimizer.accumulate = 1`: gradients that are still collected \
                                 could not be gone back to"
+                    .into(),
+            ));
+        }
+        if base.asks_critics() {
+            return Err(refused(format!(
+                "`{}` asks critics, and pretraining has none; choose a base such as `equal` or `imtl`",
+                base.name()
+            )));
+        }
+        if run.config.weights != WeightBounds::default() {
+            return Err(refused(
+                "`[weights]` would bound what the controller says where it is used, and nothing bounds it where it is learnt; \
+                 remove the table"
                     .into(),
             ));
         }
