@@ -216,7 +216,7 @@ impl RunFile {
                 *path = tidy(&folder.join(&*path));
             }
         }
-        let is_typed = overrides.iter().any(|item| item.key().starts_with("weighting."));
+        let is_typed = overrides.iter().any(overrides::Override::names_policy);
         if let Some(policy) = file.weighting.policy().filter(|policy| policy.is_relative() && !is_typed)
             && let Some(weighting) = file.weighting.with_policy(&tidy(&folder.join(policy)))
         {

@@ -13,6 +13,10 @@ use rmtl_files::toml_file;
 /// The keys that hold paths.
 pub(super) const DATA_PATHS: [&str; 3] = ["data.dataset", "data.root", "data.prepared"];
 
+/// The table whose `policy`, at any depth, is the path of a file.
+const WEIGHTING: &str = "weighting";
+const POLICY: &str = "policy";
+
 /// One `--set key=value`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Override {
@@ -60,16 +64,20 @@ impl Override {
         &self.key
     }
 
-    /// The same where relative paths of `[data]` start at `folder`: in a file they do, on the command line at the working
-    /// directory.
+    /// Whether it says where the weighting's policy is.
+    pub(super) fn names_policy(&self) -> bool {
+        self.key.split('.').next() == Some(WEIGHTING)
+            && (self.key.ends_with(".policy") || has_policy(&self.value))
+    }
+
+    /// The same where relative paths of `[data]` and of a policy start at `folder`: in a file they do, on the command line at
+    /// the working directory.
     #[must_use]
     pub fn within(mut self, folder: &Path) -> Self {
-        if DATA_PATHS.contains(&self.key.as_str())
-            && let Value::String(path) = &self.value
-            && Path::new(path).is_relative()
-            && let Some(joined) = super::tidy(&folder.join(path)).to_str()
-        {
-            self.value = Value::String(joined.to_owned());
+        if DATA_PATHS.contains(&self.key.as_str()) || (self.names_policy() && self.value.is_str()) {
+            join(&mut self.value, folder);
+        } else if self.names_policy() {
+            join_policies(&mut self.value, folder);
         }
         self
     }
@@ -77,6 +85,26 @@ impl Override {
     fn unknown(&self) -> OverrideError {
         let (key, value) = (self.key.clone(), self.value.to_string());
         OverrideError::UnknownKey { likely: keys::likely(&key), key, value }
+    }
+}
+
+fn has_policy(value: &Value) -> bool {
+    value.as_table().is_some_and(|table| table.iter().any(|(key, value)| key == POLICY || has_policy(value)))
+}
+
+fn join_policies(value: &mut Value, folder: &Path) {
+    for (key, value) in value.as_table_mut().into_iter().flatten() {
+        if key == POLICY { join(value, folder) } else { join_policies(value, folder) }
+    }
+}
+
+/// Lets a relative path start at `folder`.
+fn join(value: &mut Value, folder: &Path) {
+    if let Value::String(path) = value
+        && Path::new(path).is_relative()
+        && let Some(joined) = super::tidy(&folder.join(&*path)).to_str()
+    {
+        *path = joined.to_owned();
     }
 }
 

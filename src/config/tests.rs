@@ -317,3 +317,29 @@ fn more_ids_than_a_table_can_number_are_refused() {
     let found = file.check(&two).unwrap_err().to_string();
     assert!(found.contains("6000000000 ids") && found.contains("`hash_buckets`"), "{found}");
 }
+
+#[test]
+fn a_policys_path_starts_at_the_file_that_names_it_and_a_typed_one_at_the_working_directory() {
+    let text = MINIMAL.replace("[weighting.critic]", "[weighting.controller]\npolicy = \"p.safetensors\"\n");
+    let policy = |text: &str, overrides: &[&str]| {
+        read(text, overrides).unwrap().weighting.policy().expect("it has one").to_owned()
+    };
+    for overrides in
+        [&[][..], &["weighting.controller.bound=2.0"], &["schedule.two_stage.collect.policy=uniform"]]
+    {
+        let found = policy(&text, overrides);
+        assert!(found.is_absolute() && found.ends_with("p.safetensors"), "{overrides:?}: {found:?}");
+    }
+    let typed = ["weighting.controller.policy=\"q\"", "weighting.critic={tasks={controller={policy=\"q\"}}}"];
+    for of in typed {
+        assert_eq!(policy(&text, &[of]), Path::new("q"));
+        let within = of.parse::<Override>().unwrap().within(Path::new("/study"));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        std::fs::write(&path, &text).unwrap();
+        let read = RunFile::read(&path, &[within]).unwrap();
+        assert_eq!(read.weighting.policy(), Some(Path::new("/study/q")));
+    }
+    let other = "weighting.controller.base=\"policy\"".parse::<Override>().unwrap();
+    assert_eq!(other.clone().within(Path::new("/study")), other);
+}
