@@ -1,8 +1,10 @@
 //! `rmtl control`.
 
+use std::path::Path;
+
 use super::ControlLearnArguments;
 use super::output::print;
-use crate::config::{Override, RunFile};
+use crate::config::{ConfigError, Override, RunFile};
 use crate::control::{self, Study};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
@@ -15,9 +17,10 @@ use crate::trainer::Trainer;
 pub(super) fn learn(arguments: &ControlLearnArguments, interrupt: Interrupt) -> Result<()> {
     let console = if arguments.quiet { Console::quiet() } else { Console::detect() };
     let study = Study::read(&arguments.study)?;
-    let overrides =
-        study.set.iter().map(|text| text.parse::<Override>().map_err(crate::config::ConfigError::from));
-    let overrides = overrides.collect::<std::result::Result<Vec<_>, _>>()?;
+    let here = arguments.study.parent().unwrap_or(Path::new("."));
+    let parsed = |text: &String| text.parse::<Override>().map_err(ConfigError::from);
+    let overrides = study.set.iter().map(|text| Ok(parsed(text)?.within(here)));
+    let overrides = overrides.collect::<std::result::Result<Vec<_>, ConfigError>>()?;
     let mut config = RunFile::read(&study.run, &overrides)?;
     arguments.data.apply(&mut config.data);
     config.seed = study.seeds[0];

@@ -36,7 +36,7 @@ pub enum Method {
 pub struct Study {
     /// The run file whose pretraining is steered, relative to this file.
     pub run: PathBuf,
-    /// `--set` of it.
+    /// `--set` of it; paths in them are relative to this file, too.
     #[serde(default)]
     pub set: Vec<String>,
     /// How.
