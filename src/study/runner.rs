@@ -1,6 +1,6 @@
 //! What a study needs of whoever trains its runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::{DataConfig, RunFile};
 use crate::error::{Error, Result};
@@ -57,11 +57,11 @@ pub struct Job {
 /// Digits of a run's name in `runs/`.
 const DIGITS: usize = 16;
 
-/// A name for a run that another one has only if it has the same settings, data and version of this program. Where the
-/// data lie does not matter.
+/// A name for a run that another one has only if it has the same settings, data, policy and version of this program. Where
+/// data and policy lie does not matter.
 ///
 /// # Errors
-/// A path in the run file is not Unicode.
+/// A path in the run file is not Unicode, or there is no file of its policy.
 pub(super) fn content_name(config: &RunFile, version: &str) -> Result<String> {
     let data = DataConfig {
         dataset: PathBuf::new(),
@@ -69,11 +69,15 @@ pub(super) fn content_name(config: &RunFile, version: &str) -> Result<String> {
         prepared: None,
         content_hash: config.data.content_hash.clone(),
     };
-    let text = RunFile { data, ..config.clone() }.to_toml().map_err(Error::from)?;
+    // A policy that was learnt anew lies where the old one lay.
+    let read = |path| std::fs::read(path).map_err(|error| Error::file("read", path, error));
+    let policy = config.weighting.policy().map(read).transpose()?;
+    let weighting = config.weighting.with_policy(Path::new("")).unwrap_or_else(|| config.weighting.clone());
+    let text = RunFile { data, weighting, ..config.clone() }.to_toml().map_err(Error::from)?;
     let mut hash = blake3::Hasher::new();
-    for part in [version, &text] {
+    for part in [version.as_bytes(), text.as_bytes()].into_iter().chain(policy.as_deref()) {
         // Lengths first, so that no part runs into the next.
-        hash.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        hash.update(&(part.len() as u64).to_le_bytes()).update(part);
     }
     Ok(hash.finalize().to_hex()[..DIGITS].to_owned())
 }

@@ -156,6 +156,17 @@ fn a_run_is_named_by_settings_data_and_version_and_not_by_where_it_lies() {
     other.data.content_hash = Some("other".into());
     assert_ne!(name(&first), name(&other));
     assert_ne!(name(&first), content_name(&first, "2").unwrap());
+    // A policy is what is in its file.
+    let with_policy =
+        |path: &str| read(&[&format!("weighting.controller.policy={:?}", desk.path().join(path))]);
+    let write = |path: &str, text: &str| std::fs::write(desk.path().join(path), text).unwrap();
+    write("one", "learnt");
+    write("other", "learnt");
+    let learnt = name(&with_policy("one"));
+    assert_eq!(learnt, name(&with_policy("other")));
+    write("one", "learnt anew");
+    assert_ne!(learnt, name(&with_policy("one")));
+    assert!(content_name(&with_policy("nowhere"), "1").is_err());
 }
 
 #[test]
