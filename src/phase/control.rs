@@ -195,7 +195,12 @@ struct Steering {
 
 impl Control {
     /// Takes the control slice out of the rows to train on, where `weighting` wants one.
-    pub(super) fn of(run: &mut Run<'_>, weighting: &dyn LossWeighting, rows: &mut Vec<Row>) -> Result<Self> {
+    pub(super) fn of(
+        run: &mut Run<'_>,
+        phase: Phase,
+        weighting: &dyn LossWeighting,
+        rows: &mut Vec<Row>,
+    ) -> Result<Self> {
         let Some(blocks) = weighting.blocks() else { return Ok(Self(None)) };
         let slice = ControlSlice::of(run, blocks.control_share)?;
         slice.leave_out(rows);
@@ -204,6 +209,13 @@ impl Control {
             slice.n_rows(),
             rows.len()
         ));
+        if phase != Phase::Pretrain {
+            run.warn_once(format!(
+                "before `{}`, pretraining and the critics' learning have seen the rows that the controller measures on: what it \
+                 sees there is better than on new rows",
+                phase.name()
+            ));
+        }
         Ok(Self(Some(Steering { slice, blocks, losses: MeanLosses::default() })))
     }
 

@@ -83,7 +83,7 @@ fn train(
     let needs_critics = losses.need_agent() || fit.weighting.asks_critics();
     let marks = needs_critics.then(|| TrainingMarks::of(run));
     let batches = Batches::new(run, row_counts, marks, fit.pretrained.filter(|_| losses.need_agent()));
-    let mut control = Control::of(run, fit.weighting.as_ref(), &mut order)?;
+    let mut control = Control::of(run, phase, fit.weighting.as_ref(), &mut order)?;
     let n_batches = order.len().div_ceil(run.config.batch_size) as u64;
     let planned_steps = u64::from(config.max_epochs) * n_batches;
     let [mut shuffle, mut masks] =
