@@ -30,9 +30,14 @@ const LEAST: f64 = 0.1;
 impl CrossEntropy {
     /// Begins around 0 with this deviation; a round is of `population` points, at least 4.
     pub fn new(n: usize, deviation: f64, population: usize) -> Self {
-        let deviations = vec![deviation; n];
+        Self::around(vec![0.0; n], deviation, population)
+    }
+
+    /// The same around a point of one's own.
+    pub fn around(start: Vec<f64>, deviation: f64, population: usize) -> Self {
+        let deviations = vec![deviation; start.len()];
         Self {
-            means: vec![0.0; n],
+            means: start,
             least: LEAST * deviation,
             deviations,
             population: population.max(4),
@@ -42,7 +47,7 @@ impl CrossEntropy {
         }
     }
 
-    /// The next point to score; the very first is 0.
+    /// The next point to score; the very first is the one it begins around.
     pub fn ask(&self, stream: &mut Stream) -> Vec<f64> {
         if self.round.is_empty() && self.best.is_none() {
             return self.means.clone();
@@ -119,6 +124,19 @@ mod tests {
         // The best two of four are .5 and .7, of which 70 % are taken.
         search.tell(vec![9.0], 0.0);
         assert!((search.found()[0] - 0.42).abs() < 1e-12, "{:?}", search.found());
+    }
+
+    #[test]
+    fn it_begins_with_the_point_it_is_given() {
+        let mut search = CrossEntropy::around(vec![2.0, -1.0], 0.5, 4);
+        let mut stream = Streams::new(1).named("search");
+        assert_eq!(search.ask(&mut stream), [2.0, -1.0]);
+        search.tell(vec![2.0, -1.0], 1.0);
+        let next = search.ask(&mut stream);
+        assert!(
+            next != [2.0, -1.0] && (next[0] - 2.0).abs() < 2.5 && (next[1] + 1.0).abs() < 2.5,
+            "{next:?}"
+        );
     }
 
     #[test]
