@@ -176,7 +176,9 @@ fn a_learnt_policy_steers_a_run_and_its_folder_repeats_it() {
 #[test]
 fn every_rival_leaves_a_schedule_within_its_budget() {
     let bench = Workbench::new();
-    for (method, n_lists) in [("greedy", 4), ("random", 4), ("open_loop", 3), ("constant", 1)] {
+    let methods =
+        [("greedy", 4), ("random", 4), ("open_loop", 3), ("constant", 1), ("pbt", 4), ("bandit", 4)];
+    for (method, n_lists) in methods {
         let learnt = learn(&bench, method, &format!("method = \"{method}\"\nbudget = 6.0\nbranches = 2"));
         assert!(learnt["trainings"].as_f64().unwrap() <= 6.5, "{method}: {learnt}");
         assert_eq!(learnt["schedule"].as_array().unwrap().len(), n_lists, "{method}: {learnt}");

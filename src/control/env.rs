@@ -211,6 +211,20 @@ impl<'r, 'a> ControlEnv<'r, 'a> {
         (self.work.steps as f64 + self.work.measuring) / self.planned_steps() as f64
     }
 
+    /// What so many trainings cost, in whole ones, that have a beginning in common and are measured there and where every
+    /// block ends.
+    pub fn cost(&self, n: usize) -> f64 {
+        let n_measured = 1.0 + n as f64 * f64::from(self.blocks.n);
+        n as f64 + n_measured * self.measuring() / self.planned_steps() as f64
+    }
+
+    /// What measuring once costs, in updates.
+    fn measuring(&self) -> f64 {
+        let batches = |rows: usize| rows as f64 / self.run.config.batch_size as f64;
+        let n_tasks = self.run.schema().n_tasks() as f64;
+        batches(self.slice.n_rows()) / 3.0 + n_tasks * batches(self.slice.n_probed())
+    }
+
     /// The objective on the control slice as it was measured last.
     pub fn objective(&self) -> f64 {
         self.training.value.objective
@@ -305,9 +319,7 @@ impl<'r, 'a> ControlEnv<'r, 'a> {
             self.slice.measure(self.run, &mut training.actor, &self.losses, trained, progress)?;
         training.state = training.features.observe(state, &training.weighting.log_weights);
         training.value = self.objective.value(&scores.tasks, &self.weights);
-        let batches = |rows: usize| rows as f64 / self.run.config.batch_size as f64;
-        let n_tasks = self.run.schema().n_tasks() as f64;
-        self.work.measuring += batches(self.slice.n_rows()) / 3.0 + n_tasks * batches(self.slice.n_probed());
+        self.work.measuring += self.measuring();
         Ok(())
     }
 }

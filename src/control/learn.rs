@@ -1,5 +1,7 @@
 //! A study, done: trainings until the budget is spent, and what they taught in a folder.
 
+mod rivals;
+
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -60,6 +62,12 @@ pub fn learn(run: &mut Run<'_>, study: &Study) -> Result<Learnt> {
             study.objective_weights.len()
         )));
     }
+    if let Some(weights) = study.start.iter().flatten().find(|weights| weights.len() != n_tasks) {
+        return Err(Error::Usage(format!(
+            "`start` needs one number per task in each of its lists: expected {n_tasks}, found {}",
+            weights.len()
+        )));
+    }
     let start = Instant::now();
     let progress = run.observer.begin(Phase::Control.name(), (study.budget * PER_TRAINING) as u64);
     let mut logger = std::mem::replace(&mut run.logger, Logger::disabled());
@@ -73,6 +81,8 @@ pub fn learn(run: &mut Run<'_>, study: &Study) -> Result<Learnt> {
         Method::Random => course.best_of(&mut env, Chooser::Random),
         Method::OpenLoop => course.search(&mut env, study.knots),
         Method::Constant => course.search(&mut env, 1),
+        Method::Pbt => course.populations(&mut env),
+        Method::Bandit => course.bandit(&mut env),
     }?;
     let (schedule, replay) = match study.method {
         Method::Td3 | Method::Ddpg => (None, Some(found)),
@@ -138,18 +148,17 @@ impl Course<'_> {
     }
 
     /// Takes in a training that has ended.
-    fn end(&mut self, env: &ControlEnv<'_, '_>, seed: u64) {
-        self.episodes.push((seed, env.objective()));
+    fn end(&mut self, env: &ControlEnv<'_, '_>, seed: u64, objective: f64) {
+        self.episodes.push((seed, objective));
         let (n, spent) = (self.episodes.len() as u64, env.trainings());
-        self.logger.scalar(&tags::objective(Phase::Control), n, env.objective());
+        self.logger.scalar(&tags::objective(Phase::Control), n, objective);
         self.logger.scalar(&tags::trainings(Phase::Control), n, spent);
         let so_far = (spent.min(self.study.budget) * PER_TRAINING) as u64;
         self.progress.advance(so_far - self.told);
         self.told = so_far;
         let left = self.start.elapsed().as_secs_f64() * (self.study.budget / spent - 1.0).max(0.0);
         self.progress.message(format!(
-            "training {n}  objective {:.4}  spent {spent:.1} of {} trainings  {left:.0} s left",
-            env.objective(),
+            "training {n}  objective {objective:.4}  spent {spent:.1} of {} trainings  {left:.0} s left",
             self.study.budget
         ));
     }
@@ -177,6 +186,10 @@ impl Course<'_> {
         (Agent::new(kind, self.study.agent.clone(), env.n_tasks(), &streams), streams)
     }
 
+    fn shuffle(&self, streams: &Streams) -> Option<Shuffle> {
+        self.study.placebo.map(|placebo| Shuffle::new(placebo, streams.named("control/placebo")))
+    }
+
     /// An agent learns from branching trainings; its policy is kept after every one. Gives what it does at last.
     fn policy(
         &mut self,
@@ -185,8 +198,7 @@ impl Course<'_> {
         run: &Run<'_>,
     ) -> Result<Vec<LogWeights>> {
         let (mut agent, streams) = self.agent(env, kind);
-        let mut shuffle =
-            self.study.placebo.map(|placebo| Shuffle::new(placebo, streams.named("control/placebo")));
+        let mut shuffle = self.shuffle(&streams);
         let mut draws = streams.named("control/branches");
         let chooser = Chooser::Policy { best: self.study.best };
         let branching = Branching { branches: self.study.branches, chooser };
@@ -196,7 +208,7 @@ impl Course<'_> {
             episode(env, &mut agent, branching, &mut shuffle, &mut draws, |env, block| {
                 self.log(block, env.log_weights());
             })?;
-            self.end(env, seed);
+            self.end(env, seed, env.objective());
             let policy = agent.policy(self.study.blocks, self.study.bound, self.study.limit);
             policy_file::write(&path, &policy)?;
         }
@@ -224,7 +236,7 @@ impl Course<'_> {
                 self.log(block, env.log_weights());
                 schedule.push(env.log_weights().clone());
             })?;
-            self.end(env, seed);
+            self.end(env, seed, env.objective());
             if best.as_ref().is_none_or(|(score, _)| env.objective() > *score) {
                 best = Some((env.objective(), schedule));
             }
@@ -236,13 +248,17 @@ impl Course<'_> {
     fn search(&mut self, env: &mut ControlEnv<'_, '_>, knots: u32) -> Result<Vec<LogWeights>> {
         let n_tasks = env.n_tasks();
         let mut stream = Streams::new(self.study.seeds[0]).named("control/search");
-        let mut search = CrossEntropy::new(knots as usize * n_tasks, 1.0, self.study.population);
+        let start = match &self.study.start {
+            Some(start) => start.concat(),
+            None => vec![0.0; knots as usize * n_tasks],
+        };
+        let mut search = CrossEntropy::around(start, 1.0, self.study.population);
         let limit = self.study.limit;
         while let Some(seed) = self.next(env) {
             let point = search.ask(&mut stream);
             let score = env.run_schedule(seed, &schedule_of(&point, n_tasks, limit))?;
             search.tell(point, score);
-            self.end(env, seed);
+            self.end(env, seed, score);
         }
         Ok(schedule_of(search.found(), n_tasks, limit))
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rmtl_agents::controller::{AgentConfig, Blocks, Placebo};
+use rmtl_agents::controller::{AgentConfig, Blocks, LogWeights, Placebo};
 use rmtl_files::toml_file;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,10 @@ pub enum Method {
     Constant,
     /// Random actions; the schedule of the training that ended best.
     Random,
+    /// Population based training; the schedule of the member that ended best.
+    Pbt,
+    /// A discounted bandit over equal weights and one raised task each; the schedule of its last training.
+    Bandit,
 }
 
 /// A study.
@@ -60,10 +64,17 @@ pub struct Study {
     /// Parts of a training in the search of a schedule.
     #[serde(default = "default_knots")]
     pub knots: u32,
-    /// Trainings of a round of the search.
+    /// Log weights that the search begins around instead of 0, a list per part of the training, which takes the place of
+    /// `knots`, and in it a number per task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Vec<LogWeights>>,
+    /// Trainings of a round of the search, or of a population at most.
     #[serde(default = "default_population")]
     pub population: usize,
-    /// Seeds of the trainings, taken in turn. The agent's own streams are of the first.
+    /// What a block counts for a bandit less for every one after it.
+    #[serde(default = "default_discount")]
+    pub discount: f64,
+    /// Seeds of the trainings, taken in turn, by a population as a whole. The agent's own streams are of the first.
     #[serde(default = "default_seeds")]
     pub seeds: Vec<u64>,
     /// Share of the log's users whose training rows are used; absent = all.
@@ -120,6 +131,10 @@ fn default_knots() -> u32 {
 
 fn default_population() -> usize {
     12
+}
+
+fn default_discount() -> f64 {
+    0.98
 }
 
 fn default_seeds() -> Vec<u64> {
@@ -196,8 +211,33 @@ impl Study {
         if self.objective == Objective::MinAuc && self.reward == RewardOf::PerTask {
             return wrong("`reward = \"per_task\"` pays every task its part of a mean, and `min_auc` is none; remove one".into());
         }
-        if self.placebo.is_some() && !matches!(self.method, Method::Td3 | Method::Ddpg) {
-            return wrong("`placebo` is of what an agent is told; use `td3` or `ddpg`, or remove it".into());
+        if !(self.discount > 0.0 && self.discount <= 1.0) {
+            return wrong(format!("`discount` is a number in (0, 1]; found {}", self.discount));
+        }
+        if let Some(start) = &self.start {
+            let is_valid = match self.method {
+                Method::OpenLoop => !start.is_empty(),
+                Method::Constant => start.len() == 1,
+                _ => return wrong("`start` is where a search begins; use `open_loop` or `constant`".into()),
+            };
+            if !is_valid {
+                return wrong("`start` needs a list of log weights at least, with `constant` one".into());
+            }
+            if let Some(value) = start.iter().flatten().find(|value| !(-20.0..=20.0).contains(*value)) {
+                return wrong(format!("`start` holds log weights from −20 to 20; found {value}"));
+            }
+        }
+        match (self.placebo, self.method) {
+            (None, _) | (Some(_), Method::Td3 | Method::Ddpg) => {}
+            (Some(Placebo::ShuffledReward), Method::Pbt | Method::Bandit) => {}
+            (Some(Placebo::ShuffledReward), _) => {
+                return wrong("a `placebo` is of `td3`, `ddpg`, `pbt` or `bandit`; remove it".into());
+            }
+            (Some(Placebo::ShuffledState), _) => {
+                return wrong(
+                    "`placebo = \"shuffled_state\"` is of those that see one, `td3` and `ddpg`".into(),
+                );
+            }
         }
         self.agent.check().or_else(wrong)
     }
@@ -237,6 +277,15 @@ mod tests {
         assert!(refused("control_share = 0.9").contains("`control_share`"));
         assert!(refused("method = \"greedy\"\nplacebo = \"shuffled_state\"").contains("`placebo`"));
         assert!(refused("objective = \"min_auc\"\nreward = \"per_task\"").contains("`min_auc`"));
+        assert!(refused("method = \"pbt\"\nplacebo = \"shuffled_state\"").contains("`placebo"));
+        assert!(refused("method = \"open_loop\"\nplacebo = \"shuffled_reward\"").contains("`placebo`"));
+        assert!(refused("discount = 0.0").contains("`discount`"));
+        assert!(refused("start = [[1.0, -1.0]]").contains("`open_loop`"));
+        assert!(refused("method = \"open_loop\"\nstart = []").contains("`start`"));
+        assert!(refused("method = \"constant\"\nstart = [[1.0], [0.0]]").contains("`start`"));
+        assert!(refused("method = \"constant\"\nstart = [[99.0]]").contains("99"));
+        let shuffled = "run = \"run.toml\"\nmethod = \"bandit\"\nplacebo = \"shuffled_reward\"";
+        assert_eq!(study(shuffled).unwrap().method, Method::Bandit);
         assert!(refused("[agent]\ntau = 2.0").contains("`agent.tau`"));
         assert!(refused("[agent]\nhidden = [32, 0]").contains("`agent.hidden`"));
         assert!(refused("[agent]\ncapacity = 10000000").contains("`agent.capacity`"));

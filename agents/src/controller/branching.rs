@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::agent::{Agent, AgentUpdate};
+use super::steered::LogWeights;
 use crate::stream::Stream;
 
 /// How an episode branches.
@@ -77,6 +78,26 @@ pub struct Block {
     pub rewards: Vec<f32>,
     /// The last update of the agent after it.
     pub update: Option<AgentUpdate>,
+}
+
+/// How a training stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// The objective, the larger the better.
+    pub objective: f64,
+    /// l, one per task.
+    pub log_weights: LogWeights,
+}
+
+/// The blocks of a training, and how it stood after each.
+pub type Lineage = Vec<(Block, Standing)>;
+
+/// What a method without an agent is told where this is the truth.
+pub(super) fn as_told(shuffle: &mut Option<Shuffle>, value: f64) -> f64 {
+    match shuffle {
+        Some(shuffle) => f64::from(shuffle.exchange(Placebo::ShuffledReward, vec![value as f32])[0]),
+        None => value,
+    }
 }
 
 /// One episode of `environment`, which must be at its beginning; `told` hears of every block. Gives the mean over tasks of

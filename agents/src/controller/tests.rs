@@ -16,14 +16,22 @@ const EPISODES: u32 = 80;
 /// A common and a rare task with log weights −y and y. A block is paid −(y − target)², the target −½ in the first half of
 /// the training and ½ in the second: common first, rare late. Doing nothing is paid −¼ a block.
 struct Toy {
+    targets: [f32; 2],
     block: u32,
     y: f32,
+    /// Paid so far.
+    total: f32,
     state: Vec<f32>,
 }
 
 impl Toy {
     fn new() -> Self {
-        let mut toy = Self { block: 0, y: 0.0, state: Vec::new() };
+        Self::with_targets([-0.5, 0.5])
+    }
+
+    /// With other targets for the halves of the training.
+    fn with_targets(targets: [f32; 2]) -> Self {
+        let mut toy = Self { targets, block: 0, y: 0.0, total: 0.0, state: Vec::new() };
         toy.look();
         toy
     }
@@ -39,11 +47,16 @@ impl Toy {
         };
         self.state = [of_task(-self.y, -0.2), of_task(self.y, -1.0)].concat();
     }
+
+    fn standing(&self) -> Standing {
+        let y = f64::from(self.y);
+        Standing { objective: f64::from(self.total), log_weights: vec![-y, y] }
+    }
 }
 
 impl BlockEnvironment for Toy {
     type Error = Infallible;
-    type Snapshot = (u32, f32);
+    type Snapshot = (u32, f32, f32);
 
     fn n_tasks(&self) -> usize {
         2
@@ -58,7 +71,7 @@ impl BlockEnvironment for Toy {
     }
 
     fn reset(&mut self, _: u64) -> Result<(), Infallible> {
-        *self = Self::new();
+        *self = Self::with_targets(self.targets);
         Ok(())
     }
 
@@ -67,20 +80,21 @@ impl BlockEnvironment for Toy {
     }
 
     fn step(&mut self, actions: &[f32]) -> Result<BlockStep, Infallible> {
-        let target = if self.block < N_BLOCKS / 2 { -0.5 } else { 0.5 };
+        let target = self.targets[usize::from(self.block >= N_BLOCKS / 2)];
         self.y = (self.y + actions[1]).clamp(-2.0, 2.0);
         self.block += 1;
         self.look();
         let reward = -(self.y - target).powi(2);
+        self.total += reward;
         Ok(BlockStep { rewards: vec![reward; 2], terminated: self.block == N_BLOCKS })
     }
 
-    fn snapshot(&self) -> (u32, f32) {
-        (self.block, self.y)
+    fn snapshot(&self) -> (u32, f32, f32) {
+        (self.block, self.y, self.total)
     }
 
-    fn restore(&mut self, snapshot: &(u32, f32)) {
-        (self.block, self.y) = *snapshot;
+    fn restore(&mut self, snapshot: &(u32, f32, f32)) {
+        (self.block, self.y, self.total) = *snapshot;
         self.look();
     }
 }
@@ -180,6 +194,81 @@ fn greedy_branching_goes_on_with_what_was_paid_best() {
     assert!((total(1, Chooser::Greedy) - f64::from(NOTHING)).abs() < 1e-6);
     assert!(total(16, Chooser::Greedy) > 0.3 * f64::from(NOTHING));
     assert!(total(1, Chooser::Random) < 0.0);
+}
+
+/// What is left to chance is averaged over so many repetitions.
+const REPETITIONS: u64 = 20;
+
+fn mean_over_repetitions(paid: impl Fn(&Streams) -> f64) -> f32 {
+    let total: f64 = (0..REPETITIONS).map(|seed| paid(&Streams::new(seed))).sum();
+    (total / REPETITIONS as f64) as f32
+}
+
+/// What the winner of a population of 16 was truly paid.
+fn bred(streams: &Streams, placebo: Option<Placebo>) -> f64 {
+    let mut toy = Toy::new();
+    let mut shuffle = placebo.map(|placebo| Shuffle::new(placebo, streams.named("placebo")));
+    let mut draws = streams.named("population");
+    let Ok(found) = population(&mut toy, 16, &mut shuffle, &mut draws, Toy::standing);
+    assert_eq!((found.objectives.len(), found.lineage.len()), (16, N_BLOCKS as usize));
+    let last = &found.lineage[N_BLOCKS as usize - 1].1;
+    // The lineage is one training: replayed, its actions lead to where it ended.
+    let Ok(()) = toy.reset(0);
+    for (block, standing) in &found.lineage {
+        let Ok(step) = toy.step(&block.action);
+        assert_eq!((&step.rewards, &toy.standing()), (&block.rewards, standing));
+    }
+    if placebo.is_none() {
+        assert_eq!(found.score, found.objectives.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+        assert_eq!(found.score, last.objective);
+    }
+    last.objective
+}
+
+#[test]
+fn a_population_finds_a_schedule() {
+    let found = mean_over_repetitions(|streams| bred(streams, None));
+    println!("winners of populations are paid {found:.3}, doing nothing {NOTHING}");
+    assert!(found > 0.6 * NOTHING, "{found}");
+}
+
+#[test]
+fn negative_control_told_shuffled_objectives_a_population_finds_none() {
+    let found = mean_over_repetitions(|streams| bred(streams, Some(Placebo::ShuffledReward)));
+    println!("winners by shuffled objectives: {found:.3}");
+    assert!(found < NOTHING, "{found}");
+}
+
+/// What the last of 40 trainings is paid in which a bandit chooses.
+fn played(streams: &Streams, targets: [f32; 2], placebo: Option<Placebo>) -> f64 {
+    let mut toy = Toy::with_targets(targets);
+    let mut shuffle = placebo.map(|placebo| Shuffle::new(placebo, streams.named("placebo")));
+    let mut bandit = Bandit::new(2, 1.0, 2.0, 0.98, streams.named("bandit"));
+    for _ in 0..40 {
+        let Ok(()) = toy.reset(0);
+        let Ok(lineage) = bandit.play(&mut toy, &mut shuffle, Toy::standing);
+        assert_eq!(lineage.len(), N_BLOCKS as usize);
+        assert!(lineage.iter().all(|(_, standing)| bandit.arms().contains(&standing.log_weights)));
+    }
+    f64::from(toy.total)
+}
+
+#[test]
+fn a_bandit_finds_the_weights_that_are_always_best() {
+    let found = mean_over_repetitions(|streams| played(streams, [0.5, 0.5], None));
+    println!("a bandit is paid {found:.3}, doing nothing {NOTHING}");
+    assert!(found > 0.3 * NOTHING, "{found}");
+}
+
+#[test]
+fn negative_controls_a_bandit_finds_nothing_in_shuffled_rewards_and_without_a_state_no_turn() {
+    let shuffled =
+        mean_over_repetitions(|streams| played(streams, [0.5, 0.5], Some(Placebo::ShuffledReward)));
+    println!("told shuffled rewards: {shuffled:.3}");
+    assert!(shuffled < NOTHING, "{shuffled}");
+    let turning = mean_over_repetitions(|streams| played(streams, [-0.5, 0.5], None));
+    println!("where the best weights turn: {turning:.3}");
+    assert!(turning < 0.9 * NOTHING, "{turning}");
 }
 
 #[test]
