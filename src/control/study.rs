@@ -257,13 +257,32 @@ impl Study {
 
 #[cfg(test)]
 mod tests {
+    use rmtl_agents::weighting::WeightingConfig;
+
     use super::*;
+    use crate::config::{Override, RunFile};
 
     fn study(text: &str) -> Result<Study, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("study.toml");
         std::fs::write(&path, text).unwrap();
         Study::read(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_study_file_of_the_project_can_be_read_and_its_run_file_has_such_keys() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/control");
+        let mut n_studies = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let study = Study::read(&path).unwrap_or_else(|error| panic!("{error}"));
+            let set: Vec<Override> = study.set.iter().map(|text| text.parse().unwrap()).collect();
+            let run = RunFile::read(&study.run, &set).unwrap_or_else(|error| panic!("{error}"));
+            run.check_values().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            WeightingConfig::named(&study.base).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            n_studies += 1;
+        }
+        assert!(n_studies >= 10, "{n_studies}");
     }
 
     #[test]
