@@ -52,6 +52,10 @@ fn a_training_keeps_the_contract_and_its_rewards_add_up() {
             assert!((total / 3.0 - gained).abs() < 1e-3, "{base}: {total} {gained}");
             // A whole walk with two more branches a block, and one without.
             assert_eq!(env.work().steps, 4 * env.planned_steps(), "{base}");
+            let spent = env.trainings();
+            env.reset(3).unwrap();
+            (0..4).for_each(|_| drop(env.step(&[0.0; 3]).unwrap()));
+            assert!((env.trainings() - spent - env.cost(1)).abs() < 1e-9, "{base}: {}", env.cost(1));
         });
     }
 }
@@ -186,6 +190,15 @@ fn every_rival_leaves_a_schedule_within_its_budget() {
         let set = format!("weighting.controller={}", table["weighting"]["controller"]);
         bench.train(&format!("{method}-used"), &[&set, SHORT]);
     }
+}
+
+#[test]
+fn a_search_begins_where_it_is_told() {
+    let bench = Workbench::new();
+    let start = "[[0.5, 0.0, -0.5], [-1.0, 0.0, 1.0]]";
+    let lines = format!("method = \"open_loop\"\nepisodes = 1\nstart = {start}");
+    let learnt = learn(&bench, "started", &lines);
+    assert_eq!(learnt["schedule"], serde_json::from_str::<serde_json::Value>(start).unwrap());
 }
 
 #[test]
