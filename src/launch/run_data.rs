@@ -26,7 +26,6 @@ pub(crate) enum Missing {
     /// They are prepared, where the run file says.
     Prepared,
     /// Nothing is written: a run folder from somebody else must not choose what is read and where something is put.
-    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "what only a command asks for"))]
     Refused,
 }
 
