@@ -43,7 +43,7 @@ fn a_study_leaves_one_folder_and_its_runs_are_taken_the_next_time() {
         assert!(bench.path("out").join(file).is_file(), "{file}");
     }
     let page = bench.read("out/table.md");
-    assert!(page.contains("| equal ") && page.contains("| constant: a = "), "{page}");
+    assert!(page.contains("| equal ") && page.contains("* constant has chosen a = "), "{page}");
     assert!(page.contains("with seed 1, from so many tried: constant 2."), "{page}");
     assert!(page.contains("with seeds 2, 3, which no choice has seen."), "{page}");
     assert_eq!(bench.read("out/runs.csv").lines().count(), 7, "a header and six runs");
