@@ -107,12 +107,17 @@ impl Comparison {
 /// Arms with their labels.
 type Labelled<'a> = Vec<(&'a str, &'a ArmRuns)>;
 
-/// A name for every arm: its own, with its actor where the arms are of several.
+/// A name for every arm: its own, with its actor where the arms are of several. Nobody knows whose an actor is of which no run
+/// finished: it is the one that the arm has in another cell, if any.
 fn labels(arms: &[ArmRuns]) -> Vec<String> {
-    let is_one_actor = arms.iter().all(|arm| arm.actor == arms[0].actor);
-    let label = |arm: &ArmRuns| match is_one_actor {
-        true => arm.name.clone(),
-        false => format!("{}:{}", arm.name, arm.actor),
+    let finished = || arms.iter().filter(|arm| !arm.seeds.is_empty());
+    let is_one_actor = finished().all(|arm| finished().next().is_some_and(|first| first.actor == arm.actor));
+    let label = |arm: &ArmRuns| {
+        let known = finished().find(|other| other.name == arm.name).filter(|_| arm.seeds.is_empty());
+        match is_one_actor {
+            true => arm.name.clone(),
+            false => format!("{}:{}", arm.name, known.unwrap_or(arm).actor),
+        }
     };
     arms.iter().map(label).collect()
 }
@@ -136,7 +141,8 @@ fn base(arms: &[ArmRuns], labels: &[String], wanted: &str) -> Result<String> {
 /// Who has been trained for longer, or less long, than the base.
 fn budget_notes(arms: &[ArmRuns], labels: &[String], base: &str) -> Vec<String> {
     let is_pretrained = |arm: &ArmRuns| arm.actor == "pretrained";
-    let all = || arms.iter().zip(labels);
+    // Of an arm of which no run finished there is nothing to note.
+    let all = || arms.iter().zip(labels).filter(|(arm, _)| !arm.seeds.is_empty());
     let Some((of_base, _)) = all().find(|(_, label)| *label == base) else { return Vec::new() };
     let mut others: Vec<&str> = all()
         .filter(|(arm, _)| is_pretrained(arm) != is_pretrained(of_base))

@@ -231,6 +231,40 @@ fn actors_of_other_budgets_are_labelled_and_noted() {
     assert!(twice.unwrap_err().to_string().contains("two arms"));
 }
 
+#[test]
+fn an_arm_of_which_no_run_finished_has_a_line_and_changes_no_name() {
+    let pretrained = |name: &str, aucs: &[f64]| ArmRuns {
+        actor: "pretrained".into(),
+        ..clicks(name, aucs, &vec![0.6; aucs.len()])
+    };
+    // What it was asked for as, which says nothing of how it would have been trained.
+    let failed = arm("wild", vec![]);
+    let arms = [pretrained("equal", &[0.7, 0.7]), pretrained("other", &[0.8, 0.9]), failed.clone()];
+    let found = compared(&arms, "equal");
+    let labels: Vec<&str> = found.cells[0].arms.iter().map(|arm| arm.label.as_str()).collect();
+    assert_eq!((labels, found.notes.len()), (vec!["equal", "other", "wild"], 0), "{:?}", found.notes);
+    let wild = &found.cells[0].arms[2];
+    assert!(wild.seeds.is_empty() && wild.figures.iter().all(|figure| figure.against.is_none()));
+    assert!(found.to_markdown().contains("undefined") && found.to_latex().contains("wild & --"));
+    // Where actors are told apart, it has that of its other cells.
+    let within = |arm: ArmRuns, cell: &str| ArmRuns { cell: vec![("d".into(), cell.into())], ..arm };
+    let lost = ArmRuns { actor: "final".into(), ..pretrained("equal", &[]) };
+    let arms = [
+        within(pretrained("equal", &[0.7]), "one"),
+        within(clicks("critic", &[0.8], &[0.6]), "one"),
+        within(lost, "two"),
+        within(clicks("critic", &[0.8], &[0.6]), "two"),
+    ];
+    let found = compared(&arms, "equal");
+    assert_eq!(found.base, "equal:pretrained");
+    assert!(found.cells[1].arms[0].is_base, "{:?}", found.cells[1].arms[0].label);
+    // A cell in which nothing finished has no columns, and so no table for a paper.
+    let nothing = compared(&[failed], "wild");
+    assert_eq!((nothing.cells[0].tasks.len(), nothing.to_latex().contains("tabular")), (0, false));
+    nothing.to_markdown();
+    nothing.to_csv();
+}
+
 /// Every number of these is exact, or its digits are known.
 fn small() -> Comparison {
     let base = clicks("base", &[0.5, 0.5], &[0.5, 0.5]);
