@@ -4,6 +4,7 @@ use std::fs;
 
 use rmtl::config::RunFile;
 use rmtl::control::{ControlEnv, Objective, RewardOf, Steering};
+use rmtl::output::checkpoint;
 use rmtl::output::folder::RunFolder;
 use rmtl::trainer::Trainer;
 use rmtl_agents::controller::Blocks;
@@ -172,9 +173,19 @@ fn a_learnt_policy_steers_a_run_and_its_folder_repeats_it() {
     assert!(weights.iter().any(|(_, weight)| (weight - 1.0).abs() > 1e-6), "{weights:?}");
     assert!(bench.path("steered/policy.safetensors").is_file());
     assert!(bench.read("steered/run.toml").contains("policy = \"policy.safetensors\""));
-    // Learnt once more, it is the same.
+    // Learnt once more, it is the same; the entries of a header have no order.
     learn(&bench, "again", lines);
-    assert_eq!(fs::read(policy).unwrap(), fs::read(bench.path("again/policy.safetensors")).unwrap());
+    let [policy, again] = ["policy", "again"]
+        .map(|folder| checkpoint::read(&bench.path(folder).join("policy.safetensors")).unwrap());
+    assert_eq!(policy, again);
+    // Another seed's run has a copy of the policy in another folder, and is a run of the same settings.
+    bench.train("steered_seed6", &[&set, SHORT, "seed=6"]);
+    let mut compare = rmtl();
+    compare.arg("compare").args([bench.path("steered"), bench.path("steered_seed6")]).arg("--json");
+    let compared = compare.output().unwrap();
+    let groups: serde_json::Value = serde_json::from_slice(&compared.stdout).unwrap();
+    assert_eq!(groups.as_array().map(Vec::len), Some(1), "{groups}");
+    assert_eq!(groups[0]["seeds"], serde_json::json!([5, 6]));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::RunFile;
 use crate::error::{Error, Result};
 use crate::output::folder::{REPORT_FILE, RUN_FILE};
+use crate::output::policy_file;
 use crate::output::report::Report;
 
 /// A finished run.
@@ -101,7 +102,12 @@ fn finished(folder: &Path) -> Result<Option<Finished>> {
         }
     }
     let folder = folder.canonicalize().map_err(|error| Error::file("read", folder, error))?;
-    Ok(Some(Finished { path: folder, config: RunFile::read(&config, &[])?, report }))
+    let mut config = RunFile::read(&config, &[])?;
+    // Every run has a copy of its policy; runs with copies of one policy differ in nothing. One that is lost says nothing.
+    if let Ok(weighting) = policy_file::by_content(&config.weighting) {
+        config.weighting = weighting;
+    }
+    Ok(Some(Finished { path: folder, config, report }))
 }
 
 /// Puts runs that differ in their seed alone together, in the order they came.

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::launch::{self, LaunchError};
 use crate::output::folder::{REPORT_FILE, RunFolder};
+use crate::output::policy_file;
 use crate::output::report::Report;
 use crate::study::pool::{Limits, side_by_side};
 use crate::study::progress::Progress;
@@ -102,8 +103,11 @@ impl<'a> Bench<'a> {
             }
             Err(error) => return Err(error),
         };
-        let config = RunFile { data: ready.data, ..config };
-        let folder = self.runs.join(content_name(&config, env!("CARGO_PKG_VERSION"))?);
+        let (config, named) = match placed(RunFile { data: ready.data, ..config }) {
+            Ok(of) => of,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let folder = self.runs.join(content_name(&named, env!("CARGO_PKG_VERSION"))?);
         Ok(Ok(Job { config, name, folder, memory: ready.memory, threads: self.limits.threads }))
     }
 
@@ -141,6 +145,16 @@ impl<'a> Bench<'a> {
             false => Ok(()),
         }
     }
+}
+
+/// The run file with its policy where it lies from anywhere, for the run; and with the policy named by its content, for the
+/// name of the run: a policy that was learnt anew is another one.
+fn placed(config: RunFile) -> Result<(RunFile, RunFile)> {
+    let named = RunFile { weighting: policy_file::by_content(&config.weighting)?, ..config.clone() };
+    let Some(policy) = config.weighting.policy() else { return Ok((config, named)) };
+    let absolute = std::path::absolute(policy).map_err(|error| Error::file("find", policy, error))?;
+    let weighting = config.weighting.with_policy(&absolute).unwrap_or_else(|| config.weighting.clone());
+    Ok((RunFile { weighting, ..config }, named))
 }
 
 fn train(runner: &dyn Runner, job: &Job) -> std::result::Result<Trained, Ended> {

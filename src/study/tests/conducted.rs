@@ -139,6 +139,36 @@ fn finished_runs_are_taken_and_broken_ones_trained_again() {
 }
 
 #[test]
+fn a_policy_that_was_learnt_anew_makes_another_run() {
+    use rmtl_agents::controller::{Agent, AgentConfig, AgentKind};
+    use rmtl_agents::stream::Streams;
+
+    let desk = Desk::new();
+    let learn = |seed| {
+        let agent = Agent::new(AgentKind::Td3, AgentConfig::default(), 2, &Streams::new(seed));
+        let path = desk.path().join("p.safetensors");
+        crate::output::policy_file::write(&path, &agent.policy(10, 0.5, 3.0)).unwrap();
+    };
+    let text = "seeds = [1]\n[arms.equal]\n[arms.steered]\nset = [\"weighting.controller.policy = p.safetensors\"]\n";
+    let n_trained = |stub: &Stub| desk.conduct(text, stub).unwrap().n_trained;
+    // Without the file the arm fails, and the other does not.
+    let outcome = desk.conduct(text, &Stub::default()).unwrap();
+    assert_eq!((outcome.n_trained, outcome.failures.len()), (1, 1));
+    assert!(outcome.failures[0].reason.contains("p.safetensors"), "{:?}", outcome.failures);
+    learn(1);
+    let stub = Stub::default();
+    assert_eq!(n_trained(&stub), 1);
+    let policy = |config: &crate::config::RunFile| config.weighting.policy().map(std::path::Path::to_owned);
+    let path = desk.path().join("p.safetensors");
+    assert_eq!(stub.count(|config| policy(config).as_ref() == Some(&path)), 1, "from anywhere");
+    // The same one, written anew; and another one.
+    learn(1);
+    assert_eq!(n_trained(&Stub::default()), 0);
+    learn(2);
+    assert_eq!(n_trained(&Stub::default()), 1);
+}
+
+#[test]
 fn a_failed_run_is_tried_again_by_the_next_study() {
     let desk = Desk::new();
     let stub = Stub { fails: |config| config.seed == 2, ..Stub::default() };
