@@ -57,7 +57,10 @@ impl Depth {
     fn of(tokens: &[Token]) -> Self {
         let mut depth = Self::default();
         let mut levels = vec![Level::default()];
-        for token in tokens {
+        let mut before = Keyword::NoKeyword;
+        for token in tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))) {
+            let word = if let Token::Word(word) = token { word.keyword } else { Keyword::NoKeyword };
+            let before = std::mem::replace(&mut before, word);
             let innermost = levels.last_mut().expect("the outermost level stays");
             match token {
                 Token::LParen => levels.push(Level::default()),
@@ -80,6 +83,9 @@ impl Depth {
                     Keyword::JOIN | Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT => {
                         depth.relations += 1;
                     }
+                    // `IS DISTINCT FROM` and `WITHIN GROUP` stand within an expression.
+                    Keyword::FROM if before == Keyword::DISTINCT => {}
+                    Keyword::GROUP if before == Keyword::WITHIN => {}
                     Keyword::FROM => *innermost = Level { names_tables: true, ..Level::default() },
                     Keyword::WHERE | Keyword::GROUP | Keyword::HAVING | Keyword::ORDER => {
                         *innermost = Level::default();
@@ -157,6 +163,11 @@ mod tests {
             (2, 1)
         );
         assert_eq!(depth("SELECT a::int[1][2] FROM t"), (3, 1));
+        assert_eq!(depth("SELECT a IS DISTINCT FROM b OR c IS NOT DISTINCT\n FROM d, e, f FROM t"), (4, 1));
+        assert_eq!(
+            depth("SELECT f(a) WITHIN GROUP (ORDER BY b) + c + f(a) WITHIN GROUP (ORDER BY b)"),
+            (2, 1)
+        );
         assert_eq!(depth("SELECT \"or\", 'a + b' FROM t -- a + b + c"), (0, 1), "names, texts and comments");
     }
 
