@@ -8,10 +8,12 @@ mod input;
 mod job;
 mod lent;
 
+use std::fs;
 use std::path::Path;
 
 use datafusion::arrow::array::RecordBatch;
-use rmtl_envs::{Cancel, Schema};
+use rmtl_envs::{Cancel, MANIFEST_FILE, Schema};
+use rmtl_files::{CHECKSUMS_FILE, Checksums};
 
 use self::job::Job;
 use super::engine::{Engine, default_memory};
@@ -32,7 +34,7 @@ pub struct NewRows<'a> {
     pub file: &'a DatasetFile,
     /// Where its other tables are; the default is the folder of the dataset file.
     pub root: Option<&'a Path>,
-    /// The prepared dataset: its `vocabulary/` is read, and nothing else of it.
+    /// The prepared dataset: its `vocabulary/` is read, and that and its manifest are checked against its checksums, if it has any.
     pub prepared: &'a Path,
     /// The prepared dataset's schema.
     pub schema: &'a Schema,
@@ -87,7 +89,7 @@ impl NewRows<'_> {
     /// The table named by [`table`](Self::table) is read from [`input`](Self::input) instead of its own files. Columns that
     /// the query names and the input lacks are taken as null where no feature, filter or join depends on them. Memory holds
     /// one batch, the vocabularies, and what the query's joins, sorts and windows hold. Rows are never left out: one that cannot
-    /// be read is an error, whatever `max_bad_rows`.
+    /// be read is an error, whatever `max_bad_rows`. Where the query yields no row, a batch without rows has the columns.
     ///
     /// # Errors
     /// Any [`IngestError`], or one of `each`.
@@ -114,6 +116,7 @@ impl NewRows<'_> {
 
     /// What turns values into ids and numbers as the training rows' were.
     fn encoder(&self, file: &DatasetFile) -> Result<Encoder, IngestError> {
+        self.verify(file)?;
         let folder = self.prepared.join(VOCABULARY_DIR);
         let vocabularies = vocabulary::read(file, &folder)?;
         let fields = self.schema.categorical.iter();
@@ -134,5 +137,23 @@ impl NewRows<'_> {
         let separators = vec![None; self.schema.categorical.len()];
         let all_alike = Boundaries::Times { validation_from: i64::MAX, test_from: i64::MAX };
         Ok(Encoder::new(file, fitted, separators, all_alike))
+    }
+
+    /// Refuses a manifest or a vocabulary that is not what was written.
+    fn verify(&self, file: &DatasetFile) -> Result<(), IngestError> {
+        let damaged =
+            |name: &str, message: String| IngestError::Vocabulary { path: self.prepared.join(name), message };
+        let list =
+            Checksums::read(self.prepared).map_err(|error| damaged(CHECKSUMS_FILE, error.to_string()))?;
+        let Some(list) = list else { return Ok(()) };
+        let vocabularies = file.id_fields().map(|field| format!("{VOCABULARY_DIR}/{field}.csv"));
+        // Hashed values have none.
+        let there = vocabularies.filter(|name| self.prepared.join(name).exists());
+        for name in there.chain([MANIFEST_FILE.to_owned()]) {
+            let bytes = fs::read(self.prepared.join(&name));
+            let bytes = bytes.map_err(|error| damaged(&name, error.to_string()))?;
+            list.verify(&name, &bytes).map_err(|error| damaged(&name, error.to_string()))?;
+        }
+        Ok(())
     }
 }

@@ -101,9 +101,52 @@ fn other_tables_stay_where_they_are_and_the_rows_table_has_to_be_named() {
 }
 
 #[test]
+fn where_the_query_yields_no_row_there_are_columns() {
+    let file = FILE.replace("FROM log", "FROM log WHERE price < 100");
+    let case = Case::with_log(LOG);
+    let dataset = case.dataset(&file);
+    case.write("new.csv", "user,time,item,price\na,1,x,200\na,2,x,300\n");
+    let found =
+        read(&case, &dataset, &file, None, "new.csv").unwrap_or_else(|error| panic!("{}", message(&error)));
+    assert_eq!((found.ids.len(), found.counts.rows), (0, 0));
+    assert_eq!(found.kept, ["user", "time"]);
+}
+
+#[test]
+fn a_query_of_great_depth_ends_no_process() {
+    let case = Case::with_log(LOG);
+    let dataset = case.dataset(FILE);
+    let chain = vec!["price >= 0"; 5_000].join(" OR ");
+    let deep = FILE.replace("FROM log", &format!("FROM log WHERE {chain}"));
+    let error = read(&case, &dataset, &deep, None, "log.csv").err().unwrap();
+    assert_says(&message(&error), &["at most 200 operators"]);
+}
+
+#[test]
+fn damage_to_what_encodes_rows_is_noticed() {
+    for (name, from, to) in
+        [("vocabulary/item.csv", "x", "q"), ("manifest.json", "\"mean\": ", "\"mean\": 1")]
+    {
+        let case = Case::with_log(LOG);
+        let dataset = case.dataset(FILE);
+        let path = case.out().join(name);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let damaged = text.replacen(from, to, 1);
+        assert_ne!(damaged, text);
+        std::fs::write(&path, damaged).unwrap();
+        let error = read(&case, &dataset, FILE, None, "log.csv").err().unwrap();
+        assert_says(&message(&error), &[name, "its checksum should be", "prepare the dataset again"]);
+        // Datasets of earlier versions have no checksums.
+        std::fs::remove_file(case.out().join("checksums.txt")).unwrap();
+        read(&case, &dataset, FILE, None, "log.csv").unwrap_or_else(|error| panic!("{}", message(&error)));
+    }
+}
+
+#[test]
 fn a_vocabulary_that_does_not_fit_is_refused() {
     let case = Case::with_log(LOG);
     let dataset = case.dataset(FILE);
+    std::fs::remove_file(case.out().join("checksums.txt")).unwrap();
     let path = case.out().join("vocabulary/item.csv");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.lines().take(2).map(|line| line.to_owned() + "\n").collect::<String>())

@@ -9,7 +9,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::DataFrame;
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use tokio::task::yield_now;
 
 use super::chosen::Chosen;
@@ -78,9 +78,13 @@ impl Job<'_> {
         let mut findings = Findings::new(self.file);
         let task = Arc::new(frame.task_ctx());
         let physical = frame.create_physical_plan().await.map_err(|error| self.error(&error))?;
-        let mut stream = execute_stream(physical, task).map_err(|error| self.error(&error))?;
+        let stream = execute_stream(physical, task).map_err(|error| self.error(&error))?;
+        // Where there is no row, there are columns.
+        let empty = RecordBatch::new_empty(stream.schema());
+        let mut stream = stream.chain(stream::iter([Ok(empty)]));
         while let Some(batch) = stream.next().await {
             let batch = match batch {
+                Ok(batch) if batch.num_rows() == 0 && findings.rows > 0 => continue,
                 Ok(batch) => batch,
                 Err(error) => {
                     let found = failed_cast::find(self.file, state, &plan, &error).await;

@@ -15,6 +15,7 @@ use rmtl_files::nearest;
 use super::job::Job;
 use crate::IngestError;
 use crate::dataset_file::{ColumnType, Table};
+use crate::sql::depth;
 use crate::sql::engine::Engine;
 use crate::sql::query::{self, sql_error, unknown_column};
 use crate::sql::register::Tables;
@@ -33,6 +34,7 @@ pub(super) async fn plan(
     job: &Job<'_>,
     tables: &Tables,
 ) -> Result<(Lent, DataFrame), IngestError> {
+    depth::check(job.file)?;
     let own = tables.table(job.table).map(|table| table.schema().clone());
     let own = own.iter().flat_map(|schema| schema.fields()).map(|field| field.name().clone()).collect();
     let mut lent = Lent { table: job.table.to_owned(), own, fields: Vec::new() };
