@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rmtl_files::{nearest, suggestion};
+
 use crate::config::ConfigError;
 use crate::config::RunFile;
 use crate::error::{Error, Result};
@@ -13,6 +15,7 @@ use crate::launch::{self, LaunchError};
 use crate::output::folder::{REPORT_FILE, RunFolder};
 use crate::output::policy_file;
 use crate::output::report::Report;
+use crate::study::file::wrong;
 use crate::study::pool::{Limits, side_by_side};
 use crate::study::progress::Progress;
 use crate::study::runner::{Ended, Job, Runner, content_name};
@@ -41,6 +44,8 @@ pub(super) struct Bench<'a> {
     runner: &'a dyn Runner,
     limits: Limits,
     interrupt: &'a Interrupt,
+    /// The task that settings are chosen by, which all data must have.
+    chosen_by: Option<&'a str>,
     pub(super) progress: Progress,
     /// Those of this study, and those that failed in it: neither is trained again.
     known: HashMap<PathBuf, Found>,
@@ -54,9 +59,10 @@ impl<'a> Bench<'a> {
         runner: &'a dyn Runner,
         limits: Limits,
         interrupt: &'a Interrupt,
+        chosen_by: Option<&'a str>,
         progress: Progress,
     ) -> Self {
-        Self { runs, runner, limits, interrupt, progress, known: HashMap::new(), n_trained: 0 }
+        Self { runs, runner, limits, interrupt, chosen_by, progress, known: HashMap::new(), n_trained: 0 }
     }
 
     /// The runs in the order they are asked for. One that lies there whole is taken, one that was interrupted trained
@@ -103,6 +109,13 @@ impl<'a> Bench<'a> {
             }
             Err(error) => return Err(error),
         };
+        if let Some(task) = self.chosen_by.filter(|task| !ready.tasks.iter().any(|known| known == task)) {
+            let likely = suggestion(nearest(task, ready.tasks.iter().map(String::as_str)));
+            let there = ready.tasks.join(", ");
+            return Err(
+                wrong("metric", format!("no task is called `{task}`{likely}; there are {there}")).into()
+            );
+        }
         let (config, named) = match placed(RunFile { data: ready.data, ..config }) {
             Ok(of) => of,
             Err(error) => return Ok(Err(error.to_string())),

@@ -34,7 +34,8 @@ pub fn conduct(
     let cells = study.file.cells();
     let contests = contests(study, &cells)?;
     let progress = Progress::new(console, n_runs(study, &contests)?);
-    let bench = Bench::new(runs.to_owned(), runner, limits, interrupt, progress);
+    let chosen_by = study.file.metric.task().filter(|_| contests.iter().any(Contest::searches));
+    let bench = Bench::new(runs.to_owned(), runner, limits, interrupt, chosen_by, progress);
     let mut conduct = Conduct { study, contests, bench, records: Vec::new(), failures: Vec::new() };
     conduct.search()?;
     conduct.halve()?;

@@ -1,7 +1,7 @@
 //! What a choice has looked at, in sentences: how many settings, which split, which seeds.
 
 use crate::study::file::StudyFile;
-use crate::study::outcome::Outcome;
+use crate::study::outcome::{Choice, Outcome};
 
 /// The sentences below a study's tables.
 pub(super) fn looked_at(file: &StudyFile, outcome: &Outcome) -> Vec<String> {
@@ -37,6 +37,12 @@ pub(super) fn looked_at(file: &StudyFile, outcome: &Outcome) -> Vec<String> {
             seeds(&file.seeds)
         ),
     });
+    let without: Vec<String> =
+        outcome.choices.iter().filter(|choice| choice.chosen.is_none()).map(name).collect();
+    if !without.is_empty() {
+        let reason = "no setting has a value of it with every seed";
+        sentences.push(format!("Nothing was chosen by the {metric} for {}: {reason}.", without.join("; ")));
+    }
     let n_failed = outcome.failures.len();
     if n_failed > 0 {
         sentences.push(format!(
@@ -44,6 +50,11 @@ pub(super) fn looked_at(file: &StudyFile, outcome: &Outcome) -> Vec<String> {
         ));
     }
     sentences
+}
+
+fn name(choice: &Choice) -> String {
+    let place: String = choice.cell.iter().map(|(axis, value)| format!("{axis} {value}, ")).collect();
+    format!("{place}{}", choice.arm)
 }
 
 fn seeds(seeds: &[u64]) -> String {

@@ -57,6 +57,14 @@ impl Metric {
         }
     }
 
+    /// The task it is of; nothing of the mean over all.
+    pub fn task(&self) -> Option<&str> {
+        match self {
+            Self::MeanAuc | Self::MeanLogloss => None,
+            Self::Auc(task) | Self::Logloss(task) => Some(task),
+        }
+    }
+
     /// Its value; nothing where it is undefined, or no task has that name.
     pub fn value(&self, tasks: &[TaskScores]) -> Option<f64> {
         let named = |name: &String| tasks.iter().find(|of| of.task == *name);

@@ -99,7 +99,8 @@ impl Runner for Processes {
         config.check_sessions(manifest)?;
         let n_rows = manifest.summary(Split::Train).rows;
         let memory = footprint::check(config, &manifest.schema, Some(n_rows), &device)?;
-        Ok(Ready { data: data.located(&config.data.dataset)?, memory })
+        let tasks = manifest.schema.tasks.iter().map(|task| task.name.clone()).collect();
+        Ok(Ready { data: data.located(&config.data.dataset)?, memory, tasks })
     }
 
     fn run(&self, job: &Job) -> std::result::Result<(), Ended> {

@@ -28,6 +28,8 @@ pub struct Ready {
     pub data: DataConfig,
     /// The memory it needs at least, in bytes.
     pub memory: u64,
+    /// The tasks of its data.
+    pub tasks: Vec<String>,
 }
 
 /// Why a run came to nothing.

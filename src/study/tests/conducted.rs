@@ -110,9 +110,15 @@ fn a_setting_that_fails_with_one_seed_is_not_chosen() {
 #[test]
 fn an_arm_all_of_whose_settings_fail_has_a_line_without_runs() {
     let stub = Stub { fails: |config| rate(config) < 0.4, ..Stub::default() };
-    let outcome = Desk::new().conduct(GRID, &stub).unwrap();
+    let desk = Desk::new();
+    let outcome = desk.conduct(GRID, &stub).unwrap();
     assert!(outcome.arms[1].seeds.is_empty());
     assert_eq!(outcome.choices[0].chosen, None);
+    let folder = tempfile::tempdir().unwrap();
+    let file = desk.study(GRID).file;
+    crate::study::write_pages(folder.path(), "grid", &file, &outcome).unwrap();
+    let page = std::fs::read_to_string(folder.path().join("table.md")).unwrap();
+    assert!(page.contains("Nothing was chosen by the mean AUC for tuned:"), "{page}");
     assert_eq!(outcome.arms[0].seeds.len(), 2);
 }
 
@@ -211,6 +217,18 @@ fn settings_that_do_not_go_together_are_told_and_the_others_run() {
     let outcome = Desk::new().conduct(&text, &stub).unwrap();
     assert_eq!(stub.ran().len(), 3);
     assert!(outcome.failures[0].reason.contains("[batch_size]"), "{}", outcome.failures[0].reason);
+}
+
+#[test]
+fn a_choice_by_a_task_that_is_not_there_ends_a_study_before_anything_runs() {
+    let stub = Stub::default();
+    let error =
+        Desk::new().conduct(&format!("metric = \"auc.clik\"\n{GRID}"), &stub).unwrap_err().to_string();
+    assert!(error.contains("[metric]") && error.contains("`clik` (did you mean `click`?)"), "{error}");
+    assert_eq!(stub.ran().len(), 0);
+    Desk::new().conduct(&format!("metric = \"auc.click\"\n{GRID}"), &stub).unwrap();
+    // Where nothing is chosen it has no say.
+    Desk::new().conduct(&format!("metric = \"auc.clik\"\n{PAIR}"), &stub).unwrap();
 }
 
 #[test]

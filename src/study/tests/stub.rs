@@ -107,7 +107,7 @@ impl Stub {
 impl Runner for Stub {
     fn prepare(&self, config: &RunFile) -> launch::Result<Ready> {
         let data = DataConfig { content_hash: Some(self.content.into()), ..config.data.clone() };
-        Ok(Ready { data, memory: 1 })
+        Ok(Ready { data, memory: 1, tasks: vec!["click".into()] })
     }
 
     fn run(&self, job: &Job) -> Result<(), Ended> {
