@@ -25,6 +25,10 @@ pub(super) fn command(arguments: &StudyArguments, interrupt: &Interrupt) -> Resu
     let name = arguments.study_file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let study = study(arguments)?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("studies").join(&name));
+    if out.to_str().is_none() {
+        let reason = "its name is not Unicode, and the summary has to name the runs in it";
+        return Err(Error::file("start a study in", &out, reason).into());
+    }
     let failed = |error| Error::file("create", &out, error);
     fs::create_dir_all(&out).map_err(failed)?;
     let _lock = Lock::try_at(&out.join(LOCK_FILE))
