@@ -1,12 +1,12 @@
 //! Groups of runs as tables.
 
-use comfy_table::{CellAlignment, Table};
+use comfy_table::Table;
 
 use super::group::{CRITIC_METRICS, METRICS, NUMBER_METRICS};
 use super::{Group, Which};
 use crate::error::{Error, Result};
 use crate::statistics::Spread;
-use crate::tables::{Against, Metric};
+use crate::tables::{Against, Metric, table};
 
 /// One table per task, one of its critics where there are any, and one of what the models cost.
 ///
@@ -119,18 +119,6 @@ fn cost_table(groups: &[Group]) -> Table {
         ]
     });
     table(header, rows)
-}
-
-fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Table {
-    let mut table = Table::new();
-    table.set_header(header);
-    rows.for_each(|row| {
-        table.add_row(row);
-    });
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
 }
 
 /// With its sign, and the deviation over the seeds.

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::study::file::StudyFile;
 use crate::study::looked_at::looked_at;
 use crate::study::outcome::{Failure, Outcome, Purpose, Record};
-use crate::tables::{Comparison, Settings, mean_auc, mean_logloss};
+use crate::tables::{Comparison, Settings, mean_auc, mean_logloss, quoted};
 
 /// The tables for people.
 pub const TABLE_PAGE: &str = "table.md";
@@ -103,11 +103,7 @@ fn cells(record: &Record, tasks: &[String]) -> Vec<String> {
 }
 
 fn csv_line<'a>(cells: impl Iterator<Item = &'a String>) -> String {
-    let quoted = |cell: &String| match cell.contains([',', '"', '\n']) {
-        true => format!("\"{}\"", cell.replace('"', "\"\"")),
-        false => cell.clone(),
-    };
-    cells.map(quoted).collect::<Vec<_>>().join(",") + "\n"
+    cells.map(|cell| quoted(cell)).collect::<Vec<_>>().join(",") + "\n"
 }
 
 fn summary(name: &str, file: &StudyFile, outcome: &Outcome) -> String {

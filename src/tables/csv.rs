@@ -109,11 +109,14 @@ fn line(arm: &str, cell: &str, middle: [&str; 3], value: f64) -> String {
     fields(arm, cell, middle, &value.to_string())
 }
 
-/// A field with a comma, a quote or a line break stands in quotes, its own quotes doubled (RFC 4180).
 fn fields(arm: &str, cell: &str, [task, metric, statistic]: [&str; 3], value: &str) -> String {
-    let quoted = |text: &str| match text.contains([',', '"', '\n', '\r']) {
+    [arm, cell, task, metric, statistic, value].map(quoted).join(",")
+}
+
+/// A field of a line: one with a comma, a quote or a line break stands in quotes, its own quotes doubled (RFC 4180).
+pub(crate) fn quoted(text: &str) -> String {
+    match text.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text.to_owned(),
-    };
-    [arm, cell, task, metric, statistic, value].map(quoted).join(",")
+    }
 }

@@ -26,6 +26,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 
+pub(crate) use self::csv::quoted;
 pub use against::{Against, SameRows};
 pub(crate) use arm_runs::mean;
 pub use arm_runs::{ArmRuns, SeedRun, TaskScores, mean_auc, mean_logloss};
@@ -33,6 +34,7 @@ pub use cell::{Arm, Cell, Figure};
 pub use over_cells::OverCells;
 pub use quantity::{Metric, Quantity};
 pub use sections::Section;
+pub(crate) use sections::table;
 
 /// The arm that Δm is relative to.
 pub const SINGLE_TASK: &str = "single_task";

@@ -113,7 +113,8 @@ fn value(figure: &Figure, n_seeds: usize) -> String {
     format!("{mean:.4}{deviation}{some}")
 }
 
-pub(super) fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Table {
+/// A table whose columns but the first stand right.
+pub(crate) fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     table.set_header(header);
     rows.for_each(|row| {
