@@ -40,6 +40,9 @@ impl Space {
             (Some(low), Some(_), None) if self.log && low <= 0.0 => {
                 Err(format!("with `log` `low` must be above 0; found {low}"))
             }
+            (Some(low), Some(high), None) if !self.has_width() => Err(format!(
+                "`low` and `high` are too near to one another or too far apart; found {low} and {high}"
+            )),
             (Some(_), Some(_), None) if self.steps.is_some_and(|steps| steps < 2) => {
                 Err("`steps` must be at least 2: `low` and `high` are among them".into())
             }
@@ -55,6 +58,12 @@ impl Space {
             Some(values) => (0.0, values.len() as f64),
             None => (self.coordinate(self.low), self.coordinate(self.high)),
         }
+    }
+
+    /// Whether there is something between its ends that can be drawn.
+    fn has_width(&self) -> bool {
+        let (from, to) = self.bounds();
+        from < to && (to - from).is_finite()
     }
 
     fn coordinate(&self, bound: Option<f64>) -> f64 {
@@ -136,6 +145,8 @@ mod tests {
             ("low = 1\nhigh = 2\nvalues = [1]", "expected `{ low"),
             ("low = 2\nhigh = 1", "below `high`"),
             ("low = 0\nhigh = 1\nlog = true", "above 0"),
+            ("low = -1e308\nhigh = 1e308", "too far apart"),
+            ("low = 10000000000.0\nhigh = 10000000000.000002\nlog = true", "too near"),
             ("low = 0\nhigh = 1\nsteps = 1", "at least 2"),
             ("values = []", "empty"),
             ("values = [1]\nlog = true", "belong to"),
