@@ -226,6 +226,15 @@ fn unknown_values_are_counted_and_what_cannot_be_predicted_leaves_nothing() {
     let message = fails(predict(&bench, "new.csv", "none.csv").args(["--actor", "last-good"]));
     assert!(message.contains("last_good") && message.contains("actor, baseline"), "{message}");
     assert!(!bench.path("none.csv").exists());
+
+    // As with evaluate, nothing is prepared unless somebody asks.
+    fs::remove_dir_all(bench.path("prepared")).unwrap();
+    let message = fails(&mut predict(&bench, "new.csv", "none.csv"));
+    assert!(message.contains("content hash") && message.contains("--prepare"), "{message}");
+    assert!(!bench.path("prepared").exists() && !bench.path("none.csv").exists());
+    let before = column(&bench.path("new.out.csv"), "actor/buy");
+    succeeds(predict(&bench, "new.csv", "again.csv").arg("--prepare"));
+    assert_eq!(column(&bench.path("again.csv"), "actor/buy"), before);
 }
 
 #[test]

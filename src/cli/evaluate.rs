@@ -4,8 +4,8 @@ use rmtl_agents::actor::Actor;
 use rmtl_agents::stream::Streams;
 use rmtl_envs::Split;
 
+use super::EvaluateArguments;
 use super::output::{complain, print};
-use super::{DataArguments, EvaluateArguments};
 use crate::config::{Override, RunFile};
 use crate::device::device;
 use crate::error::Error;
@@ -84,8 +84,7 @@ pub(super) fn command(arguments: &EvaluateArguments, interrupt: &Interrupt) -> R
 /// Whether data may be prepared: by name, or where a person and not the run folder says what from or where to.
 fn is_asked(arguments: &EvaluateArguments) -> bool {
     let names_data = |item: &Override| item.key().starts_with("data.");
-    let DataArguments { root, prepared } = &arguments.data;
-    arguments.prepare || root.is_some() || prepared.is_some() || arguments.overrides.iter().any(names_data)
+    arguments.prepare || arguments.data.is_given() || arguments.overrides.iter().any(names_data)
 }
 
 /// Keys that change where things are and nothing of what was trained.

@@ -95,6 +95,11 @@ pub struct DataArguments {
 }
 
 impl DataArguments {
+    /// Whether a person, and not a run folder, says what data are made from or where they go.
+    fn is_given(&self) -> bool {
+        self.root.is_some() || self.prepared.is_some()
+    }
+
     fn apply(&self, data: &mut DataConfig) {
         let given = |argument: &Option<PathBuf>, key: &mut Option<PathBuf>| {
             if argument.is_some() {

@@ -12,8 +12,9 @@ use super::output::print;
 use crate::config::RunFile;
 use crate::device::device;
 use crate::interrupt::Interrupt;
+use crate::launch::Result;
 use crate::launch::predictor::Predictor;
-use crate::launch::{Result, run_data};
+use crate::launch::run_data::{self, Missing};
 use crate::log::Console;
 use crate::observer::Observer;
 use crate::output::folder::{Model, RUN_FILE, RunFolder};
@@ -77,6 +78,10 @@ pub(super) struct Arguments {
     critics: bool,
     #[command(flatten)]
     data: DataArguments,
+    /// Prepare the data of the run again where they are not there, as the run folder says. Without this, `--root` or `--prepared`
+    /// nothing is prepared: the run folder may be from somebody else.
+    #[arg(long)]
+    prepare: bool,
     /// Device to run on, where it is to be another one.
     #[arg(long)]
     device: Option<String>,
@@ -92,7 +97,9 @@ pub(super) fn command(arguments: &Arguments, interrupt: &Interrupt) -> Result<()
     let mut config = RunFile::read(&folder.path().join(RUN_FILE), &[])?;
     arguments.data.apply(&mut config.data);
     let device = device(arguments.device.as_deref().unwrap_or(&config.device))?;
-    let fitted = run_data::fitted(&config.data, &console, interrupt)?;
+    let is_asked = arguments.prepare || arguments.data.is_given();
+    let missing = if is_asked { Missing::Prepared } else { Missing::Refused };
+    let fitted = run_data::fitted(&config.data, missing, &console, interrupt)?;
     let schema = &fitted.manifest.schema;
     config.check(schema)?;
     let models = (arguments.actor.model(), arguments.critics);

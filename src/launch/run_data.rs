@@ -129,7 +129,12 @@ pub(crate) struct Fitted {
 /// # Errors
 /// As [`of`].
 #[cfg(feature = "ingest")]
-pub(crate) fn fitted(data: &DataConfig, console: &Console, interrupt: &Interrupt) -> Result<Fitted> {
+pub(crate) fn fitted(
+    data: &DataConfig,
+    missing: Missing,
+    console: &Console,
+    interrupt: &Interrupt,
+) -> Result<Fitted> {
     let (file, root) = (DatasetFile::read(&data.dataset)?, root(data)?);
     let named = data.prepared.clone().unwrap_or_else(|| default_folder(&file));
     let known = data.content_hash.iter().flat_map(|hash| {
@@ -142,7 +147,7 @@ pub(crate) fn fitted(data: &DataConfig, console: &Console, interrupt: &Interrupt
     if let Some((directory, manifest)) = known.into_iter().next() {
         return Ok(Fitted { file, manifest, directory, root });
     }
-    let RunData { dataset, directory, root, .. } = of(data, Missing::Prepared, console, interrupt)?;
+    let RunData { dataset, directory, root, .. } = of(data, missing, console, interrupt)?;
     Ok(Fitted { file, manifest: dataset.manifest, directory, root })
 }
 
