@@ -69,7 +69,8 @@ impl<'a> Bench<'a> {
     /// again.
     ///
     /// # Errors
-    /// The data cannot be had, a run file has no such key, the folder cannot be written, or somebody asked for the end.
+    /// The data cannot be had, a run file has no such key, the folder cannot be written, one of the runs is still going on (of a
+    /// study that was killed), or somebody asked for the end.
     pub(super) fn run(&mut self, wanted: Vec<Wanted>) -> launch::Result<Vec<Found>> {
         let jobs: Vec<std::result::Result<Job, String>> =
             wanted.into_iter().map(|wanted| self.job(wanted)).collect::<launch::Result<_>>()?;
@@ -83,7 +84,11 @@ impl<'a> Bench<'a> {
                 Some(run) => {
                     self.known.insert(job.folder.clone(), Ok(Arc::new(run)));
                 }
-                None => missing.push(job.clone()),
+                None => {
+                    // One that still goes on is no failure, of which a choice would know: the study waits for its user.
+                    RunFolder::remove_unfinished(&job.folder)?;
+                    missing.push(job.clone());
+                }
             }
         }
         self.train(&missing)?;
@@ -171,7 +176,6 @@ fn placed(config: RunFile) -> Result<(RunFile, RunFile)> {
 }
 
 fn train(runner: &dyn Runner, job: &Job) -> std::result::Result<Trained, Ended> {
-    RunFolder::remove_unfinished(&job.folder).map_err(|error| Ended::Failed(error.to_string()))?;
     runner.run(job)?;
     finished(&job.folder)
         .ok_or_else(|| Ended::Failed(format!("it has left no {REPORT_FILE} that can be read")))

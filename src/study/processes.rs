@@ -107,7 +107,14 @@ impl Runner for Processes {
         let (run_file, log) = (beside(&job.folder, "toml"), beside(&job.folder, "log"));
         let status = self
             .start(job, &run_file, &log)
-            .and_then(|mut child| self.wait(&mut child))
+            .and_then(|mut child| {
+                let status = self.wait(&mut child);
+                if status.is_err() {
+                    // Nobody looks after it any more.
+                    drop(child.kill());
+                }
+                status
+            })
             .map_err(|error| Ended::Failed(format!("its process: {error}")))?;
         // A log that stays beside the folder is a nuisance and no reason to lose the run.
         drop(fs::remove_file(&run_file));

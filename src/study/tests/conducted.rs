@@ -145,6 +145,19 @@ fn finished_runs_are_taken_and_broken_ones_trained_again() {
 }
 
 #[test]
+fn a_run_that_still_goes_on_ends_the_study_and_counts_as_no_failure() {
+    let desk = Desk::new();
+    desk.conduct(PAIR, &Stub::default()).unwrap();
+    let report = desk.reports().remove(0);
+    std::fs::remove_file(&report).unwrap();
+    let lock = rmtl_files::Lock::try_at(&report.with_file_name(".lock")).unwrap().unwrap();
+    let error = desk.conduct(PAIR, &Stub::default()).unwrap_err().to_string();
+    assert!(error.contains("another run is going on in it"), "{error}");
+    drop(lock);
+    assert_eq!(desk.conduct(PAIR, &Stub::default()).unwrap().n_trained, 1);
+}
+
+#[test]
 fn a_policy_that_was_learnt_anew_makes_another_run() {
     use rmtl_agents::controller::{Agent, AgentConfig, AgentKind};
     use rmtl_agents::stream::Streams;
