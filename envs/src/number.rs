@@ -253,6 +253,7 @@ mod tests {
             categorical: &[1],
             labels,
             time,
+            end: if time == 9 { crate::SessionEnd::Terminated } else { crate::SessionEnd::Continues },
             ..crate::RowValues::default()
         });
         let table = LogTable::from_rows(&schema, rows);

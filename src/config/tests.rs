@@ -228,7 +228,7 @@ fn combinations_that_make_no_sense_are_refused_with_the_reason() {
             &["weighting.critic={placebo=\"permute\", granularity=\"task\"}"],
             "a mean over the batch stays the same",
         ),
-        (&["weighting.critic.placebo=permute", "batch_size=1"], "the Q of another row"),
+        (&["weighting.critic.placebo=permute", "batch_size=1"], "the weights of another row"),
         (&["weighting.equal={}", "losses.behaviour_cloning={}"], "there are none"),
         (
             &["losses.behaviour_cloning={}", "schedule.joint.training.start_from=scratch"],
