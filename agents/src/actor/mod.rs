@@ -1,5 +1,6 @@
 //! The actor: a state encoder, an interaction of its fields, a backbone, and their optimisers.
 
+mod course;
 mod entries;
 mod follower;
 mod gradients;
@@ -23,6 +24,7 @@ use crate::pass::Pass;
 use crate::progress::Annealed;
 use crate::stream::{Stream, Streams};
 
+pub use course::{Course, OptimizerState, StateError};
 use follower::Followers;
 pub use step::{ActorBatch, ActorStep};
 pub use target::{OnlinePolicy, TargetPolicy};

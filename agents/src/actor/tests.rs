@@ -11,6 +11,7 @@ use rmtl_envs::{LogTable, Row, RowValues, SessionEnd};
 
 mod annealing;
 mod at_floor;
+mod course;
 mod frozen;
 mod gradients;
 mod interaction;

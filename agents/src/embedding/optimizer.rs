@@ -195,6 +195,11 @@ impl SparseOptimizer {
         &self.state
     }
 
+    /// Whether `state` is of this rule and of a table of this size.
+    pub fn fits(&self, state: &SparseOptimizerState) -> bool {
+        shape(state) == shape(&self.state)
+    }
+
     /// Takes up where the optimiser that `state` is from left off.
     ///
     /// # Panics

@@ -11,7 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::embedding::{
-    EmbeddingTable, GradientCoalescer, Lookup, SparseGradient, SparseOptimizer, SparseOptimizerConfig, norm,
+    EmbeddingTable, GradientCoalescer, Lookup, SparseGradient, SparseOptimizer, SparseOptimizerConfig,
+    SparseOptimizerState, norm,
 };
 use crate::input::{LogRound, NumericEncoding, StateBatch};
 use crate::parameter::{self, NamedTensor, NamedTensors, ParameterError, host};
@@ -247,6 +248,37 @@ impl StateEncoder {
             view.optimizer = view.first_step(self.optimizer);
             view.further = view.further.iter().map(|_| view.first_step(self.optimizer)).collect();
         }
+    }
+
+    /// What the tables' optimisers remember: for every view its own, and those of further losses.
+    pub(crate) fn optimizer_states(&self) -> Vec<Vec<SparseOptimizerState>> {
+        let of_view = |view: &TableView| {
+            let all = std::iter::once(&view.optimizer).chain(&view.further);
+            all.map(|optimizer| optimizer.state().clone()).collect()
+        };
+        self.views.iter().map(of_view).collect()
+    }
+
+    /// Takes over what [`StateEncoder::optimizer_states`] gave; the reason where it is of other tables or rules.
+    pub(crate) fn load_optimizer_states(
+        &mut self,
+        states: Vec<Vec<SparseOptimizerState>>,
+    ) -> Result<(), String> {
+        let found: Vec<usize> = states.iter().map(Vec::len).collect();
+        let expected: Vec<usize> = self.views.iter().map(|view| 1 + view.further.len()).collect();
+        if found != expected {
+            return Err(format!("views have {found:?} tables' optimisers, where there are {expected:?}"));
+        }
+        for (view, states) in self.views.iter_mut().zip(states) {
+            let all = std::iter::once(&mut view.optimizer).chain(&mut view.further);
+            for (optimizer, state) in all.zip(states) {
+                if !optimizer.fits(&state) {
+                    return Err("a table's optimiser has another rule, or another number of rows".into());
+                }
+                optimizer.load(state);
+            }
+        }
+        Ok(())
     }
 
     /// Parameters in all tables.

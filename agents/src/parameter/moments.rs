@@ -9,7 +9,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{
     AdamConfig, AdamState, AdaptiveMomentumState, GradientsParams, ModuleOptimizer, Optimizer,
 };
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Bytes, Device, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,27 @@ impl DenseOptimizers {
     /// As given to [`DenseOptimizers::new`].
     pub(crate) fn n_tasks(&self) -> usize {
         self.n_tasks
+    }
+
+    /// What they remember, each as burn writes it; the reason where it cannot.
+    pub(crate) fn records(&self) -> Result<Vec<Vec<u8>>, String> {
+        let record = |optimizer: &ModuleOptimizer| match optimizer.into_bytes() {
+            Ok(bytes) => Ok(bytes.to_vec()),
+            Err(error) => Err(error.to_string()),
+        };
+        std::iter::once(&self.first).chain(&self.further).map(record).collect()
+    }
+
+    /// Takes up where those left off whose `records` these are.
+    pub(crate) fn load(&mut self, records: Vec<Bytes>) -> Result<(), String> {
+        let expected = 1 + self.further.len();
+        if records.len() != expected {
+            return Err(format!("there are {} records of {expected} optimisers", records.len()));
+        }
+        for (optimizer, record) in std::iter::once(&mut self.first).chain(&mut self.further).zip(records) {
+            *optimizer = optimizer.clone().from_bytes(record).map_err(|error| error.to_string())?;
+        }
+        Ok(())
     }
 
     /// One step: along the first of `gradients`, whose second moments are the other's with [`Moments::Unweighted`],
