@@ -13,7 +13,7 @@ use rmtl_agents::weighting::{LossWeighting, WeightingConfig};
 use rmtl_envs::{Dataset, Rewards, Schema, Split};
 
 use crate::config::{Criterion, RunFile};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::log::Logger;
 use crate::log::tags::{self, Phase};
@@ -21,6 +21,7 @@ use crate::memory;
 use crate::monitor::WeightsByTask;
 use crate::observer::Observer;
 use crate::output::folder::RunFolder;
+use crate::output::milestone::{self, LogPosition, Milestone};
 use crate::output::policy_file;
 use crate::output::report::PhaseTiming;
 use crate::streams;
@@ -51,6 +52,10 @@ pub struct Run<'a> {
     pub warnings: Vec<String>,
     /// The best parameters of a training that could not go on.
     pub last_good: Option<NamedTensors>,
+    /// What has been finished.
+    pub(crate) milestone: Milestone,
+    /// Checkpoints of it so far.
+    pub(crate) n_checkpoints: u64,
 }
 
 impl<'a> Run<'a> {
@@ -132,6 +137,26 @@ impl<'a> Run<'a> {
         if !self.warnings.contains(&message) {
             self.warn(message);
         }
+    }
+
+    /// Leaves a checkpoint of what has been finished. One that cannot be written costs a message: the training goes on.
+    pub(crate) fn checkpoint(&mut self) {
+        self.logger.flush();
+        match self.write_checkpoint() {
+            Ok(()) => self.n_checkpoints += 1,
+            Err(error) => self.observer.warn(&format!("no checkpoint can be left here: {error}")),
+        }
+    }
+
+    fn write_checkpoint(&mut self) -> Result<()> {
+        let (folder, milestone) = (self.folder.path(), &mut self.milestone);
+        let timings = self.timings.iter();
+        milestone.timings = timings.map(|(phase, timing)| (phase.name().to_owned(), *timing)).collect();
+        milestone.weights.clone_from(&self.weights);
+        milestone.warnings.clone_from(&self.warnings);
+        milestone.logs =
+            LogPosition::all(folder).map_err(|error| Error::file("read the logs in", folder, error))?;
+        milestone::write(folder, self.n_checkpoints, milestone)
     }
 
     /// Whether this step (counted from 1) is logged.

@@ -12,9 +12,11 @@ use crate::device::device;
 use crate::error::{Diverged, Error, Result};
 use crate::footprint;
 use crate::interrupt::Interrupt;
+use crate::log::tags::Phase;
 use crate::log::{Console, JsonlSink, Logger, Sink, TensorBoardSink};
 use crate::observer::{Observer, Unobserved};
 use crate::output::folder::{Model, REPORT_FILE, REPORT_PAGE, RunFolder, TENSORBOARD};
+use crate::output::milestone::{self, LogPosition, Milestone, Origin};
 use crate::output::report::Report;
 use crate::page;
 use crate::run::Run;
@@ -74,24 +76,63 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// A log destination cannot be had; nothing has been trained.
     pub fn begin(self, folder: &'a RunFolder) -> Result<Run<'a>> {
-        let Self { config, dataset, device, observer, interrupt, mut warnings } = self;
-        let logger = logger(config, dataset, folder, &observer)?;
-        warnings.extend(dataset.manifest.warnings.iter().map(|warning| warning.message.clone()));
+        let dataset = self.dataset;
+        let mut run = self.open(folder, Logs::New)?;
+        run.warnings.extend(dataset.manifest.warnings.iter().map(|warning| warning.message.clone()));
+        Ok(run)
+    }
+
+    /// The run in `folder` as it was at its checkpoint `number`, which is of the same run file and data.
+    ///
+    /// # Errors
+    /// A log cannot be taken back to where it was then, or cannot be had.
+    pub(crate) fn resume(
+        self,
+        folder: &'a RunFolder,
+        (number, milestone): (u64, Milestone),
+    ) -> Result<Run<'a>> {
+        let path = folder.path();
+        LogPosition::restore(&milestone.logs, path)
+            .map_err(|error| Error::file("take back the logs in", path, error))?;
+        folder.remove_remains()?;
+        let mut run = self.open(folder, Logs::Continued)?;
+        let phase = |name: &str| Phase::ALL.into_iter().find(|phase| phase.name() == name);
+        let timings = milestone.timings.iter();
+        run.timings = timings.filter_map(|(name, timing)| Some((phase(name)?, *timing))).collect();
+        run.weights.clone_from(&milestone.weights);
+        run.warnings.clone_from(&milestone.warnings);
+        (run.milestone, run.n_checkpoints) = (milestone, number + 1);
+        Ok(run)
+    }
+
+    fn open(self, folder: &'a RunFolder, logs: Logs) -> Result<Run<'a>> {
+        let Self { config, dataset, device, observer, interrupt, warnings } = self;
+        let origin = Origin::of(config, &dataset.manifest.content_hash)?;
         Ok(Run {
             config,
             dataset,
             device,
             streams: Streams::new(config.seed),
             folder,
-            logger,
+            logger: logger(config, dataset, folder, &observer, logs)?,
             observer,
             interrupt,
             timings: Vec::new(),
             weights: IndexMap::new(),
             warnings,
             last_good: None,
+            milestone: Milestone { origin, ..Milestone::default() },
+            n_checkpoints: 0,
         })
     }
+}
+
+/// Whether logs begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Logs {
+    New,
+    /// They go on where they end.
+    Continued,
 }
 
 /// Trains what has begun.
@@ -103,7 +144,18 @@ pub fn run(mut run: Run<'_>) -> Result<Report> {
     run.logger.flush();
     result.map_err(|error| match error {
         Error::Diverged(diverged) => Diverged { models: Some(keep_last_good(&run)), ..diverged }.into(),
-        Error::Interrupted { .. } | Error::Metric(_) => {
+        Error::Interrupted { .. } => {
+            let path = run.folder.path();
+            let again = match milestone::exists(path) {
+                true => {
+                    format!("; `rmtl train --resume {}` goes on from the last checkpoint", path.display())
+                }
+                false => String::new(),
+            };
+            run.observer.warn(&(keep_last_good(&run) + &again));
+            error
+        }
+        Error::Metric(_) => {
             run.observer.warn(&keep_last_good(&run));
             error
         }
@@ -131,7 +183,7 @@ fn keep_last_good(run: &Run<'_>) -> String {
     }
 }
 
-/// Writes `report.json`, `report.md` and the page. A page that cannot be written is told on the standard error stream and costs
+/// Writes `report.json`, `report.md` and the page, and removes the checkpoints: the run has finished. A page that cannot be written is told on the standard error stream and costs
 /// nothing else: it can be made anew.
 ///
 /// # Errors
@@ -143,6 +195,7 @@ pub fn write_report(folder: &RunFolder, report: &Report) -> Result<()> {
         let again = format!("`rmtl report {}` makes it anew", folder.path().display());
         Console::quiet().warn(&format!("there is no page of this run: {error}; {again}"));
     }
+    milestone::remove(folder.path());
     Ok(())
 }
 
@@ -151,13 +204,21 @@ fn logger(
     dataset: &Dataset,
     folder: &RunFolder,
     observer: &Arc<dyn Observer>,
+    logs: Logs,
 ) -> Result<Logger> {
     let path = folder.path();
     let failed = |error: std::io::Error| Error::file("write logs to", path, error);
-    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(JsonlSink::create(path).map_err(failed)?)];
+    let jsonl = match logs {
+        Logs::New => JsonlSink::create(path),
+        Logs::Continued => JsonlSink::open(path),
+    };
+    let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(jsonl.map_err(failed)?)];
     if config.log.tensorboard {
+        // All files of a folder are one run to TensorBoard.
         let mut sink = TensorBoardSink::create(&path.join(TENSORBOARD).join(name(config))).map_err(failed)?;
-        sink.describe(&settings(config, dataset)?).map_err(failed)?;
+        if logs == Logs::New {
+            sink.describe(&settings(config, dataset)?).map_err(failed)?;
+        }
         sinks.push(Box::new(sink));
     }
     sinks.extend(config.log.sinks.open(path).map_err(failed)?);

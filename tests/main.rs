@@ -21,6 +21,7 @@ mod pipeline;
 mod planted;
 mod predictions;
 mod real_logs;
+mod resume;
 mod study;
 mod takeaway;
 mod task_conflict;

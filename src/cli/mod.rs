@@ -43,7 +43,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train as a run file says; prepares the log first where needed.
-    Train(TrainArguments),
+    Train(TrainCommand),
     /// Evaluate the models of a run folder again.
     Evaluate(EvaluateArguments),
     /// Make the page of a finished run, `report.html`, anew.
@@ -131,6 +131,16 @@ pub struct TrainArguments {
     /// Show warnings and the result only.
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct TrainCommand {
+    #[command(flatten)]
+    run: TrainArguments,
+    /// Go on with a run that was stopped, whose folder takes the place of the run file: `--resume runs/my_run`. It ends as if it had
+    /// never been stopped.
+    #[arg(long, conflicts_with_all = ["overrides", "out", "device"])]
+    resume: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::TrainArguments;
 use super::output::print;
-use crate::config::{Override, RunFile};
+use super::{TrainArguments, TrainCommand};
+use crate::config::{DataConfig, Override, RunFile};
 use crate::interrupt::Interrupt;
 use crate::launch;
 use crate::launch::Result;
@@ -13,14 +13,16 @@ use crate::output::folder::{PAGE_FILE, REPORT_PAGE, RunFolder, TENSORBOARD};
 use crate::output::report::Report;
 use crate::trainer::write_report;
 
-pub(super) fn command(arguments: &TrainArguments, interrupt: Interrupt) -> Result<()> {
+pub(super) fn command(command: &TrainCommand, interrupt: Interrupt) -> Result<()> {
+    let arguments = &command.run;
     let console = if arguments.quiet { Console::quiet() } else { Console::detect() };
-    let config = configured(arguments)?;
-    let folder = match &arguments.out {
-        Some(out) => RunFolder::create(out)?,
-        None => RunFolder::create_next(&stem(&arguments.run_file))?,
+    let (folder, config, report) = match command.resume {
+        true => {
+            let relocate = |data: &mut DataConfig| arguments.data.apply(data);
+            launch::resume(&arguments.run_file, relocate, console, interrupt)?
+        }
+        false => new(arguments, console, interrupt)?,
     };
-    let (folder, report) = launch::train(folder, &config, console, interrupt)?;
     print(format_args!("{}\n", report.actors.to_table(&report.weighting)));
     print(format_args!("{}\n", report.selection.sentence()));
     let written = write_report(&folder, &report);
@@ -33,6 +35,20 @@ pub(super) fn command(arguments: &TrainArguments, interrupt: Interrupt) -> Resul
     print(format_args!("again       rmtl evaluate {}", out.display()));
     print(format_args!("\n{}", report.outcome()));
     Ok(written?)
+}
+
+fn new(
+    arguments: &TrainArguments,
+    console: Console,
+    interrupt: Interrupt,
+) -> Result<(RunFolder, RunFile, Report)> {
+    let config = configured(arguments)?;
+    let folder = match &arguments.out {
+        Some(out) => RunFolder::create(out)?,
+        None => RunFolder::create_next(&stem(&arguments.run_file))?,
+    };
+    let (folder, report) = launch::train(folder, &config, console, interrupt)?;
+    Ok((folder, config, report))
 }
 
 /// Runs a run file into the folder `out`.

@@ -12,14 +12,17 @@ use rmtl_ingest::DatasetFile;
 
 pub use error::{LaunchError, Result};
 
-use crate::config::RunFile;
+use crate::config::{DataConfig, RunFile};
 use crate::device::device;
+use crate::error::Error;
 use crate::footprint;
 use crate::interrupt::Interrupt;
 use crate::launch::run_data::Missing;
 use crate::log::Console;
 use crate::log::tags::Phase;
+use crate::observer::Observer;
 use crate::output::folder::{DATASET_FILE, RUN_FILE, RunFolder};
+use crate::output::milestone::{self, Origin};
 use crate::output::policy_file::{self, POLICY_FILE};
 use crate::output::report::Report;
 use crate::trainer::{self, Trainer, write_report};
@@ -58,6 +61,41 @@ pub fn train(
             Err(error)
         }
     }
+}
+
+/// Goes on with the run in the folder `out` from its last checkpoint that is whole, and leaves everything but the report in it.
+/// `relocate` may say where the data are now. What comes of it is what would have come of the run had it never been stopped.
+///
+/// # Errors
+/// The run has finished, is going on, or left no checkpoint; its run file, data or this program are not those of the checkpoint, and
+/// the message says what differs; or whatever ends a training.
+pub fn resume(
+    out: &Path,
+    relocate: impl FnOnce(&mut DataConfig),
+    console: Console,
+    interrupt: Interrupt,
+) -> Result<(RunFolder, RunFile, Report)> {
+    let folder = RunFolder::reopen(out)?;
+    let mut config = RunFile::read(&out.join(RUN_FILE), &[])?;
+    relocate(&mut config.data);
+    config.check_values()?;
+    device(&config.device)?;
+    let origin = |before: &milestone::Milestone| match &config.data.content_hash {
+        Some(hash) => Origin::of(&config, hash),
+        // Whoever trains without a launch names no content.
+        None => before.origin.on_same_data(&config),
+    };
+    let found = milestone::latest(out, origin, |message| console.warn(message))?;
+    let data = run_data::of(&config.data, Missing::Prepared, &console, &interrupt)?;
+    let trainer = Trainer::new(&config, &data.dataset)?;
+    interrupt.check(Phase::Pretrain, 0)?;
+    let now = Origin::of(&config, &data.dataset.manifest.content_hash)?;
+    if let Some(difference) = found.1.origin.difference(&now) {
+        return Err(Error::file("go on with the run in", out, difference).into());
+    }
+    let run = trainer.observed_by(console).ended_by(interrupt).resume(&folder, found)?;
+    let report = trainer::run(run)?;
+    Ok((folder, config, report))
 }
 
 /// `begun` is called once nothing can be wrong but the training.

@@ -1,6 +1,6 @@
 //! Metrics as JSON lines, the same bytes for the same seed.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -34,14 +34,26 @@ impl JsonlSink {
     /// # Errors
     /// When a file cannot be created; the message names it.
     pub fn create(directory: &Path) -> io::Result<Self> {
-        let create = |name| {
+        Self::with(directory, File::options().write(true).create(true).truncate(true))
+    }
+
+    /// Goes on with both files where they end.
+    ///
+    /// # Errors
+    /// When a file cannot be opened; the message names it.
+    pub fn open(directory: &Path) -> io::Result<Self> {
+        Self::with(directory, File::options().append(true).create(true))
+    }
+
+    fn with(directory: &Path, options: &OpenOptions) -> io::Result<Self> {
+        let open = |name| {
             let path = directory.join(name);
-            let file = File::create(&path).map_err(|error| {
-                io::Error::new(error.kind(), format!("cannot create {}: {error}", path.display()))
+            let file = options.open(&path).map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot open {}: {error}", path.display()))
             })?;
             Ok::<_, io::Error>(BufWriter::new(file))
         };
-        Ok(Self { metrics: create(METRICS_FILE)?, timings: create(TIMINGS_FILE)? })
+        Ok(Self { metrics: open(METRICS_FILE)?, timings: open(TIMINGS_FILE)? })
     }
 }
 

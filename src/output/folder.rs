@@ -8,6 +8,7 @@
 //! metrics.jsonl   every logged value that two runs of one seed have in common
 //! timings.jsonl   every logged value that comes from a clock
 //! tensorboard/    the same for TensorBoard, in a folder named by weighting and seed
+//! checkpoint/     from what a run that was stopped goes on; a finished one has none
 //! predictions/    every actor's predictions for the rows of validation and test, as Arrow files
 //! report.json     the results
 //! report.md       the same for people
@@ -25,6 +26,7 @@ use rmtl_files::write_whole;
 use crate::error::{Error, Result};
 use crate::log::{METRICS_FILE, TIMINGS_FILE};
 use crate::output::checkpoint::{self, Saved};
+use crate::output::milestone::{self, CHECKPOINTS};
 use crate::output::policy_file::POLICY_FILE;
 
 use claim::{Claim, Taken};
@@ -134,7 +136,9 @@ impl RunFolder {
         for file in [RUN_FILE, DATASET_FILE, METRICS_FILE, TIMINGS_FILE, POLICY_FILE] {
             drop(fs::remove_file(self.path.join(file)));
         }
-        drop(fs::remove_dir_all(self.path.join(TENSORBOARD)));
+        for folder in [TENSORBOARD, CHECKPOINTS] {
+            drop(fs::remove_dir_all(self.path.join(folder)));
+        }
         if let Some(claim) = self.claim {
             claim.give_up();
         }
@@ -178,6 +182,24 @@ impl RunFolder {
         Ok(Self { path: path.into(), claim: None })
     }
 
+    /// The folder of a run that was stopped, to go on in.
+    ///
+    /// # Errors
+    /// It has no `run.toml`, the run has finished, or is going on.
+    pub fn reopen(path: &Path) -> Result<Self> {
+        Self::open(path)?;
+        let refused = |reason: &str| Error::file("go on with the run in", path, reason);
+        let claim = Claim::again(path).map_err(|taken| match taken {
+            Taken::Io(error) => Error::file("go on with the run in", path, error),
+            Taken::InUse | Taken::NotEmpty => refused("it is going on"),
+        })?;
+        if path.join(REPORT_FILE).is_file() {
+            let reason = format!("it has finished; `rmtl evaluate {}` repeats its results", path.display());
+            return Err(refused(&reason));
+        }
+        Ok(Self { path: path.into(), claim: Some(claim) })
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -202,6 +224,29 @@ impl RunFolder {
         checkpoint::write_or_rescue(&self.model_path(model), tensors)
     }
 
+    /// Removes what a run that goes on would not have: the best parameters of the phase that was cut, and halves of files that a
+    /// killed process has left.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub(crate) fn remove_remains(&self) -> Result<()> {
+        let remove = |path: &Path| match fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::file("remove", path, error))
+            }
+            _ => Ok(()),
+        };
+        remove(&self.model_path(Model::LastGood))?;
+        for folder in ["", "model", CHECKPOINTS, "predictions"] {
+            let entries = fs::read_dir(self.path.join(folder)).into_iter().flatten().flatten();
+            let is_half = |entry: &fs::DirEntry| {
+                entry.file_name().to_string_lossy().starts_with(".tmp") && entry.path().is_file()
+            };
+            entries.filter(is_half).try_for_each(|entry| remove(&entry.path()))?;
+        }
+        Ok(())
+    }
+
     /// Reads parameters.
     pub fn load(&self, model: Model) -> Result<Saved> {
         checkpoint::read(&self.model_path(model))
@@ -218,6 +263,12 @@ fn what_is_in(path: &Path) -> String {
         return format!("a finished run is in it (`rmtl evaluate {shown}` repeats its results)");
     }
     let again = format!("`rmtl train {}` trains it again in a new folder", run_file.display());
+    if milestone::exists(path) {
+        return format!(
+            "a run that did not finish is in it (`rmtl train --resume {shown}` goes on with it, {again}; `rmtl evaluate {shown}` \
+             shows what it had learnt)"
+        );
+    }
     match path.join("model").is_dir() {
         true => format!(
             "a run that did not finish is in it (`rmtl evaluate {shown}` shows what it had learnt, {again})"
@@ -236,10 +287,11 @@ mod tests {
         let path = root.path().join("run");
         fs::create_dir(&path).unwrap();
         let said = || RunFolder::create(&path).unwrap_err().to_string();
-        let steps: [(&str, &[&str]); 4] = [
+        let steps: [(&str, &[&str]); 5] = [
             ("notes", &["is no run", "--out"]),
             (RUN_FILE, &["did not finish and kept no model", "rmtl train", "run.toml`", "--out"]),
             ("model/actor.safetensors", &["did not finish", "rmtl evaluate", "run.toml`", "--out"]),
+            ("checkpoint/0.json", &["did not finish", "rmtl train --resume", "run.toml`", "--out"]),
             (REPORT_FILE, &["a finished run", "rmtl evaluate", "--out"]),
         ];
         for (file, words) in steps {

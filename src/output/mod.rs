@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod folder;
+pub(crate) mod milestone;
 pub mod outcome;
 pub mod policy_file;
 pub mod predictions;

@@ -22,6 +22,11 @@ pub struct Collected {
     pub mean_returns: Vec<f32>,
 }
 
+/// The actions of an actor as it is in every training row.
+pub fn frozen_policy(run: &Run<'_>, actor: &Actor) -> FrozenPolicy {
+    FrozenPolicy::new(predict(&run.reader(Split::Train), actor), run.schema().n_tasks())
+}
+
 /// Walks the training sessions and keeps the transitions: one for every row, unless cut rows are left out.
 ///
 /// # Errors
@@ -33,7 +38,7 @@ pub fn collect(run: &mut Run<'_>, actor: &Actor) -> Result<Collected> {
     let mut progress = run.observer.begin(phase.name(), n_rows as u64);
     let mut clock = PhaseClock::start();
     let reader = run.reader(Split::Train);
-    let mut policy = FrozenPolicy::new(predict(&reader, actor), n_tasks);
+    let mut policy = frozen_policy(run, actor);
     let sessions = Sessions::of(&run.dataset.train);
     let mut rollout = Rollout::new(run, &sessions, run.config.schedule.collect().n_lanes, streams::COLLECT);
     let mut replay = Replay::new(&run.config.replay, n_rows, n_tasks);

@@ -13,7 +13,7 @@ pub(crate) mod row_counts;
 mod row_marks;
 mod td;
 
-pub use collect::{Collected, collect};
+pub use collect::{Collected, collect, frozen_policy};
 pub use critics::{CriticSummary, critics};
 pub use evaluate::{Evaluator, Scores};
 pub(crate) use fit::bind_losses;

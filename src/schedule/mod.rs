@@ -1,5 +1,6 @@
 //! Schedules: the phases of a run in their order, from the prepared log to the report.
 
+mod finished;
 mod joint;
 mod results;
 mod supervised;
@@ -23,9 +24,13 @@ use results::report;
 use supervised::supervised;
 use two_stage::two_stage;
 
-/// Runs all phases and gives the report. Parameters are saved as soon as they are final.
+/// Runs all phases and gives the report. Parameters are saved as soon as they are final, and a run that was stopped goes on after
+/// the phases that it has left a checkpoint of.
 pub fn run(run: &mut Run<'_>) -> Result<Report> {
-    run.logger.code(&tags::run_file(), 0, "toml", &run.config.to_toml()?);
+    if run.n_checkpoints == 0 {
+        run.logger.code(&tags::run_file(), 0, "toml", &run.config.to_toml()?);
+        run.checkpoint();
+    }
     if !run.config.has_critics() {
         let trained = supervised(run)?;
         return report(run, trained);
@@ -75,6 +80,9 @@ fn pretrain(run: &mut Run<'_>, weighting: &WeightingConfig) -> Result<Kept> {
 /// The actor's part of the training beside critics, with all weights 1 and no critics: the same start, batches and dropout
 /// masks. None where there is no room to keep it: it is a comparison, for which the run that it is compared with is not given up.
 fn equal_budget(run: &mut Run<'_>, start: Actor, config: FitConfig) -> Result<Option<Kept>> {
+    if let Some(kept) = finished::actor(run, Model::EqualBudget)? {
+        return Ok(Some(kept));
+    }
     let fit_of_budget = Fit {
         phase: Phase::EqualBudget,
         streams: streams::WEIGHTED,
@@ -89,6 +97,7 @@ fn equal_budget(run: &mut Run<'_>, start: Actor, config: FitConfig) -> Result<Op
         run.warn(format!("the report is without the training of equal budget: {error}"));
         return Ok(None);
     }
+    finished::checkpoint(run, Model::EqualBudget, &actor);
     Ok(Some(actor))
 }
 

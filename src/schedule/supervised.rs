@@ -1,5 +1,6 @@
 //! A schedule without critics.
 
+use super::finished::once;
 use super::{Trained, pretrain};
 use crate::config::Schedule;
 use crate::error::Result;
@@ -9,13 +10,12 @@ use crate::run::Run;
 /// One phase with the weighting from the start.
 pub(super) fn supervised(run: &mut Run<'_>) -> Result<Trained> {
     if matches!(run.config.schedule, Schedule::Joint(_)) {
-        run.warn(format!(
+        run.warn_once(format!(
             "`[weighting.{}]` asks no critics, so the run ends after `pretrain`; `[schedule.joint]` goes on with \
              `[weighting.critic]` or `[losses.policy_gradient]`",
             run.config.weighting.name()
         ));
     }
-    let actor = pretrain(run, &run.config.weighting)?;
-    run.folder.save(Model::Actor, &actor.actor.weights())?;
+    let actor = once(run, Model::Actor, |run| pretrain(run, &run.config.weighting))?;
     Ok(Trained { actor, baseline: None, equal_budget: None, critics: None })
 }

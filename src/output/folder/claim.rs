@@ -52,6 +52,12 @@ impl Claim {
         }
     }
 
+    /// Claims an existing folder, whatever is in it, if nobody works in it.
+    pub(super) fn again(folder: &Path) -> Result<Self, Taken> {
+        let lock = Lock::try_at(&folder.join(LOCK_FILE)).map_err(Taken::Io)?.ok_or(Taken::InUse)?;
+        Ok(Self { _lock: lock, created: Vec::new() })
+    }
+
     /// Frees the folder and removes those that were made for it, as far as they are empty.
     pub(super) fn give_up(self) {
         let Self { _lock: lock, created } = self;
@@ -83,6 +89,16 @@ mod tests {
         fs::write(folder.join("report.md"), "mine").unwrap();
         assert!(matches!(Claim::of(&folder), Err(Taken::NotEmpty)));
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "a claim that fails leaves nothing");
+    }
+
+    #[test]
+    fn a_folder_with_something_in_it_is_claimed_again_by_one_alone() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("run.toml"), "mine").unwrap();
+        let claim = Claim::again(root.path()).unwrap();
+        assert!(matches!(Claim::again(root.path()), Err(Taken::InUse)));
+        claim.give_up();
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "what was there stays");
     }
 
     #[test]
