@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::launch::{self, LaunchError};
 use crate::output::folder::{REPORT_FILE, RunFolder};
-use crate::output::policy_file;
+use crate::output::milestone;
 use crate::output::report::Report;
 use crate::study::file::wrong;
 use crate::study::pool::{Limits, side_by_side};
@@ -65,8 +65,8 @@ impl<'a> Bench<'a> {
         Self { runs, runner, limits, interrupt, chosen_by, progress, known: HashMap::new(), n_trained: 0 }
     }
 
-    /// The runs in the order they are asked for. One that lies there whole is taken, one that was interrupted trained
-    /// again.
+    /// The runs in the order they are asked for. One that lies there whole is taken, one that was interrupted goes on from
+    /// its last checkpoint, or is trained again where it has none.
     ///
     /// # Errors
     /// The data cannot be had, a run file has no such key, the folder cannot be written, one of the runs is still going on (of a
@@ -86,7 +86,9 @@ impl<'a> Bench<'a> {
                 }
                 None => {
                     // One that still goes on is no failure, of which a choice would know: the study waits for its user.
-                    RunFolder::remove_unfinished(&job.folder)?;
+                    if !milestone::is_resumable(&job.folder) {
+                        RunFolder::remove_unfinished(&job.folder)?;
+                    }
                     missing.push(job.clone());
                 }
             }
@@ -121,11 +123,12 @@ impl<'a> Bench<'a> {
                 wrong("metric", format!("no task is called `{task}`{likely}; there are {there}")).into()
             );
         }
-        let (config, named) = match placed(RunFile { data: ready.data, ..config }) {
-            Ok(of) => of,
+        let config = placed(RunFile { data: ready.data, ..config })?;
+        let name_of_run = match content_name(&config, env!("CARGO_PKG_VERSION")) {
+            Ok(name) => name,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let folder = self.runs.join(content_name(&named, env!("CARGO_PKG_VERSION"))?);
+        let folder = self.runs.join(name_of_run);
         Ok(Ok(Job { config, name, folder, memory: ready.memory, threads: self.limits.threads }))
     }
 
@@ -165,14 +168,12 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// The run file with its policy where it lies from anywhere, for the run; and with the policy named by its content, for the
-/// name of the run: a policy that was learnt anew is another one.
-fn placed(config: RunFile) -> Result<(RunFile, RunFile)> {
-    let named = RunFile { weighting: policy_file::by_content(&config.weighting)?, ..config.clone() };
-    let Some(policy) = config.weighting.policy() else { return Ok((config, named)) };
+/// The run file with its policy where it lies from anywhere.
+fn placed(config: RunFile) -> Result<RunFile> {
+    let Some(policy) = config.weighting.policy() else { return Ok(config) };
     let absolute = std::path::absolute(policy).map_err(|error| Error::file("find", policy, error))?;
     let weighting = config.weighting.with_policy(&absolute).unwrap_or_else(|| config.weighting.clone());
-    Ok((RunFile { weighting, ..config }, named))
+    Ok(RunFile { weighting, ..config })
 }
 
 fn train(runner: &dyn Runner, job: &Job) -> std::result::Result<Trained, Ended> {

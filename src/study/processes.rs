@@ -17,6 +17,7 @@ use crate::interrupt::Interrupt;
 use crate::launch::Result;
 use crate::launch::run_data::{self, Missing, RunData};
 use crate::log::Console;
+use crate::output::folder::RUN_FILE;
 use crate::study::runner::{Ended, Job, Ready, Runner};
 
 /// What a run says, in its folder.
@@ -59,12 +60,15 @@ impl Processes {
     }
 
     fn start(&self, job: &Job, run_file: &Path, log: &Path) -> io::Result<Child> {
-        let text = job.config.to_toml().map_err(io::Error::other)?;
         fs::create_dir_all(run_file.parent().unwrap_or(Path::new(".")))?;
-        fs::write(run_file, text)?;
-        let log = File::create(log)?;
         let mut command = Command::new(&self.program);
-        command.arg("train").arg(run_file).arg("--out").arg(&job.folder);
+        if job.folder.join(RUN_FILE).is_file() {
+            command.arg("train").arg("--resume").arg(&job.folder);
+        } else {
+            fs::write(run_file, job.config.to_toml().map_err(io::Error::other)?)?;
+            command.arg("train").arg(run_file).arg("--out").arg(&job.folder);
+        }
+        let log = File::create(log)?;
         // burn's and this program's own threads are rayon's.
         command.env("RAYON_NUM_THREADS", job.threads.to_string());
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()

@@ -14,7 +14,8 @@ pub trait Runner: Sync {
     /// The data cannot be had, or the run file does not fit them.
     fn prepare(&self, config: &RunFile) -> launch::Result<Ready>;
 
-    /// Trains a job into its folder, `report.json` included.
+    /// Trains a job into its folder, `report.json` included. Where the folder is there, a run that was stopped is in it, to go
+    /// on with.
     ///
     /// # Errors
     /// It failed, or somebody asked for the end.
