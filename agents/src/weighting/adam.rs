@@ -1,7 +1,9 @@
 //! Adam over a few numbers a weighting learns.
 
+use serde::{Deserialize, Serialize};
+
 /// Adam with β = (0.9, 0.999), ε = 1e-8.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Adam {
     learning_rate: f64,
     step: i32,

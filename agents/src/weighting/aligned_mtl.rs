@@ -26,6 +26,8 @@ impl Settings for Config {
 struct AlignedMtl;
 
 impl LossWeighting for AlignedMtl {
+    remembers!();
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

@@ -10,6 +10,7 @@
 use burn::tensor::{Tensor, TensorData};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::controller::{BlockState, Blocks, Policy};
 use crate::progress::Progress;
@@ -93,7 +94,7 @@ pub(super) fn divisor(mean: Tensor<2>) -> Tensor<2> {
 const MEMORY: f32 = 0.99;
 
 /// Every task's mean weight over the batches so far, those long ago counting less.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct RunningMeans {
     batches: f32,
     /// By task; empty before the first batch.
@@ -186,6 +187,16 @@ impl LossWeighting for Bounded {
 
     fn take_policy(&mut self, policy: Policy) {
         self.weighting.take_policy(policy);
+    }
+
+    fn state(&self) -> Option<Value> {
+        Some(json!([self.weighting.state()?, serde_json::to_value(&self.means).ok()?]))
+    }
+
+    fn restore(&mut self, state: Value) -> serde_json::Result<()> {
+        let [weighting, means] = serde_json::from_value(state)?;
+        self.means = serde_json::from_value(means)?;
+        self.weighting.restore(weighting)
     }
 
     fn copy(&self) -> Option<Box<dyn LossWeighting>> {

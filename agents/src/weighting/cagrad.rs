@@ -42,6 +42,8 @@ impl Settings for Config {
 struct CaGrad(f64);
 
 impl LossWeighting for CaGrad {
+    remembers!();
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

@@ -31,6 +31,8 @@ impl Settings for Config {
 struct Constant(Vec<f64>);
 
 impl LossWeighting for Constant {
+    remembers!();
+
     fn weights(&mut self, _input: &WeightingInput) -> Weights {
         Weights::PerTask(self.0.clone())
     }

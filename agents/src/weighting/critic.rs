@@ -223,6 +223,8 @@ impl Critic {
 }
 
 impl LossWeighting for Critic {
+    remembers!(advantage, stream);
+
     fn signal(&self) -> Signal {
         Signal::QValues
     }

@@ -22,6 +22,8 @@ impl Settings for Config {
 struct DbMtl;
 
 impl LossWeighting for DbMtl {
+    remembers!();
+
     fn weights(&mut self, input: &WeightingInput) -> Weights {
         Weights::PerTask(input.mean_losses().iter().map(|loss| 1.0 / loss.max(LEAST_LOSS)).collect())
     }

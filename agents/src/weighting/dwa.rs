@@ -42,6 +42,8 @@ struct Dwa {
 }
 
 impl LossWeighting for Dwa {
+    remembers!(last, weights);
+
     fn weights(&mut self, _input: &WeightingInput) -> Weights {
         Weights::PerTask(self.weights.clone())
     }

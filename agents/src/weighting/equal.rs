@@ -22,6 +22,8 @@ impl Settings for Config {
 pub struct Equal;
 
 impl LossWeighting for Equal {
+    remembers!();
+
     fn weights(&mut self, input: &WeightingInput) -> Weights {
         Weights::PerTask(vec![1.0; input.n_tasks()])
     }

@@ -52,6 +52,8 @@ struct Exponential {
 }
 
 impl LossWeighting for Exponential {
+    remembers!(weights);
+
     fn weights(&mut self, _input: &WeightingInput) -> Weights {
         let now = self.weights.clone();
         self.weights.iter_mut().for_each(|weight| *weight *= self.decay);

@@ -46,6 +46,8 @@ impl Settings for Config {
 struct FairGrad(f64);
 
 impl LossWeighting for FairGrad {
+    remembers!();
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

@@ -59,6 +59,8 @@ struct Famo {
 }
 
 impl LossWeighting for Famo {
+    remembers!(logits, adam, losses);
+
     fn weights(&mut self, input: &WeightingInput) -> Weights {
         self.losses = input.mean_losses().iter().map(|loss| loss.max(LEAST_LOSS)).collect();
         let ratios: Vec<f64> =

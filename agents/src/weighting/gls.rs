@@ -21,6 +21,8 @@ impl Settings for Config {
 struct Gls;
 
 impl LossWeighting for Gls {
+    remembers!();
+
     fn weights(&mut self, input: &WeightingInput) -> Weights {
         let losses = input.mean_losses();
         let n_tasks = losses.len() as f64;

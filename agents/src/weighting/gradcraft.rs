@@ -62,6 +62,8 @@ struct GradCraft {
 }
 
 impl LossWeighting for GradCraft {
+    remembers!(lengths);
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

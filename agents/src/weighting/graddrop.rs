@@ -42,6 +42,8 @@ struct GradDrop {
 }
 
 impl LossWeighting for GradDrop {
+    remembers!(stream);
+
     fn signal(&self) -> Signal {
         Signal::Entries
     }

@@ -51,6 +51,8 @@ struct GradNorm {
 }
 
 impl LossWeighting for GradNorm {
+    remembers!(weights, first);
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

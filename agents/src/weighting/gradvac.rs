@@ -45,6 +45,8 @@ struct GradVac {
 }
 
 impl LossWeighting for GradVac {
+    remembers!(usual);
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

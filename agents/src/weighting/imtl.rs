@@ -25,6 +25,8 @@ impl Settings for Config {
 struct Imtl;
 
 impl LossWeighting for Imtl {
+    remembers!();
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

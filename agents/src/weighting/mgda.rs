@@ -23,6 +23,8 @@ impl Settings for Config {
 struct Mgda;
 
 impl LossWeighting for Mgda {
+    remembers!();
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

@@ -8,12 +8,28 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use serde::de::Error as _;
+use serde_json::Value;
 
 use crate::controller::{BlockState, Blocks, Policy};
 use crate::parameter::host;
 use crate::progress::Progress;
 use crate::registry::{Written, choice};
 use crate::stream::{Stream, Streams};
+
+/// How a weighting tells its state, and takes it over: the fields that change from step to step.
+macro_rules! remembers {
+    ($($field:tt),*) => {
+        fn state(&self) -> Option<serde_json::Value> {
+            serde_json::to_value(($(&self.$field,)*)).ok()
+        }
+
+        fn restore(&mut self, state: serde_json::Value) -> serde_json::Result<()> {
+            ($(self.$field,)*) = serde_json::from_value(state)?;
+            Ok(())
+        }
+    };
+}
 
 mod adam;
 mod bounds;
@@ -171,6 +187,20 @@ pub trait LossWeighting: Send {
 
     /// Takes over the policy that [`Settings::policy`] names, before the first step.
     fn take_policy(&mut self, _policy: Policy) {}
+
+    /// What it remembers between steps, to go on in another process; nothing where it does not tell, and then a training beside
+    /// it that was stopped begins again.
+    fn state(&self) -> Option<Value> {
+        None
+    }
+
+    /// Takes over what [`LossWeighting::state`] of one with the same settings gave.
+    ///
+    /// # Errors
+    /// It is of another weighting.
+    fn restore(&mut self, _state: Value) -> serde_json::Result<()> {
+        Err(serde_json::Error::custom("this weighting takes over no state"))
+    }
 
     /// The same once more, to go on from here twice; nothing where that cannot be.
     fn copy(&self) -> Option<Box<dyn LossWeighting>> {

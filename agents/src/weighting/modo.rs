@@ -49,6 +49,8 @@ struct MoDo {
 }
 
 impl LossWeighting for MoDo {
+    remembers!(weights);
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

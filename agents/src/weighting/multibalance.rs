@@ -51,6 +51,8 @@ struct MultiBalance {
 }
 
 impl LossWeighting for MultiBalance {
+    remembers!(lengths);
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

@@ -25,6 +25,8 @@ impl Settings for Config {
 struct NashMtl;
 
 impl LossWeighting for NashMtl {
+    remembers!();
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

@@ -25,6 +25,8 @@ impl Settings for Config {
 struct PcGrad;
 
 impl LossWeighting for PcGrad {
+    remembers!();
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

@@ -45,6 +45,8 @@ impl Settings for Config {
 struct PeLtr(Vec<f64>);
 
 impl LossWeighting for PeLtr {
+    remembers!();
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

@@ -23,6 +23,8 @@ impl Settings for Config {
 struct Rlw(Stream);
 
 impl LossWeighting for Rlw {
+    remembers!(0);
+
     fn weights(&mut self, input: &WeightingInput) -> Weights {
         Weights::PerTask(self.draw(input.n_tasks()))
     }

@@ -57,6 +57,8 @@ struct SdmGrad {
 }
 
 impl LossWeighting for SdmGrad {
+    remembers!(shares);
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

@@ -49,6 +49,8 @@ struct Stch {
 }
 
 impl LossWeighting for Stch {
+    remembers!(warmup_left, nadir);
+
     fn weights(&mut self, input: &WeightingInput) -> Weights {
         let losses: Vec<f64> = input.mean_losses().iter().map(|loss| loss.max(LEAST_LOSS)).collect();
         let Some(nadir) = &self.nadir else {

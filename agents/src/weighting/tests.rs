@@ -2,6 +2,7 @@ use super::*;
 use burn::tensor::Device;
 
 mod properties;
+mod states;
 
 /// Inner products of `[task, parameter]`.
 fn gram<G: AsRef<[f64]>>(gradients: &[G]) -> Gram {

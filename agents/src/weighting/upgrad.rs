@@ -49,6 +49,8 @@ impl Settings for Config {
 struct UpGrad(f64);
 
 impl LossWeighting for UpGrad {
+    remembers!();
+
     fn signal(&self) -> Signal {
         Signal::Gradients
     }

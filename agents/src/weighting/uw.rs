@@ -47,6 +47,8 @@ struct Uw {
 }
 
 impl LossWeighting for Uw {
+    remembers!(log_variances, adam);
+
     fn weights(&mut self, input: &WeightingInput) -> Weights {
         let losses = input.mean_losses();
         let weights: Vec<f64> = self.log_variances.iter().map(|s| (-s).exp() / 2.0).collect();

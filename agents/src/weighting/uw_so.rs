@@ -38,6 +38,8 @@ impl Settings for Config {
 struct UwSo(f64);
 
 impl LossWeighting for UwSo {
+    remembers!();
+
     fn weights(&mut self, input: &WeightingInput) -> Weights {
         Weights::PerTask(weights_of(self.0, &input.mean_losses()))
     }

@@ -1,5 +1,7 @@
 //! How far Q is from what is usual for rows like this one.
 
+use serde::{Deserialize, Serialize};
+
 /// Share of what is remembered that is left after a batch: critics may learn on, and what they said a few hundred
 /// batches ago is forgotten.
 const MEMORY: f64 = 0.99;
@@ -8,6 +10,7 @@ const MEMORY: f64 = 0.99;
 const LEAST_DEVIATION: f64 = 1e-9;
 
 /// Running means of Q by the stage of a row's session, and the deviation from them.
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Advantage {
     n_tasks: usize,
     /// By stage: rows, and the sum of their Q by task.

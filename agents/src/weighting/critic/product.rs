@@ -1,6 +1,7 @@
 //! Weights of rows times weights of tasks.
 
 use burn::tensor::Tensor;
+use serde_json::{Value, json};
 
 use super::Critic;
 use crate::controller::{BlockState, Blocks, Policy};
@@ -64,5 +65,15 @@ impl LossWeighting for Product {
 
     fn take_policy(&mut self, policy: Policy) {
         self.tasks.take_policy(policy);
+    }
+
+    fn state(&self) -> Option<Value> {
+        Some(json!([self.rows.state()?, self.tasks.state()?]))
+    }
+
+    fn restore(&mut self, state: Value) -> serde_json::Result<()> {
+        let [rows, tasks] = serde_json::from_value(state)?;
+        self.rows.restore(rows)?;
+        self.tasks.restore(tasks)
     }
 }
