@@ -6,6 +6,7 @@ use burn::tensor::{Bytes, Tensor};
 
 use super::Actor;
 use crate::embedding::SparseOptimizerState;
+use crate::parameter::NamedTensors;
 
 /// How far the training of an actor has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,26 @@ pub struct OptimizerState {
     pub dense: Vec<Vec<u8>>,
     /// By what numbers the records call the parameters, in the order of the network. burn draws them anew for every network.
     pub ids: Vec<u64>,
+}
+
+/// An actor's average, see [`Actor::with_average`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct AverageState {
+    /// Its dense parameters.
+    pub network: NamedTensors,
+    /// Its tables, view by view.
+    pub tables: Vec<TableState>,
+}
+
+/// A table that follows another lazily, see [`TargetTable`](crate::embedding::TargetTable).
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableState {
+    /// `[rows, dim]`, each row as it was when it last caught up.
+    pub weights: Vec<f32>,
+    /// Updates so far.
+    pub clock: u32,
+    /// `[rows]`: those that a row has seen.
+    pub row_clocks: Vec<u32>,
 }
 
 /// Of what another network or optimiser remembers.
@@ -68,8 +89,33 @@ impl Actor {
             return Err(StateError(format!("it is of {found} parameters, and the network has {expected}")));
         }
         self.encoder.load_optimizer_states(tables).map_err(StateError)?;
-        self.network = self.network.map(&mut Renamed(ids.into_iter()));
+        self.followers.rename(&ids);
+        self.network = self.network.map(&mut Renamed::to(&ids));
         self.optimizers.load(dense.into_iter().map(Bytes::from_bytes_vec).collect()).map_err(StateError)?;
+        Ok(self)
+    }
+}
+
+impl Actor {
+    /// Whether gradients of batches that have made no step yet wait for more, so that parameters and optimisers are not all it is.
+    pub fn is_collecting(&self) -> bool {
+        !self.collected.is_empty()
+    }
+
+    /// Its average as it is, rows that have not caught up included; nothing where it has none.
+    pub fn average_state(&self) -> Option<AverageState> {
+        let average = self.followers.average.as_ref()?;
+        Some(average.state())
+    }
+
+    /// The same with its average, which it must have, as it was when it gave `state`.
+    ///
+    /// # Errors
+    /// It has none, or one of another size.
+    pub fn with_average_state(mut self, state: AverageState) -> Result<Self, StateError> {
+        let average =
+            self.followers.average.take().ok_or_else(|| StateError("there is no average".into()))?;
+        self.followers.average = Some(average.restored(state).map_err(StateError)?);
         Ok(self)
     }
 }
@@ -84,12 +130,19 @@ impl ModuleVisitor for Ids {
 }
 
 /// Gives a network's parameters other ids, in its order.
-struct Renamed(std::vec::IntoIter<u64>);
+pub(super) struct Renamed<'a>(std::slice::Iter<'a, u64>);
 
-impl ModuleMapper for Renamed {
+impl<'a> Renamed<'a> {
+    /// These.
+    pub(super) fn to(ids: &'a [u64]) -> Self {
+        Self(ids.iter())
+    }
+}
+
+impl ModuleMapper for Renamed<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         match self.0.next() {
-            Some(id) => {
+            Some(&id) => {
                 let (_, value, mapper) = param.consume();
                 Param::from_mapped_value(ParamId::from(id), value, mapper)
             }

@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::Network;
+use super::course::{AverageState, Renamed, TableState};
 use crate::backbone::Backbone;
 use crate::embedding::{EmbeddingTable, TargetTable};
 use crate::input::{StateBatch, StateEncoder};
@@ -31,6 +32,13 @@ pub(super) struct Followers {
 }
 
 impl Followers {
+    /// Gives their parameters other ids: they have those of what they follow.
+    pub(super) fn rename(&mut self, ids: &[u64]) {
+        for follower in [&mut self.target, &mut self.average].into_iter().flatten() {
+            follower.network = follower.network.clone().map(&mut Renamed::to(ids));
+        }
+    }
+
     /// Must be called before `rows` of the online table of a view change.
     pub(super) fn before_write(&mut self, view: usize, online: &EmbeddingTable, rows: &[u32]) {
         for follower in [&mut self.target, &mut self.average].into_iter().flatten() {
@@ -64,6 +72,37 @@ impl Follower {
             .map(|(view, table)| encoder.tensor(table.read(&view.table, &lookup), states.n_rows))
             .collect();
         self.network.clone().for_prediction().forward(fields, states, &mut Pass::evaluation()).probabilities
+    }
+
+    pub(super) fn state(&self) -> AverageState {
+        let mut network = NamedTensors::new();
+        parameter::collect(&self.network, "network", &mut network);
+        let of_table = |table: &TargetTable| TableState {
+            weights: table.table().weights().to_vec(),
+            clock: table.clock(),
+            row_clocks: table.row_clocks().to_vec(),
+        };
+        AverageState { network, tables: self.tables.iter().map(of_table).collect() }
+    }
+
+    /// The same as it was when it gave `state`; the reason where that is of another size.
+    pub(super) fn restored(mut self, state: AverageState) -> Result<Self, String> {
+        let AverageState { network, tables } = state;
+        self.network =
+            parameter::restore(self.network, "network", &network).map_err(|error| error.to_string())?;
+        if tables.len() != self.tables.len() {
+            return Err(format!("there are {} views, and the state has {}", self.tables.len(), tables.len()));
+        }
+        for (table, TableState { weights, clock, row_clocks }) in self.tables.iter_mut().zip(tables) {
+            let fits = weights.len() == table.table().n_parameters()
+                && row_clocks.len() == table.row_clocks().len()
+                && row_clocks.iter().all(|row_clock| *row_clock <= clock);
+            if !fits {
+                return Err("a table of the average has another size, or a clock that is ahead".into());
+            }
+            table.load(&weights, clock, row_clocks);
+        }
+        Ok(self)
     }
 
     /// Gives its values to `encoder` and `network`, which are those it follows. O(vocabulary).

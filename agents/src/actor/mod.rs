@@ -24,7 +24,7 @@ use crate::pass::Pass;
 use crate::progress::Annealed;
 use crate::stream::{Stream, Streams};
 
-pub use course::{Course, OptimizerState, StateError};
+pub use course::{AverageState, Course, OptimizerState, StateError, TableState};
 use follower::Followers;
 pub use step::{ActorBatch, ActorStep};
 pub use target::{OnlinePolicy, TargetPolicy};

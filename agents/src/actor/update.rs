@@ -35,6 +35,11 @@ impl Clone for Collected {
 }
 
 impl Collected {
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.n_batches == 0
+    }
+
     /// Adds a batch; gives the means over the batches once there are `n`.
     pub(super) fn add(&mut self, network: &Network, batch: Vec<Gradients>, n: u32) -> Option<Vec<Gradients>> {
         if n == 1 {

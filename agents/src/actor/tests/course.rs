@@ -70,3 +70,34 @@ fn what_other_optimisers_remember_is_refused() {
     let fewer = OptimizerState { ids: state.ids[1..].to_vec(), ..state };
     assert!(refused(actor, fewer).contains("parameters"));
 }
+
+#[test]
+fn an_average_goes_on_where_it_was_lazy_rows_included() {
+    let schema = schema();
+    let mut actor = actor(&schema).with_average(0.9);
+    steps(&mut actor, 3);
+    let (state, average) = (actor.optimizer_state().unwrap(), actor.average_state().unwrap());
+    assert_eq!(average.tables[0].clock, 3);
+    // The row of no batch never catches up by itself.
+    assert!(average.tables[0].row_clocks.contains(&0), "{average:?}");
+    let again = read_again(&actor, super::actor(&schema)).with_average(0.9);
+    let mut without = again.clone().with_optimizer_state(state.clone()).unwrap();
+    let mut again = again.with_optimizer_state(state).unwrap().with_average_state(average).unwrap();
+    for actor in [&mut actor, &mut again, &mut without] {
+        steps(actor, 2);
+    }
+    assert_eq!(again.averaged().weights(), actor.averaged().weights());
+    assert_ne!(without.averaged().weights(), actor.averaged().weights(), "the control");
+    assert!(super::actor(&schema).with_average_state(actor.average_state().unwrap()).is_err());
+}
+
+#[test]
+fn batches_that_have_made_no_step_are_known() {
+    let mut actor = actor_with(&schema(), OptimizerConfig { accumulate: 2, ..OptimizerConfig::default() });
+    let mut collecting = Vec::new();
+    for _ in 0..4 {
+        steps(&mut actor, 1);
+        collecting.push(actor.is_collecting());
+    }
+    assert_eq!(collecting, [true, false, true, false]);
+}
