@@ -1,7 +1,7 @@
 //! What every phase of a run works with.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use indexmap::IndexMap;
@@ -56,6 +56,8 @@ pub struct Run<'a> {
     pub(crate) milestone: Milestone,
     /// Checkpoints of it so far.
     pub(crate) n_checkpoints: u64,
+    /// When there was the last one.
+    pub(crate) last_checkpoint: Instant,
 }
 
 impl<'a> Run<'a> {
@@ -144,8 +146,20 @@ impl<'a> Run<'a> {
         self.logger.flush();
         match self.write_checkpoint() {
             Ok(()) => self.n_checkpoints += 1,
-            Err(error) => self.observer.warn(&format!("no checkpoint can be left here: {error}")),
+            Err(error) => self.no_checkpoint(&error),
         }
+        self.last_checkpoint = Instant::now();
+    }
+
+    /// Tells that there is no checkpoint here, and waits with the next one.
+    pub(crate) fn no_checkpoint(&mut self, error: &Error) {
+        self.observer.warn(&format!("no checkpoint can be left here: {error}"));
+        self.last_checkpoint = Instant::now();
+    }
+
+    /// Whether it is time for a checkpoint after `step` of an actor's training.
+    pub(crate) fn is_checkpoint_due(&self, step: u64) -> bool {
+        self.config.checkpoint.every.is_due(step, self.last_checkpoint.elapsed())
     }
 
     fn write_checkpoint(&mut self) -> Result<()> {
@@ -156,7 +170,7 @@ impl<'a> Run<'a> {
         milestone.warnings.clone_from(&self.warnings);
         milestone.logs =
             LogPosition::all(folder).map_err(|error| Error::file("read the logs in", folder, error))?;
-        milestone::write(folder, self.n_checkpoints, milestone)
+        milestone::write(folder, self.n_checkpoints, self.config.checkpoint.keep, milestone)
     }
 
     /// Whether this step (counted from 1) is logged.
@@ -190,6 +204,18 @@ impl PhaseClock {
     pub fn start() -> Self {
         let now = Instant::now();
         Self { start: now, rows: 0, last: now, last_rows: 0 }
+    }
+
+    /// One that has been going for so long, with so many rows.
+    pub fn resumed(seconds: f64, rows: u64) -> Self {
+        let now = Instant::now();
+        let start = Duration::try_from_secs_f64(seconds).ok().and_then(|passed| now.checked_sub(passed));
+        Self { start: start.unwrap_or(now), rows, last: now, last_rows: rows }
+    }
+
+    /// Seconds and rows so far.
+    pub fn so_far(&self) -> (f64, u64) {
+        (self.start.elapsed().as_secs_f64(), self.rows)
     }
 
     /// Counts rows.

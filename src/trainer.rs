@@ -1,6 +1,7 @@
 //! A run file and a prepared dataset, run. Nothing here prepares data, and nobody need watch.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use burn::tensor::Device;
 use indexmap::IndexMap;
@@ -123,6 +124,7 @@ impl<'a> Trainer<'a> {
             last_good: None,
             milestone: Milestone { origin, ..Milestone::default() },
             n_checkpoints: 0,
+            last_checkpoint: Instant::now(),
         })
     }
 }
@@ -243,6 +245,7 @@ fn settings(config: &RunFile, dataset: &Dataset) -> Result<toml::Table> {
     let mut settings: toml::Table = text.parse().expect("what was written as TOML reads as TOML");
     settings.remove("data");
     settings.remove("log");
+    settings.remove("checkpoint");
     let chosen = [
         ("dataset", dataset.manifest.name.as_str()),
         ("backbone.name", config.backbone.name()),

@@ -1,6 +1,7 @@
 //! Runs that are stopped and go on: the same bytes as those that never were.
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use rmtl::config::RunFile;
@@ -16,30 +17,41 @@ use serde_json::Value;
 
 use crate::workbench::{Workbench, files, rmtl};
 
-const TWO_STAGE: &str = "";
-
 const KEPT_OPTIMIZER: &str = "schedule.two_stage.weighted.keep_optimizer=true";
 
 const JOINT: &str = "schedule.joint={ pretrain = { max_epochs = 2, evaluations_per_epoch = 1 }, training = { max_epochs = 1, \
                      evaluations_per_epoch = 2 } }";
 
-/// Asks for the end after so many steps of a phase.
+/// Where and how a run is stopped.
+#[derive(Clone, Copy)]
 struct Stop {
     phase: &'static str,
+    /// Steps of the phase before.
     steps: u64,
-    interrupt: Interrupt,
+    how: How,
 }
 
-/// The same in its phase.
-struct Countdown(u64, Interrupt);
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum How {
+    /// As by Ctrl-C.
+    Asked,
+    /// Without a chance to leave anything, as by a power cut.
+    Crash,
+}
 
-impl Observer for Stop {
+/// Stops a run, if anything is given.
+struct Stopper(Option<Stop>, Interrupt);
+
+/// The same in its phase.
+struct Countdown(u64, How, Interrupt);
+
+impl Observer for Stopper {
     fn warn(&self, _: &str) {}
 
     fn begin(&self, phase: &str, total_rows: u64) -> Box<dyn PhaseObserver> {
-        match phase == self.phase {
-            true => Box::new(Countdown(self.steps, self.interrupt.clone())),
-            false => Unobserved.begin(phase, total_rows),
+        match self.0 {
+            Some(stop) if stop.phase == phase => Box::new(Countdown(stop.steps, stop.how, self.1.clone())),
+            _ => Unobserved.begin(phase, total_rows),
         }
     }
 }
@@ -47,8 +59,10 @@ impl Observer for Stop {
 impl PhaseObserver for Countdown {
     fn advance(&mut self, _: u64) {
         self.0 = self.0.saturating_sub(1);
-        if self.0 == 0 {
-            self.1.ask();
+        match (self.0, self.1) {
+            (0, How::Asked) => self.2.ask(),
+            (0, How::Crash) => panic!("the power is cut"),
+            _ => {}
         }
     }
 
@@ -64,29 +78,31 @@ fn prepared(bench: &Workbench) -> Dataset {
     Dataset::open(&bench.path("prepared")).unwrap()
 }
 
-fn config(bench: &Workbench, set: &str) -> RunFile {
+fn config(bench: &Workbench, set: &[&str]) -> RunFile {
     let prepared = format!("data.prepared={:?}", bench.path("prepared"));
-    let overrides = ["log.every=1", set, &prepared];
-    let overrides: Vec<_> =
-        overrides.iter().filter(|set| !set.is_empty()).map(|set| set.parse().unwrap()).collect();
+    let overrides = [&["log.every=1"], set, &[&prepared]].concat();
+    let overrides: Vec<_> = overrides.into_iter().map(|set| set.parse().unwrap()).collect();
     RunFile::read(&bench.path("run.toml"), &overrides).unwrap()
 }
 
-/// Trains into a new folder; stopped within a phase where one is given.
-fn train(folder: &Path, config: &RunFile, dataset: &Dataset, stop: Option<(&'static str, u64)>) -> bool {
+/// Trains into a new folder, and says whether it has come to the end.
+fn train(folder: &Path, config: &RunFile, dataset: &Dataset, stop: Option<Stop>) -> bool {
     let folder = RunFolder::create(folder).unwrap();
     folder.write(RUN_FILE, &config.to_toml().unwrap()).unwrap();
     let interrupt = Interrupt::default();
-    let (phase, steps) = stop.unwrap_or_default();
-    let observer = Stop { phase, steps, interrupt: interrupt.clone() };
-    let trainer = Trainer::new(config, dataset).unwrap().observed_by(observer).ended_by(interrupt);
-    match trainer.train(&folder) {
-        Ok(report) => write_report(&folder, &report).unwrap(),
-        Err(Error::Interrupted { phase: stopped, .. }) => {
-            assert_eq!(stopped, phase);
+    let trainer = Trainer::new(config, dataset).unwrap();
+    let trainer = trainer.observed_by(Stopper(stop, interrupt.clone())).ended_by(interrupt);
+    match catch_unwind(AssertUnwindSafe(|| trainer.train(&folder))) {
+        Ok(Ok(report)) => write_report(&folder, &report).unwrap(),
+        Ok(Err(Error::Interrupted { phase, .. })) => {
+            assert_eq!(Some((phase, How::Asked)), stop.map(|stop| (stop.phase, stop.how)));
             return false;
         }
-        Err(error) => panic!("{error}"),
+        Ok(Err(error)) => panic!("{error}"),
+        Err(_) => {
+            assert_eq!(stop.map(|stop| stop.how), Some(How::Crash));
+            return false;
+        }
     }
     true
 }
@@ -121,19 +137,23 @@ fn a_run_stopped_in_any_phase_of_either_schedule_ends_with_the_same_bytes() {
     let bench = Workbench::new();
     let dataset = prepared(&bench);
     let two_stage = ["pretrain", "collect", "critics", "weighted", "equal_budget"];
-    let cases: [(&str, &str, &[&'static str]); 4] = [
-        ("two_stage", TWO_STAGE, &two_stage),
-        ("kept_optimizer", KEPT_OPTIMIZER, &["critics", "weighted", "equal_budget"]),
-        ("joint", JOINT, &["pretrain", "collect", "joint", "equal_budget"]),
-        ("supervised", "weighting.equal={}", &["pretrain"]),
+    let cases: [(&str, &[&str], &[&'static str]); 4] = [
+        ("two_stage", &[], &two_stage),
+        ("kept_optimizer", &[KEPT_OPTIMIZER], &["weighted"]),
+        ("joint", &[JOINT], &["collect", "joint", "equal_budget"]),
+        ("supervised", &["weighting.equal={}"], &["pretrain"]),
     ];
     for (name, set, phases) in cases {
         let config = config(&bench, set);
         assert!(train(&bench.path(name), &config, &dataset, None));
         for &phase in phases {
             let path = bench.path(&format!("{name}_{phase}"));
-            assert!(!train(&path, &config, &dataset, Some((phase, 3))), "{name} {phase}");
-            assert!(path.join("checkpoint").is_dir());
+            let stop = Stop { phase, steps: 3, how: How::Crash };
+            assert!(!train(&path, &config, &dataset, Some(stop)), "{name} {phase}");
+            assert!(
+                !last_checkpoint(&path).contains("\"fit\":{"),
+                "{name} {phase}: it begins the phase again"
+            );
             resume(&path).unwrap();
             assert_same(&path, &bench.path(name), &format!("{name}, stopped in {phase}"));
         }
@@ -143,14 +163,96 @@ fn a_run_stopped_in_any_phase_of_either_schedule_ends_with_the_same_bytes() {
     assert!(bytes("two_stage") != bytes("kept_optimizer"));
 }
 
+/// The text of the last checkpoint.
+fn last_checkpoint(folder: &Path) -> String {
+    let names = files(&folder.join("checkpoint"));
+    let last = names.iter().filter_map(|name| name.strip_suffix(".json")?.parse::<u64>().ok()).max().unwrap();
+    fs::read_to_string(folder.join(format!("checkpoint/{last}.json"))).unwrap()
+}
+
+/// With checkpoints every third step, a run that is stopped after the seventh goes on from the sixth, and one that is asked to end
+/// from the seventh.
+#[test]
+fn a_run_stopped_within_a_training_goes_on_within_it_to_the_same_bytes() {
+    let bench = Workbench::new();
+    let dataset = prepared(&bench);
+    let all = ["pretrain", "weighted", "equal_budget"];
+    let moments = "optimizer={ method = { adam_w = {} }, moments = \"per_task\", clip = { norm = 1.0 } }";
+    let cases: [(&str, &[&str], &[&'static str]); 6] = [
+        ("two_stage", &[], &all),
+        ("kept_optimizer", &[KEPT_OPTIMIZER, "encoder.optimizer.row_wise_adagrad={}"], &all),
+        (
+            "average",
+            &["ema=0.9", "weighting.critic={ form = \"advantage\" }", "weights.normalize=task_mean"],
+            &all,
+        ),
+        ("learnt", &["weighting.uw={}", "losses.dependence={}", moments], &["pretrain"]),
+        ("bound", &["losses.behaviour_cloning={}", "log.every=4"], &["weighted"]),
+        ("joint", &[JOINT], &["pretrain", "equal_budget"]),
+    ];
+    for (name, set, phases) in cases {
+        let config = config(&bench, &[set, &["checkpoint={ every = 3, keep = 1 }"]].concat());
+        assert!(train(&bench.path(name), &config, &dataset, None));
+        for &phase in phases {
+            for (how, step) in [(How::Crash, 6), (How::Asked, 7)] {
+                if how == How::Asked && name != "two_stage" {
+                    continue;
+                }
+                let what = format!("{name}, stopped within {phase}: {how:?}");
+                let path = bench.path(&format!("{name}_{phase}_{how:?}"));
+                assert!(!train(&path, &config, &dataset, Some(Stop { phase, steps: 7, how })), "{what}");
+                let text = last_checkpoint(&path);
+                assert!(text.contains(&format!("\"step\":{step},\"masks\"")), "{what}");
+                resume(&path).unwrap();
+                assert_same(&path, &bench.path(name), &what);
+            }
+        }
+    }
+    // How often there is a checkpoint changes nothing.
+    let config = config(&bench, &[]);
+    assert!(train(&bench.path("rarely"), &config, &dataset, None));
+    assert_same(&bench.path("rarely"), &bench.path("two_stage"), "without checkpoints within phases");
+}
+
+#[test]
+fn critics_that_learn_beside_an_actor_have_checkpoints_at_phases_alone_and_it_is_said() {
+    use std::sync::{Arc, Mutex};
+
+    struct Said(Arc<Mutex<Vec<String>>>);
+    impl Observer for Said {
+        fn warn(&self, message: &str) {
+            self.0.lock().unwrap().push(message.to_owned());
+        }
+
+        fn begin(&self, phase: &str, total_rows: u64) -> Box<dyn PhaseObserver> {
+            Unobserved.begin(phase, total_rows)
+        }
+    }
+
+    let bench = Workbench::new();
+    let dataset = prepared(&bench);
+    let config = config(&bench, &[JOINT, "checkpoint.every=2"]);
+    let folder = RunFolder::create(&bench.path("run")).unwrap();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let trainer = Trainer::new(&config, &dataset).unwrap().observed_by(Said(said.clone()));
+    let report = trainer.train(&folder).unwrap();
+    let said = said.lock().unwrap();
+    let told: Vec<_> =
+        said.iter().filter(|message| message.contains("no checkpoint within `joint`")).collect();
+    assert_eq!(told.len(), 1, "{said:?}");
+    assert!(told[0].contains("begins this phase again"), "{told:?}");
+    assert!(!report.warnings.iter().any(|warning| warning.contains("checkpoint")), "it changes no figure");
+}
+
 #[test]
 fn what_is_damaged_costs_a_phase_and_what_is_another_run_is_refused() {
     let bench = Workbench::new();
     let dataset = prepared(&bench);
-    let config = config(&bench, TWO_STAGE);
+    let config = config(&bench, &[]);
     assert!(train(&bench.path("whole"), &config, &dataset, None));
     let path = bench.path("run");
-    assert!(!train(&path, &config, &dataset, Some(("weighted", 2))));
+    let stop = Stop { phase: "weighted", steps: 2, how: How::Crash };
+    assert!(!train(&path, &config, &dataset, Some(stop)));
     let message = RunFolder::create(&path).unwrap_err().to_string();
     assert!(message.contains("rmtl train --resume"), "{message}");
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use toml::{Table, Value};
 
-use crate::config::{DataConfig, LogConfig, RunFile, keys::Place};
+use crate::config::{CheckpointConfig, DataConfig, LogConfig, RunFile, keys::Place};
 use crate::error::Result;
 
 /// A name per run file, none twice: the keys in which they differ, and their values.
@@ -49,7 +49,8 @@ enum Said {
 /// The settings that make a run what it is.
 fn table(file: &RunFile) -> Result<Value> {
     let data = DataConfig { dataset: "".into(), root: None, prepared: None, content_hash: None };
-    let file = RunFile { seed: 0, data, log: LogConfig::default(), ..file.without_idle_settings() };
+    let (log, checkpoint) = (LogConfig::default(), CheckpointConfig::default());
+    let file = RunFile { seed: 0, data, log, checkpoint, ..file.without_idle_settings() };
     Ok(Value::Table(file.to_toml()?.parse::<Table>().expect("what was written can be read")))
 }
 

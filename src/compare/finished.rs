@@ -126,10 +126,11 @@ pub(super) fn by_settings(runs: Vec<Finished>) -> Result<Vec<Vec<Finished>>> {
     Ok(groups)
 }
 
-/// The data are the same already; only the paths to them differ. What is logged changes no result.
+/// The data are the same already; only the paths to them differ. What is logged, and where a run can go on, changes no result.
 fn same_but_for_the_seed(a: &RunFile, b: &RunFile) -> bool {
     let (a, b) = (a.without_idle_settings(), b.without_idle_settings());
-    RunFile { seed: b.seed, data: b.data.clone(), log: b.log.clone(), ..a } == b
+    let (data, log, checkpoint) = (b.data.clone(), b.log.clone(), b.checkpoint.clone());
+    RunFile { seed: b.seed, data, log, checkpoint, ..a } == b
 }
 
 fn check_seeds(runs: &[Finished]) -> Result<()> {

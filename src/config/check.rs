@@ -132,6 +132,7 @@ impl RunFile {
         if self.log.every == 0 {
             return Err(section("log")("`every` must be at least 1; found 0".into()));
         }
+        self.checkpoint.check().map_err(section("checkpoint"))?;
         for (key, rate) in [
             ("optimizer.epsilon", f64::from(self.optimizer.epsilon)),
             ("optimizer.learning_rate", self.optimizer.learning_rate),

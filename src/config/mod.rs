@@ -3,6 +3,7 @@
 //! `configs/README.md` describes every key.
 
 mod check;
+mod checkpoint;
 mod early_stop;
 pub mod keys;
 mod overrides;
@@ -31,6 +32,7 @@ use thiserror::Error;
 
 use crate::log::Sinks;
 
+pub use checkpoint::{CheckpointConfig, Every};
 pub use early_stop::{Criterion, EarlyStop};
 pub use overrides::{Override, OverrideError};
 pub use schedule::{CollectConfig, ConvergeConfig, Joint, Schedule, TwoStage};
@@ -102,6 +104,9 @@ pub struct RunFile {
     /// What is logged.
     #[serde(default)]
     pub log: LogConfig,
+    /// What a run that was stopped goes on from.
+    #[serde(default)]
+    pub checkpoint: CheckpointConfig,
 }
 
 /// Where the output biases of an untrained actor start.

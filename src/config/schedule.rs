@@ -69,6 +69,11 @@ impl Schedule {
         self.further().start_from
     }
 
+    /// Whether the training beside critics goes on with the pretrained actor's optimisers.
+    pub fn keeps_optimizers(&self) -> bool {
+        self.further().keep_optimizer && self.start_from() == StartFrom::Pretrained
+    }
+
     /// Why these settings cannot work, in words for the author of the run file.
     pub fn check(&self) -> Result<(), String> {
         self.pretrain().check("pretrain")?;

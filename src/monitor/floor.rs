@@ -12,7 +12,7 @@ const NOTABLE_SHARE: f64 = 0.5;
 
 /// Counts the rows of a phase's logged steps, by term and task.
 #[derive(Default)]
-pub(crate) struct FloorShares(BTreeMap<(&'static str, usize), [f64; 2]>);
+pub(crate) struct FloorShares(BTreeMap<(String, usize), [f64; 2]>);
 
 impl FloorShares {
     /// Logs and counts the rows of a batch.
@@ -26,15 +26,26 @@ impl FloorShares {
 
     fn count(&mut self, found: &[FloorRows]) {
         for of in found {
-            let [rows, all] = self.0.entry((of.term, of.task)).or_default();
+            let [rows, all] = self.0.entry((of.term.to_owned(), of.task)).or_default();
             *rows += of.rows;
             *all += of.of;
         }
     }
 
+    /// What was counted, by term and task.
+    pub(crate) fn state(&self) -> Vec<(String, usize, [f64; 2])> {
+        self.0.iter().map(|((term, task), counts)| (term.clone(), *task, *counts)).collect()
+    }
+
+    /// Counts that go on from those.
+    pub(crate) fn of(state: Vec<(String, usize, [f64; 2])>) -> Self {
+        Self(state.into_iter().map(|(term, task, counts)| ((term, task), counts)).collect())
+    }
+
     /// Terms and tasks with more than half of their rows below the floor, and the share.
-    fn notable(&self) -> impl Iterator<Item = (&'static str, usize, f64)> {
-        let shares = self.0.iter().map(|(&(term, task), [rows, of])| (term, task, rows / of.max(1.0)));
+    fn notable(&self) -> impl Iterator<Item = (&str, usize, f64)> {
+        let shares =
+            self.0.iter().map(|((term, task), [rows, of])| (term.as_str(), *task, rows / of.max(1.0)));
         shares.filter(|(_, _, share)| *share > NOTABLE_SHARE)
     }
 

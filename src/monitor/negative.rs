@@ -1,5 +1,7 @@
 //! Loss weights below zero: rows on which a training makes its loss larger.
 
+use serde::{Deserialize, Serialize};
+
 use crate::log::tags::Phase;
 use crate::run::Run;
 
@@ -7,6 +9,7 @@ use crate::run::Run;
 const NOTABLE_SHARE: f64 = 0.01;
 
 /// Counts the weights of a phase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct NegativeWeights {
     rows: u64,
     /// Per task.

@@ -83,6 +83,16 @@ impl Segments {
         found
     }
 
+    /// Sum and number of the weights logged so far.
+    pub(crate) fn totals(&self) -> &[Vec<(f64, u64)>] {
+        &self.totals
+    }
+
+    /// The same segments with the weights that were logged before.
+    pub(crate) fn with_totals(self, totals: Vec<Vec<(f64, u64)>>) -> Self {
+        Self { totals, ..self }
+    }
+
     /// The means over all logged steps.
     pub(crate) fn means(&self, tasks: impl Iterator<Item = String>) -> WeightsBySegment {
         let of_task = |totals: &Vec<(f64, u64)>| {

@@ -4,6 +4,7 @@ use rmtl_agents::actor::{Actor, ActorStep};
 use rmtl_agents::parameter::LearningRates;
 use rmtl_agents::progress::Annealed;
 use rmtl_envs::Row;
+use serde::{Deserialize, Serialize};
 
 use super::floor::FloorShares;
 use super::negative::NegativeWeights;
@@ -25,6 +26,18 @@ pub(crate) struct TrainingLog {
     weights: WeightTotals,
     /// Where there are critics.
     segments: Option<Segments>,
+}
+
+/// What a training has been so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrainingLogState {
+    seconds: f64,
+    rows: u64,
+    negative: NegativeWeights,
+    floors: Vec<(String, usize, [f64; 2])>,
+    weights: WeightTotals,
+    segments: Option<Vec<Vec<(f64, u64)>>>,
 }
 
 impl TrainingLog {
@@ -64,6 +77,31 @@ impl TrainingLog {
                 segments.log(run, at, rows, &done.weights);
             }
             run.logger.scalar(&tags::rows_per_second(self.phase), step, self.clock.speed());
+        }
+    }
+
+    /// All that it has taken in.
+    pub(crate) fn state(&self) -> TrainingLogState {
+        let (seconds, rows) = self.clock.so_far();
+        TrainingLogState {
+            seconds,
+            rows,
+            negative: self.negative.clone(),
+            floors: self.floors.state(),
+            weights: self.weights.clone(),
+            segments: self.segments.as_ref().map(|segments| segments.totals().to_vec()),
+        }
+    }
+
+    /// Goes on from what another one has taken in of the same training.
+    pub(crate) fn restore(&mut self, state: TrainingLogState) {
+        let TrainingLogState { seconds, rows, negative, floors, weights, segments } = state;
+        self.clock = PhaseClock::resumed(seconds, rows);
+        self.progress.advance(rows);
+        (self.negative, self.weights) = (negative, weights);
+        self.floors = FloorShares::of(floors);
+        if let (Some(mine), Some(totals)) = (self.segments.take(), segments) {
+            self.segments = Some(mine.with_totals(totals));
         }
     }
 

@@ -1,10 +1,13 @@
 //! Validations of an actor that is trained: its metrics, its critics, the early stop and the best parameters so far.
 
+use std::path::Path;
+
 use indexmap::IndexMap;
 use rmtl_agents::actor::Actor;
 use rmtl_agents::critic::Critic;
 use rmtl_agents::parameter::NamedTensors;
 use rmtl_envs::Split;
+use serde::{Deserialize, Serialize};
 
 use super::critic_health::SessionHealth;
 use super::diagnosis::{Diagnosis, TaskCriticSummary};
@@ -13,6 +16,7 @@ use crate::config::Criterion;
 use crate::error::Result;
 use crate::log::tags::{self, Phase};
 use crate::metric::NumberMetrics;
+use crate::output::milestone::BestActor;
 use crate::phase::evaluate::{Evaluator, Scores};
 use crate::run::Run;
 
@@ -63,6 +67,23 @@ pub(crate) struct Validation<'a> {
     /// Evaluations since the best one.
     evaluations_since: u32,
     patience: u32,
+}
+
+/// What validations have said so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ValidationState {
+    best: Option<BestActor>,
+    evaluations_since: u32,
+    critics: IndexMap<String, TaskCriticSummary>,
+    session_health: SessionHealth,
+}
+
+impl ValidationState {
+    /// The files it needs, as seen from the run folder.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        self.best.iter().flat_map(BestActor::names)
+    }
 }
 
 impl<'a> Validation<'a> {
@@ -145,6 +166,33 @@ impl<'a> Validation<'a> {
     /// The best parameters so far.
     pub(crate) fn best_weights(&self) -> Option<NamedTensors> {
         self.best.as_ref().map(|best| best.actor.weights())
+    }
+
+    /// What it has said so far, the best actor in `place` of the run folder; with its optimisers where a further training may
+    /// want them.
+    ///
+    /// # Errors
+    /// The actor cannot be written.
+    pub(crate) fn state(&self, folder: &Path, place: &str, with_optimizers: bool) -> Result<ValidationState> {
+        let write = |best| BestActor::write(best, folder, place, with_optimizers);
+        Ok(ValidationState {
+            best: self.best.as_ref().map(write).transpose()?,
+            evaluations_since: self.evaluations_since,
+            critics: self.critics.clone(),
+            session_health: self.session_health.clone(),
+        })
+    }
+
+    /// Goes on from what another one has said of the same training, whose start is `start`.
+    ///
+    /// # Errors
+    /// A file is not there, damaged, or of another actor.
+    pub(crate) fn restore(&mut self, state: ValidationState, folder: &Path, start: &Actor) -> Result<()> {
+        let read = |best: BestActor| best.read(folder, start.clone());
+        self.best = state.best.map(read).transpose()?;
+        self.evaluations_since = state.evaluations_since;
+        (self.critics, self.session_health) = (state.critics, state.session_health);
+        Ok(())
     }
 
     /// What the training gave.

@@ -22,6 +22,7 @@ pub struct WeightSummary {
 }
 
 /// Takes in the weights of a training, batch by batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct WeightTotals {
     rows: u64,
     /// Per task; `mean` is a sum meanwhile.

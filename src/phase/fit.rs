@@ -12,6 +12,7 @@ use rmtl_envs::Row;
 
 use super::batches::Batches;
 use super::control::Control;
+use super::fit_point::{Cursor, FitPoint, Halts};
 use super::online_critics::OnlineCritics;
 use super::row_counts::RowCounts;
 use super::row_marks::TrainingMarks;
@@ -86,35 +87,51 @@ fn train(
     let mut control = Control::of(run, phase, fit.weighting.as_ref(), &mut order)?;
     let n_batches = order.len().div_ceil(run.config.batch_size) as u64;
     let planned_steps = u64::from(config.max_epochs) * n_batches;
-    let [mut shuffle, mut masks] =
+    let [mut shuffle, masks] =
         ["shuffle", "dropout"].map(|name| run.streams.named(&format!("{}/{name}", fit.streams)));
     let total_rows = u64::from(config.max_epochs) * order.len() as u64;
     let mut log = TrainingLog::begin(run, phase, total_rows, fit.critics.get().is_some());
-    let mut step = 0;
+    let mut cursor = Cursor::new(masks, run.schema().n_tasks());
     actor.plan(planned_steps);
-    if let Some(decay) = run.config.ema {
-        actor = actor.with_average(decay);
+    match FitPoint::take(run, phase) {
+        Some(point) => {
+            let weighting = fit.weighting.as_mut();
+            (actor, cursor) = point.restore(run, actor, weighting, validation, &mut log)?;
+        }
+        None => {
+            if let Some(decay) = run.config.ema {
+                actor = actor.with_average(decay);
+            }
+            if fit.start_counts {
+                validation.record(run, (phase, 0), &actor, fit.critics.get())?;
+            }
+            control.begin(run, phase, &mut actor, &losses, fit.weighting.as_mut())?;
+        }
     }
-    if fit.start_counts {
-        validation.record(run, (phase, step), &actor, fit.critics.get())?;
-    }
-    control.begin(run, phase, &mut actor, &losses, fit.weighting.as_mut())?;
+    let mut halts = Halts::of(run, phase, &fit.critics, fit.weighting.as_ref());
     'epochs: for epoch in 1..=config.max_epochs {
         order.shuffle(&mut shuffle);
-        let mut epoch_losses = vec![0.0; run.schema().n_tasks()];
+        if epoch < cursor.epoch {
+            continue;
+        }
         let rows_of: Vec<&[Row]> = order.chunks(run.config.batch_size).collect();
-        let mut following = rows_of.first().map(|rows| batches.read(rows));
-        for (index, &rows) in rows_of.iter().enumerate() {
+        let mut following = rows_of.get(cursor.batches).map(|rows| batches.read(rows));
+        for (index, &rows) in rows_of.iter().enumerate().skip(cursor.batches) {
             let Some(current) = following.take() else { break };
-            run.interrupt.check(phase, step)?;
-            step += 1;
+            if let Err(asked) = run.interrupt.check(phase, cursor.step) {
+                halts.leave_now(run, &cursor, (&actor, fit.weighting.as_ref()), (validation, &log));
+                return Err(asked);
+            }
+            cursor.step += 1;
+            cursor.batches += 1;
+            let step = cursor.step;
             let is_logged = run.is_logged(step);
             fit.critics.before_actor(run, &mut actor, (phase, step, planned_steps))?;
             let rates = config.learning_rates(&run.config.optimizer, step, planned_steps);
             actor.set_learning_rates(rates);
             let batch = current.for_actor(fit.critics.get().filter(|_| needs_critics).map(Critic::values));
             fit.weighting.begin_step(Progress { step, planned_steps });
-            let (weighting, mut pass) = (fit.weighting.as_mut(), Pass::training(&mut masks));
+            let (weighting, mut pass) = (fit.weighting.as_mut(), Pass::training(&mut cursor.masks));
             // The next batch is read while this one trains.
             let (done, next) = rayon::join(
                 || actor.step(batch, weighting, &losses, &mut pass, is_logged),
@@ -122,7 +139,7 @@ fn train(
             );
             following = next;
             fit.critics.after_actor(&mut actor);
-            add_batch(&mut epoch_losses, &done.task_losses, rows.len(), order.len());
+            add_batch(&mut cursor.epoch_losses, &done.task_losses, rows.len(), order.len());
             log.record(run, (step, rates), rows, &done, &actor);
             Diverged::check(learner(&done), (phase, step), done.loss)?;
             let (at, weighting) = ((phase, step, planned_steps), fit.weighting.as_mut());
@@ -137,10 +154,12 @@ fn train(
             if validation.is_over() {
                 break 'epochs;
             }
+            halts.leave(run, &cursor, (&actor, fit.weighting.as_ref()), (validation, &log));
         }
-        fit.weighting.end_epoch(&epoch_losses);
+        fit.weighting.end_epoch(&cursor.epoch_losses);
+        cursor.next_epoch();
     }
-    Ok(log.finish(run, step))
+    Ok(log.finish(run, cursor.step))
 }
 
 impl Critics<'_, '_> {

@@ -1,10 +1,11 @@
 //! What a study needs of whoever trains its runs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::config::{DataConfig, RunFile};
+use crate::config::{CheckpointConfig, DataConfig, RunFile};
 use crate::error::{Error, Result};
 use crate::launch;
+use crate::output::policy_file;
 
 /// Trains runs: in processes of their own ([`Processes`](crate::study::Processes)), or as a test pretends.
 pub trait Runner: Sync {
@@ -73,14 +74,12 @@ pub(super) fn content_name(config: &RunFile, version: &str) -> Result<String> {
         content_hash: config.data.content_hash.clone(),
     };
     // A policy that was learnt anew lies where the old one lay.
-    let read = |path| std::fs::read(path).map_err(|error| Error::file("read", path, error));
-    let policy = config.weighting.policy().map(read).transpose()?;
-    let weighting = config.weighting.with_policy(Path::new("")).unwrap_or_else(|| config.weighting.clone());
-    let text = RunFile { data, weighting, ..config.clone() }.to_toml().map_err(Error::from)?;
+    let weighting = policy_file::by_content(&config.weighting)?;
+    let text = RunFile { data, weighting, checkpoint: CheckpointConfig::default(), ..config.clone() }.to_toml().map_err(Error::from)?;
     let mut hash = blake3::Hasher::new();
-    for part in [version.as_bytes(), text.as_bytes()].into_iter().chain(policy.as_deref()) {
+    for part in [version, &text] {
         // Lengths first, so that no part runs into the next.
-        hash.update(&(part.len() as u64).to_le_bytes()).update(part);
+        hash.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
     }
     Ok(hash.finalize().to_hex()[..DIGITS].to_owned())
 }

@@ -1,6 +1,7 @@
 //! What validation sessions say of critics that learn, whatever the schedule: that they fit single rows, or nothing at all.
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use crate::monitor::diagnosis::TaskCriticSummary;
 
@@ -17,11 +18,12 @@ const NOTABLE_GROWTH: f64 = 0.1;
 const LEAST_SESSIONS: u64 = 30;
 
 /// Watches the critics of every task on validation sessions.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SessionHealth {
     tasks: IndexMap<String, TaskHealth>,
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct TaskHealth {
     /// Smallest and latest TD loss of the sessions that go on. Those that end are others in validation than in training, and
     /// more of them; nobody can know where a session will end, so their loss says little of what was learnt.

@@ -48,22 +48,22 @@ impl LogPosition {
         }
     }
 
-    /// Takes back what was logged in `folder` after these positions.
+    /// Takes back what was logged in `folder` after these positions. Of what they name the logs of a run alone are touched; curves
+    /// that somebody has removed are no reason to give a training up.
     pub(crate) fn restore(positions: &[Self], folder: &Path) -> io::Result<()> {
-        for Self { file, bytes, .. } in positions {
+        let position = |file: &Path| positions.iter().find(|position| position.file == file);
+        let events = event_files(folder)?;
+        for file in [METRICS_FILE, TIMINGS_FILE].map(PathBuf::from).iter().chain(&events) {
             let path = folder.join(file);
-            // Curves that somebody has removed are no reason to give a training up.
+            let Some(Self { bytes, .. }) = position(file) else { continue };
             if fs::metadata(&path).is_ok_and(|found| found.len() > *bytes) {
                 let log = File::options().write(true).open(&path)?;
                 log.set_len(*bytes)?;
                 log.sync_all()?;
             }
         }
-        let is_later = |file: &PathBuf| positions.iter().all(|position| position.file != *file);
-        event_files(folder)?
-            .into_iter()
-            .filter(is_later)
-            .try_for_each(|file| fs::remove_file(folder.join(file)))
+        let later = events.iter().filter(|file| position(file).is_none());
+        later.map(|file| folder.join(file)).try_for_each(fs::remove_file)
     }
 }
 
@@ -83,8 +83,9 @@ fn checksum(path: &Path, bytes: u64) -> io::Result<String> {
 /// TensorBoard's files, as seen from the run folder, in the order of their names.
 fn event_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = |path: &Path| match fs::read_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        entries => entries?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok::<_, io::Error>(Vec::new()),
+        // A name that is no text is none of this program's files.
+        entries => Ok(entries?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()),
     };
     let mut files = Vec::new();
     let all = Path::new(TENSORBOARD);

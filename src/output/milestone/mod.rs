@@ -1,14 +1,18 @@
-//! Checkpoints: what a run had come to when a phase ended, from which it goes on after it was stopped.
+//! Checkpoints: what a run had come to when a phase ended, or within the training of an actor, from which it goes on after it was
+//! stopped.
 //!
 //! ```text
 //! checkpoint/0.json        before the first phase
-//! checkpoint/1.json        after the first phase that gave something, and so on; the last two are kept
+//! checkpoint/1.json        after the first phase that gave something, or within it, and so on; the last two are kept
+//! checkpoint/1/            within a phase: the actor as it is with its optimisers, and the best one so far
 //! checkpoint/optimizers/   what the pretrained actor's optimisers remember, where a further training keeps them
 //! ```
 //!
-//! A file is a line with the checksum (BLAKE3) of what follows, then JSON. Parameters are not in it: they are in `model/`, where a
-//! phase leaves them anyway, and the checkpoint has their checksums. A finished run has no `checkpoint/`.
+//! A `.json` is a line with the checksum (BLAKE3) of what follows, then JSON. Parameters are not in it: those that a phase gave
+//! are in `model/` anyway. It has the checksums of all files it needs. A finished run has no `checkpoint/`.
 
+mod actor_files;
+mod kept_actor;
 mod logs;
 mod optimizers;
 mod origin;
@@ -19,15 +23,16 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::metric::TaskMetrics;
 use crate::monitor::WeightsByTask;
 use crate::output::report::PhaseTiming;
-use crate::phase::CriticSummary;
+use crate::phase::{CriticSummary, FitPoint};
 
+pub(crate) use actor_files::ActorFiles;
+pub(crate) use kept_actor::{BestActor, KeptActor};
 pub(crate) use logs::LogPosition;
-pub(crate) use optimizers::OptimizerFiles;
+pub(crate) use optimizers::{OPTIMIZERS, OptimizerFiles};
 pub(crate) use origin::Origin;
-pub(crate) use saved::{CHECKPOINTS, exists, is_resumable, latest, remove, write};
+pub(crate) use saved::{CHECKPOINTS, exists, is_resumable, latest, place_of, remove, write};
 
 /// What a checkpoint is, as long as it is read by the same rules.
 pub(crate) const FORMAT: u32 = 1;
@@ -44,6 +49,8 @@ pub(crate) struct Milestone {
     pub(crate) origin: Origin,
     /// The actors that were kept, by [`Model::name`](crate::output::folder::Model::name).
     pub(crate) actors: IndexMap<String, KeptActor>,
+    /// Where the training of an actor stood, at a checkpoint within its phase.
+    pub(crate) fit: Option<Box<FitPoint>>,
     /// How the training of the critics ended, if it has.
     pub(crate) critics: Option<CriticSummary>,
     /// Time per finished phase.
@@ -56,28 +63,6 @@ pub(crate) struct Milestone {
     pub(crate) files: BTreeMap<String, String>,
     /// How far the logs had been written.
     pub(crate) logs: Vec<LogPosition>,
-}
-
-/// What is known of an actor that was kept, beside its parameters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct KeptActor {
-    /// The phase that trained it.
-    pub(crate) phase: String,
-    /// The step after which it was validated.
-    pub(crate) step: u64,
-    /// The early stop's value there.
-    pub(crate) value: Option<f64>,
-    /// Its metrics on the validation split.
-    pub(crate) scores: Vec<TaskMetrics>,
-    /// What its backbone shows of itself.
-    pub(crate) diagnostics: IndexMap<String, f32>,
-    /// Steps since it was untrained.
-    pub(crate) n_steps: u64,
-    /// Those that its first training took at most.
-    pub(crate) planned_steps: Option<u64>,
-    /// What its optimisers remember, where a further training keeps that.
-    pub(crate) optimizers: Option<OptimizerFiles>,
 }
 
 #[cfg(test)]

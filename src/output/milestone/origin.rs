@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::config::{DataConfig, RunFile};
+use crate::config::{CheckpointConfig, DataConfig, RunFile};
 use crate::error::Result;
 use crate::output::policy_file::POLICY_FILE;
 
@@ -16,7 +16,7 @@ const SHOWN: usize = 5;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Origin {
-    /// The run file without `[data]`: where the data lie does not matter.
+    /// The run file without `[data]` and `[checkpoint]`: where the data lie does not matter, nor how often there is a checkpoint.
     run_file: String,
     /// The content of the data.
     content_hash: String,
@@ -32,7 +32,8 @@ impl Origin {
         // The run folder has a copy of its own, whose checksum is looked at.
         let weighting = config.weighting.with_policy(Path::new(POLICY_FILE));
         let weighting = weighting.unwrap_or_else(|| config.weighting.clone());
-        let run_file = RunFile { data, weighting, ..config.clone() }.to_toml()?;
+        let checkpoint = CheckpointConfig::default();
+        let run_file = RunFile { data, weighting, checkpoint, ..config.clone() }.to_toml()?;
         Ok(Self { run_file, content_hash: content_hash.to_owned() })
     }
 

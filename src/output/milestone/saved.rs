@@ -6,16 +6,13 @@ use std::path::{Path, PathBuf};
 use rmtl_files::{checksum, sync_folder, write_whole};
 use serde_json::Value;
 
-use super::{FORMAT, Milestone, Origin};
+use super::{FORMAT, KeptActor, Milestone, Origin};
 use crate::error::{Error, Result};
-use crate::output::folder::{Model, RUN_FILE};
+use crate::output::folder::{Model, REPORT_FILE, RUN_FILE};
 use crate::output::policy_file::POLICY_FILE;
 
 /// The folder of the checkpoints in a run folder.
 pub(crate) const CHECKPOINTS: &str = "checkpoint";
-
-/// Checkpoints that are kept.
-const KEPT: u64 = 2;
 
 /// The version of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -23,11 +20,11 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// What is to be done where a run cannot go on.
 const AGAIN: &str = "trains it again in a new folder";
 
-/// Writes checkpoint `number`, with the checksums of what it needs, and removes those that are too old.
+/// Writes checkpoint `number`, with the checksums of what it needs, and removes all but the last `kept`.
 ///
 /// # Errors
 /// There is no room, or a model is not there; what was there before still is.
-pub(crate) fn write(folder: &Path, number: u64, milestone: &mut Milestone) -> Result<()> {
+pub(crate) fn write(folder: &Path, number: u64, kept: u64, milestone: &mut Milestone) -> Result<()> {
     let place = folder.join(CHECKPOINTS);
     match fs::create_dir(&place) {
         Ok(()) => sync_folder(folder),
@@ -48,9 +45,10 @@ pub(crate) fn write(folder: &Path, number: u64, milestone: &mut Milestone) -> Re
     })
     .map_err(|error| Error::file("write", &path, error))?;
     for (old, path) in numbered(folder) {
-        if old + KEPT <= number {
+        if old.saturating_add(kept) <= number {
             // One that stays is a nuisance.
             drop(fs::remove_file(path));
+            drop(fs::remove_dir_all(folder.join(place_of(old))));
         }
     }
     Ok(())
@@ -91,6 +89,7 @@ pub(crate) fn exists(folder: &Path) -> bool {
 /// Whether this program can go on with the run in `folder`, as far as its checkpoints tell.
 pub(crate) fn is_resumable(folder: &Path) -> bool {
     folder.join(RUN_FILE).is_file()
+        && !folder.join(REPORT_FILE).exists()
         && latest(folder, |milestone| Ok(milestone.origin.clone()), |_| {}).is_ok()
 }
 
@@ -143,15 +142,21 @@ fn needed(folder: &Path, milestone: &Milestone) -> Vec<String> {
     let has_critics = milestone.critics.is_some();
     let models = milestone.actors.keys().map(String::as_str).chain(has_critics.then(|| Model::Critic.name()));
     let models = models.map(|name| format!("model/{name}.safetensors"));
-    let optimizers = milestone.actors.values().filter_map(|actor| actor.optimizers.as_ref());
+    let optimizers = milestone.actors.values().flat_map(KeptActor::names);
+    let within = milestone.fit.iter().flat_map(|point| point.names());
     let policy = folder.join(POLICY_FILE).is_file().then(|| POLICY_FILE.to_owned());
-    models.chain(optimizers.flat_map(|files| files.names())).chain(policy).collect()
+    models.chain(optimizers).chain(within).chain(policy).collect()
 }
 
 fn checksum_of(path: &Path) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_mmap_rayon(path).map_err(|error| Error::file("read", path, error))?;
     Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// The folder of what checkpoint `number` alone needs, as seen from the run folder.
+pub(crate) fn place_of(number: u64) -> String {
+    format!("{CHECKPOINTS}/{number}")
 }
 
 fn path_of(folder: &Path, number: u64) -> PathBuf {

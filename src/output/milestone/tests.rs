@@ -28,11 +28,11 @@ fn run(models: &[&str]) -> TempDir {
     fs::write(folder.path().join(RUN_FILE), RUN).unwrap();
     fs::create_dir(folder.path().join("model")).unwrap();
     let mut milestone = Milestone { origin: origin(), ..Milestone::default() };
-    write(folder.path(), 0, &mut milestone).unwrap();
+    write(folder.path(), 0, 2, &mut milestone).unwrap();
     for (number, model) in (1..).zip(models) {
         fs::write(folder.path().join(format!("model/{model}.safetensors")), model).unwrap();
         milestone.actors.insert((*model).to_owned(), kept());
-        write(folder.path(), number, &mut milestone).unwrap();
+        write(folder.path(), number, 2, &mut milestone).unwrap();
     }
     folder
 }
@@ -185,10 +185,10 @@ fn what_optimisers_remember_comes_back_to_the_bit() {
         dense: vec![vec![1, 2, 3], vec![]],
         ids: vec![u64::MAX, 1],
     };
-    let files = OptimizerFiles::write(folder.path(), &state).unwrap();
+    let files = OptimizerFiles::write(folder.path(), OPTIMIZERS, &state).unwrap();
     let text = serde_json::to_string(&files).unwrap();
     let again: OptimizerFiles = serde_json::from_str(&text).unwrap();
     assert_eq!(again.read(folder.path()).unwrap(), state);
-    assert_eq!(files.names().count(), 3);
+    assert_eq!(files.names().count(), 7, "two moments twice, an accumulator, two records");
     assert!(files.names().all(|name| folder.path().join(name).is_file()));
 }

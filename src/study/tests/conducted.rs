@@ -188,6 +188,31 @@ fn a_policy_that_was_learnt_anew_makes_another_run() {
 }
 
 #[test]
+fn a_run_with_a_checkpoint_keeps_its_folder_and_one_without_is_begun_anew() {
+    use crate::output::milestone::{Milestone, write};
+
+    let desk = Desk::new();
+    desk.conduct(PAIR, &Stub::default()).unwrap();
+    let reports = desk.reports();
+    for (index, report) in reports[..3].iter().enumerate() {
+        let folder = report.parent().unwrap();
+        for file in ["run.toml", "mine"] {
+            std::fs::write(folder.join(file), "").unwrap();
+        }
+        if index < 2 {
+            write(folder, 0, 2, &mut Milestone::default()).unwrap();
+        }
+        std::fs::remove_file(report).unwrap();
+    }
+    // A checkpoint that is damaged is none.
+    std::fs::write(reports[1].parent().unwrap().join("checkpoint/0.json"), "").unwrap();
+    let again = Stub::default();
+    assert_eq!(desk.conduct(PAIR, &again).unwrap().n_trained, 3);
+    let is_kept = |index: usize| reports[index].parent().unwrap().join("mine").exists();
+    assert_eq!([0, 1, 2].map(is_kept), [true, false, false]);
+}
+
+#[test]
 fn a_failed_run_is_tried_again_by_the_next_study() {
     let desk = Desk::new();
     let stub = Stub { fails: |config| config.seed == 2, ..Stub::default() };
