@@ -294,7 +294,7 @@ mod tests {
         assert!(refused("blocs = 3").contains("did you mean `blocks`?"), "{}", refused("blocs = 3"));
         assert!(refused("blocks = 0").contains("`blocks`"));
         assert!(refused("control_share = 0.9").contains("`control_share`"));
-        assert!(refused("method = \"greedy\"\nplacebo = \"shuffled_state\"").contains("`placebo`"));
+        assert!(refused("method = \"greedy\"\nplacebo = \"shuffled_state\"").contains("`placebo"));
         assert!(refused("objective = \"min_auc\"\nreward = \"per_task\"").contains("`min_auc`"));
         assert!(refused("method = \"pbt\"\nplacebo = \"shuffled_state\"").contains("`placebo"));
         assert!(refused("method = \"open_loop\"\nplacebo = \"shuffled_reward\"").contains("`placebo`"));
