@@ -75,7 +75,9 @@ pub(super) fn content_name(config: &RunFile, version: &str) -> Result<String> {
     };
     // A policy that was learnt anew lies where the old one lay.
     let weighting = policy_file::by_content(&config.weighting)?;
-    let text = RunFile { data, weighting, checkpoint: CheckpointConfig::default(), ..config.clone() }.to_toml().map_err(Error::from)?;
+    let text = RunFile { data, weighting, checkpoint: CheckpointConfig::default(), ..config.clone() }
+        .to_toml()
+        .map_err(Error::from)?;
     let mut hash = blake3::Hasher::new();
     for part in [version, &text] {
         // Lengths first, so that no part runs into the next.

@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use rmtl_agents::controller::{Agent, AgentConfig, AgentKind};
+use rmtl_agents::stream::Streams;
+
 use super::stub::Desk;
+use crate::output::policy_file;
 use crate::study::conduct::check;
 use crate::study::runner::content_name;
 use crate::study::{Method, Metric, Study, StudyFile};
@@ -159,12 +163,15 @@ fn a_run_is_named_by_settings_data_and_version_and_not_by_where_it_lies() {
     // A policy is what is in its file.
     let with_policy =
         |path: &str| read(&[&format!("weighting.controller.policy={:?}", desk.path().join(path))]);
-    let write = |path: &str, text: &str| std::fs::write(desk.path().join(path), text).unwrap();
-    write("one", "learnt");
-    write("other", "learnt");
+    let write = |path: &str, seed: u64| {
+        let agent = Agent::new(AgentKind::Td3, AgentConfig::default(), 2, &Streams::new(seed));
+        policy_file::write(&desk.path().join(path), &agent.policy(10, 0.5, 3.0)).unwrap();
+    };
+    write("one", 1);
+    write("other", 1);
     let learnt = name(&with_policy("one"));
     assert_eq!(learnt, name(&with_policy("other")));
-    write("one", "learnt anew");
+    write("one", 2);
     assert_ne!(learnt, name(&with_policy("one")));
     assert!(content_name(&with_policy("nowhere"), "1").is_err());
 }

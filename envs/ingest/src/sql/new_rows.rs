@@ -84,7 +84,8 @@ pub struct ValueCount {
 }
 
 impl NewRows<'_> {
-    /// Hands on the rows batch by batch, in the order of the query's result: that of the files, unless the query sorts.
+    /// Hands on the rows batch by batch, in the order of the query's result: that of the files, unless the query sorts or a
+    /// join changes it.
     ///
     /// The table named by [`table`](Self::table) is read from [`input`](Self::input) instead of its own files. Columns that
     /// the query names and the input lacks are taken as null where no feature, filter or join depends on them. Memory holds

@@ -112,7 +112,12 @@ fn kuairand_pure_of_four_and_seven_tasks() {
             (0..n_tasks).map(|task| total(&manifest, |split| split.positives[task])).collect();
         assert_eq!(positives, counts[..n_tasks]);
         assert_eq!(manifest.splits[0].positives.len(), n_tasks);
-        assert_trusted(&manifest);
+        if n_tasks == 4 {
+            assert_trusted(&manifest);
+        } else {
+            // The rarest three: comment, follow, forward.
+            assert_eq!(warned(&manifest.warnings, "few_positives").len(), 3);
+        }
     }
 }
 

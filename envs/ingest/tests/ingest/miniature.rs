@@ -73,8 +73,9 @@ fn impressions() -> String {
     let lines = (0..700).map(|_| {
         let time = START + random.below(14 * 24) * HOUR;
         let click = random.below(2);
+        let rare = [(); 5].map(|()| i64::from(random.below(8) == 0).to_string()).join(",");
         let line = format!(
-            "{},{},{},{time},{click},{},{},{}",
+            "{},{},{},{time},{click},{},{},{},{rare}",
             random.below(40),
             random.below(60),
             time / HOUR % 24 * 100,
@@ -84,7 +85,9 @@ fn impressions() -> String {
         );
         (time, line)
     });
-    sorted("user_id,video_id,hourmin,time_ms,is_click,long_view,duration_ms,tab", lines.collect())
+    let rare = "is_profile_enter,is_like,is_comment,is_follow,is_forward";
+    let header = format!("user_id,video_id,hourmin,time_ms,is_click,long_view,duration_ms,tab,{rare}");
+    sorted(&header, lines.collect())
 }
 
 fn users() -> String {

@@ -206,7 +206,7 @@ fn files_of_one_table_must_share_format_and_columns() {
     assert_says(&message, &["log.json", "expected the extension"]);
     let message =
         Case::new().with("log.parquet", "not parquet").error(&FILE.replace("log.csv", "log.parquet"));
-    assert_says(&message, &["log.parquet", "cannot be read"]);
+    assert_says(&message, &["log.parquet", "is no Parquet file"]);
     let columns = "{ path = \"log.csv\", columns = [\"a\", \"b\"] }";
     let message = Case::with_log(LOG).error(&FILE.replace("\"log.csv\"", columns));
     assert_says(&message, &["log.csv", "expected the 2 columns of `columns`, found 6"]);
