@@ -41,7 +41,14 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { policy: None, schedule: None, blocks: None, bound: None, base: "equal".into(), control_share: 0.1 }
+        Self {
+            policy: None,
+            schedule: None,
+            blocks: None,
+            bound: None,
+            base: "equal".into(),
+            control_share: 0.1,
+        }
     }
 }
 

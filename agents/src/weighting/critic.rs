@@ -118,7 +118,7 @@ impl Settings for Config {
     fn check_batch(&self, batch_size: usize) -> Result<(), String> {
         if self.placebo.is_some() && batch_size == 1 {
             return Err(
-                "`placebo` gives a row the weights of another row of its batch, and `batch_size` is 1".into()
+                "`placebo` gives a row the weights of another row of its batch, and `batch_size` is 1".into(),
             );
         }
         self.tasks.as_ref().map_or(Ok(()), |tasks| tasks.check_batch(batch_size))
@@ -139,9 +139,7 @@ impl Settings for Config {
         }
         match (self.form, self.clip) {
             (Form::Linear, Some(_)) => {
-                return Err(
-                    "`clip` is of `form = \"advantage\"`; `[weights] clip` bounds any weights".into()
-                );
+                return Err("`clip` is of `form = \"advantage\"`; `[weights] clip` bounds any weights".into());
             }
             (_, Some([least, most])) if !((0.0..=1.0).contains(&least) && (1.0..=1e6).contains(&most)) => {
                 return Err(format!(

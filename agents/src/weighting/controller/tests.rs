@@ -88,7 +88,8 @@ fn a_policy_acts_where_a_block_ends_within_its_bounds_and_only_then() {
 
 #[test]
 fn settings_that_cannot_work_are_refused_with_the_reason() {
-    let refused = |config: Config| config.check().and_then(|()| config.check_tasks(2)).expect_err("it cannot work");
+    let refused =
+        |config: Config| config.check().and_then(|()| config.check_tasks(2)).expect_err("it cannot work");
     let both = Config { policy: Some("p".into()), schedule: Some(vec![vec![0.0; 2]]), ..Config::default() };
     assert!(refused(both).contains("exclude one another"));
     let of = |schedule: Vec<Vec<f64>>| Config { schedule: Some(schedule), ..Config::default() };

@@ -62,7 +62,8 @@ fn advantages_by_hand_have_mean_one_per_task_and_no_scale() {
     close(&weights(&advantage(-0.5), &Q), &[0.5, 1.5, 1.5, 0.5]);
     close(&weights(&advantage(0.0), &Q), &[1.0; 4]);
     // Values −4, −1, −1, −1, −1, −1, −1, −1, −1, −1: V̄ = −1.3, σ = 0.9, advantages 3 and nine times −1/3.
-    let one_bad: Vec<[f32; 2]> = (0..10).map(|row| if row == 0 { [-4.0, -1.0] } else { [-1.0, -1.0] }).collect();
+    let one_bad: Vec<[f32; 2]> =
+        (0..10).map(|row| if row == 0 { [-4.0, -1.0] } else { [-1.0, -1.0] }).collect();
     let found = weights(&Config { clip: Some([0.9, 2.0]), ..advantage(1.0) }, &one_bad);
     // 4 is cut to 2 and 2/3 raised to 0.9: mean (2 + 9 · 0.9) / 10 = 1.01. The second task's Q does not vary.
     close(&found[..4], &[2.0 / 1.01, 1.0, 0.9 / 1.01, 1.0]);
@@ -139,7 +140,8 @@ fn settings_that_mean_nothing_are_refused() {
     assert!(clip(Form::Linear, [0.5, 2.0]).unwrap_err().contains("`[weights] clip`"));
     assert!(clip(Form::Advantage, [0.0, 2.0]).is_ok());
     assert!(clip(Form::Advantage, [1.5, 2.0]).unwrap_err().contains("[1.5, 2]"));
-    let twice = Config { tasks: Some(Box::new(WeightingConfig::Critic(Config::default()))), ..Config::default() };
+    let twice =
+        Config { tasks: Some(Box::new(WeightingConfig::Critic(Config::default()))), ..Config::default() };
     assert!(twice.check().unwrap_err().contains("`critic` weighs rows"));
 }
 
