@@ -46,7 +46,7 @@ def line(x, y, points, color, dash=''):
 x, y = panel(50, 400, 'Loss weight of each task, as learnt', 0, 4, [0, 1, 2, 3, 4])
 for task, color in zip(TASKS, COLORS):
     line(x, y, replay[f'pretrain/weight_mean/{task}'], color)
-x, y = panel(530, 400, 'Validation AUC: learnt weights (solid), equal weights (dashed)', 0.6, 0.8, [0.6, 0.65, 0.7, 0.75, 0.8])
+x, y = panel(530, 400, 'Validation AUC: learnt weights (solid), equal weights (dashed)', 0.5, 0.8, [0.5, 0.6, 0.7, 0.8])
 for task, color in zip(TASKS, COLORS):
     line(x, y, replay[f'pretrain/validation_auc/{task}'], color)
     line(x, y, equal[f'pretrain/validation_auc/{task}'], color, ' stroke-dasharray="4 3" opacity="0.7"')
